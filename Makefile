@@ -1,0 +1,71 @@
+# Two commands: `make run` and `make test`. Each sets up what it needs, and is quick the second time.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes
+RUN_READY := $(VENV)/.ready-to-run
+DEV_READY := $(VENV)/.ready-to-develop
+
+.PHONY: run test check format lock proto clean help
+
+help:
+	@echo "make run     start the whole system on this machine"
+	@echo "make test    run the tests"
+	@echo "make check   linters, types, layers, migrations, wire contract"
+	@echo "make format  format the code"
+	@echo "make proto   regenerate the protobuf code"
+	@echo "make lock    compile requirements/*.in to pinned, hashed *.txt"
+	@echo "make clean   remove var/, the data of the development system"
+
+run: $(RUN_READY)
+	@$(BIN)/python -m config.development
+
+test: $(DEV_READY)
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(DEV_READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy config gateway notifications users sandbox proto/generate.py
+	$(BIN)/lint-imports
+	$(BIN)/bandit -q -ll -c pyproject.toml -r config gateway notifications users sandbox
+	$(BIN)/python -m proto.generate --check
+	$(BIN)/buf lint proto
+	$(BIN)/buf breaking proto --against proto/baseline
+
+format: $(DEV_READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+proto: $(DEV_READY)
+	$(BIN)/python -m proto.generate
+	$(BIN)/buf format -w proto
+
+lock: $(DEV_READY)
+	cd requirements && for set in dev base embedded bootstrap; do \
+		constraint=$$( [ $$set = dev ] || echo "-c dev.txt" ); \
+		../$(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 --generate-hashes \
+			--no-emit-index-url --no-header $$constraint $$set.in -o $$set.txt || exit 1; \
+	done
+
+clean:
+	rm -rf var
+
+# --- the virtual environment ------------------------------------------------------------------------
+$(BIN)/uv: requirements/bootstrap.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Tocsin needs Python 3.11 or later: make PYTHON=/path/to/python3.11 …"; exit 1; }
+	@echo "creating $(VENV) …"
+	@$(PYTHON) -m venv $(VENV) || { echo "On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	@touch $@
+
+$(RUN_READY): requirements/embedded.txt $(BIN)/uv
+	@echo "installing what Tocsin needs to run …"
+	@$(UV) --compile-bytecode -r requirements/embedded.txt
+	@touch $@
+
+$(DEV_READY): requirements/dev.txt $(BIN)/uv
+	@echo "installing what Tocsin needs to run and to be tested …"
+	@$(UV) --compile-bytecode -r requirements/dev.txt
+	@touch $@ $(RUN_READY)

@@ -1,0 +1,19 @@
+import importlib
+import logging.config
+from typing import cast
+
+from django.apps import AppConfig
+from django.conf import settings
+
+
+class TocsinConfig(AppConfig):
+    """The composition root's own app: its management commands, and the logs of every process."""
+
+    name = "config"
+    label = "tocsin"
+    verbose_name = "Tocsin"
+
+    def ready(self) -> None:
+        logging.config.dictConfig(cast("dict[str, object]", settings.LOGGING))
+        # Every process that rings needs the configured Celery application, not a default one.
+        importlib.import_module("config.celery")

@@ -1,0 +1,13 @@
+"""The ASGI application, for Daphne or any other ASGI server."""
+
+import os
+
+from channels.routing import ProtocolTypeRouter
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
+_http = get_asgi_application()  # loads the apps, so it comes before anything that imports models
+
+from gateway.routing import websocket  # noqa: E402
+
+application = ProtocolTypeRouter({"http": _http, "websocket": websocket})

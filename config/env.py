@@ -1,0 +1,29 @@
+"""Typed readers of the environment. A missing or malformed value stops the start with its name."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import environ
+
+from notifications.knobs import Knobs
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# FileAwareEnv also reads NAME_FILE, so that a secret may come from a mounted file.
+env = environ.FileAwareEnv()
+
+
+def home() -> Path:
+    """Return the one folder that holds everything a development checkout keeps (ignored by git)."""
+    return Path(env.str("TOCSIN_HOME", default=str(ROOT / "var")))
+
+
+def knobs() -> Knobs:
+    """Return the domain knobs; `TOCSIN_<NAME>` overrides one."""
+    casts = {int: env.int, float: env.float}
+    given = {
+        field.name: casts[field.type](f"TOCSIN_{field.name.upper()}")  # type: ignore[index]
+        for field in fields(Knobs)
+        if f"TOCSIN_{field.name.upper()}" in env.ENVIRON
+    }
+    return Knobs(**given)

@@ -1,0 +1,54 @@
+"""Logs are events: one JSON object a line, a fixed message and its parameters.
+
+Never an address, a payload or a token. httpx logs whole URLs, and a Telegram URL holds the bot's token,
+so it is silent below WARNING.
+"""
+
+from typing import Any
+
+import structlog
+
+_QUIET = (
+    "httpx",
+    "httpcore",
+    "telegram",
+    "daphne.http_protocol",
+    "daphne.ws_protocol",
+    "django.channels.server",
+)
+
+
+def logging_config(level: str, *, json: bool) -> dict[str, Any]:
+    """Return a `logging.config` dictionary that renders stdlib and structlog records alike."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    renderer = structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer()
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "tocsin": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "foreign_pre_chain": shared,
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    structlog.processors.format_exc_info,
+                    renderer,
+                ],
+            }
+        },
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "tocsin"}},
+        "root": {"handlers": ["stderr"], "level": level},
+        "loggers": {name: {"level": "WARNING"} for name in _QUIET},
+    }

@@ -1,0 +1,184 @@
+"""What every environment shares. Reads the environment and nothing else."""
+
+from pathlib import Path
+from typing import Any
+
+import django_stubs_ext
+from kombu import Exchange, Queue
+
+from config.env import ROOT, env, knobs
+from config.logs import logging_config
+
+django_stubs_ext.monkeypatch()
+
+BASE_DIR: Path = ROOT
+SECRET_KEY = env.str("SECRET_KEY")
+DEBUG = False
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+# Encrypts destinations at rest. The first key encrypts, all of them decrypt; apart from SECRET_KEY, so
+# that one can be rotated without the other.
+FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS")
+
+INSTALLED_APPS = [
+    "daphne",  # before staticfiles: its runserver speaks WebSocket
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "channels",
+    "ninja",  # serves the API's docs without a CDN
+    "config",
+    "users",
+    "notifications",
+    "gateway",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+ASGI_APPLICATION = "config.asgi.application"
+AUTH_USER_MODEL = "users.User"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LOGIN_URL = "/login/"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/login/"
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+DATABASES = {
+    "default": {
+        **env.db_url("DATABASE_URL"),
+        "ENGINE": "django.db.backends.postgresql",
+        # Under ASGI every request may run on another thread: connections come from one pool.
+        "CONN_MAX_AGE": 0,
+        "OPTIONS": {
+            "pool": {"min_size": 0, "max_size": env.int("DATABASE_POOL_SIZE", default=10), "timeout": 5},
+            "connect_timeout": 3,
+            "application_name": "tocsin",
+        },
+    }
+}
+
+REDIS_URL = env.str("REDIS_URL")
+
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [REDIS_URL]},
+    }
+}
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+USE_I18N = False
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+
+TOCSIN = knobs()
+# A page with sample buttons and the provider simulator's log. Never in production.
+TOCSIN_DEMO = False
+SANDBOX_URL = ""
+
+TELEGRAM_BOT_TOKEN = env.str("TELEGRAM_BOT_TOKEN", default="")
+TELEGRAM_API_URL = env.str("TELEGRAM_API_URL", default="https://api.telegram.org/bot")
+
+vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Tocsin <tocsin@localhost>")
+
+# A person's client may present a JWT instead of a browser session. Public keys in PEM, EdDSA or RS256.
+JWT_PUBLIC_KEYS = [key.replace("\\n", "\n") for key in env.list("JWT_PUBLIC_KEYS", default=[])]
+JWT_AUDIENCE = env.str("JWT_AUDIENCE", default="tocsin")
+JWT_ISSUERS = env.list("JWT_ISSUERS", default=[])
+
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOGGING_CONFIG = None
+LOGGING = logging_config(LOG_LEVEL, json=env.bool("LOG_JSON", default=True))
+
+# --- Celery: a doorbell, not a store. Each line says why it is not the default. -------------------------
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=REDIS_URL)
+CELERY_RESULT_BACKEND = None  # results live in Postgres rows; a result store would only add round trips
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]  # arguments are ids; pickle would run a stranger's code
+CELERY_TASK_ACKS_LATE = True  # a killed worker's message comes back
+CELERY_TASK_REJECT_ON_WORKER_LOST = True  # without it acks_late acknowledges for a killed child
+CELERY_TASK_TIME_LIMIT = 50  # a hung task ends before its lease does (knobs.lease_s)
+CELERY_TASK_SOFT_TIME_LIMIT = 45
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # a slow send must not hoard the work behind it
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = env.float(
+    "CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT", default=20
+)  # finish what is in flight, give the rest back
+CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = True  # prefetched and ETA tasks are given back too
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True  # their messages will be redelivered
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False  # our JSON logs stay
+CELERY_WORKER_SEND_TASK_EVENTS = True  # Flower
+CELERY_TASK_SEND_SENT_EVENT = False
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # 100 by default, then the worker exits
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_TIMEOUT = 3
+_VISIBILITY_S = 180  # redelivery of what a dead worker held; the sweep is quicker
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": _VISIBILITY_S,
+    "socket_timeout": 10,
+    "socket_connect_timeout": 3,
+    "socket_keepalive": True,
+    "health_check_interval": 10,
+    "queue_order_strategy": "priority",  # `-Q critical,normal` then means critical first
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
+    "max_retries": 2,
+    "interval_start": 0,
+    "interval_step": 0.2,
+    "interval_max": 0.5,
+}
+CELERY_VISIBILITY_TIMEOUT = _VISIBILITY_S
+CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"visibility_timeout": _VISIBILITY_S}
+CELERY_TASK_PUBLISH_RETRY_POLICY = {
+    "max_retries": 2,
+    "interval_start": 0,
+    "interval_step": 0.2,
+    "interval_max": 0.5,
+}
+CELERY_TASK_CREATE_MISSING_QUEUES = False  # a typing error in a queue's name is an error
+CELERY_TASK_DEFAULT_QUEUE = "normal"
+_TASKS = Exchange("tocsin.tasks", type="direct")
+CELERY_TASK_QUEUES = tuple(
+    Queue(name, _TASKS, routing_key=name) for name in ("critical", "normal", "control")
+)
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # in memory: the sweep is idempotent, two beats are fine
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {"task": "tocsin.sweep", "schedule": 1.0, "options": {"queue": "control", "expires": 5}},
+}
+
+DEMO_PASSWORD = ""
+FLOWER_URL = env.str("FLOWER_URL", default="")

@@ -1,0 +1,17 @@
+"""The tests: real servers on free ports, started by `tests/conftest.py`, which sets the URLs."""
+
+from config.env import env
+
+env.ENVIRON.setdefault("DATABASE_URL", "postgres://tocsin@127.0.0.1:1/not-started")
+env.ENVIRON.setdefault("REDIS_URL", "redis://127.0.0.1:1/0")
+env.ENVIRON.setdefault("SECRET_KEY", "only-for-tests")
+# A fixed key: nothing outside a test's own database is encrypted with it.
+env.ENVIRON.setdefault("FIELD_ENCRYPTION_KEYS", "dGVzdHMtb25seS10ZXN0cy1vbmx5LXRlc3RzLW9ubHk=")
+
+from config.settings.base import *  # noqa: E402, F403
+
+ALLOWED_HOSTS = ["*"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+TOCSIN_DEMO = True
+SANDBOX_URL = env.str("SANDBOX_URL", default="")
+DEMO_PASSWORD = env.str("DEMO_PASSWORD", default="")

@@ -1,0 +1,137 @@
+"""What the OpenAPI document says of bodies that the codec reads itself. A test sends the examples."""
+
+from typing import Any
+
+DESCRIPTION = """Publish events, and learn what became of them.
+
+Errors are RFC 9457 problem documents with a machine-readable `code`; see docs/api.md for all codes.
+"""
+
+EXAMPLE: dict[str, Any] = {
+    "event_id": "order-1001-filled",
+    "user_id": "demo",
+    "timestamp": 1_790_000_000_000,
+    "event_type": "ORDER_FILLED",
+    "payload": {"symbol": "BTC/USDT", "side": "buy", "fill_quantity": "0.5", "fill_price": "64250.00"},
+    "delivery": {
+        "priority": "CRITICAL",
+        "channels": [{"channel": "ACTIVE_SESSION", "only_if_active": True}, {"channel": "TELEGRAM"}],
+    },
+}
+
+_TEXT = {"type": "string", "maxLength": 200}
+_NUMBER = {"type": "integer", "minimum": 0}
+
+EVENT: dict[str, Any] = {
+    "type": "object",
+    "required": ["event_id", "user_id", "timestamp"],
+    "additionalProperties": False,
+    "properties": {
+        "event_id": {**_TEXT, "description": "Idempotency key, unique for this source."},
+        "user_id": {"type": "string", "maxLength": 128, "description": "The person's external id."},
+        "timestamp": {"type": "integer", "description": "Unix milliseconds."},
+        "event_type": {"type": "string", "description": "A name of the EventType enum."},
+        "type_name": {"type": "string", "description": "A type of your own, such as norm.swap_demand."},
+        "payload": {"type": "object", "description": "Depth 16, 256 keys, strings of 16 KiB at most."},
+        "delivery": {
+            "type": "object",
+            "properties": {
+                "priority": {"enum": ["INFORMATIONAL", "NORMAL", "CRITICAL"], "default": "NORMAL"},
+                "channels": {
+                    "type": "array",
+                    "maxItems": 16,
+                    "items": {
+                        "type": "object",
+                        "properties": {
+                            "channel": {"type": "string"},
+                            "only_if_active": {"type": "boolean"},
+                        },
+                    },
+                },
+            },
+        },
+        "expires_at": {**_NUMBER, "description": "Unix milliseconds."},
+        "ack_timeout_ms": {**_NUMBER, "description": "Confirmation deadline; default 5,000."},
+        "collapse_key": _TEXT,
+        "ordering_key": _TEXT,
+        "correlation_id": _TEXT,
+        "version": _NUMBER,
+        "schema_version": _NUMBER,
+        "metadata": {"type": "object", "additionalProperties": {"type": "string"}},
+    },
+}
+
+ACK: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "event_id": {"type": "string"},
+        "status": {"enum": ["QUEUED", "DELIVERED", "ACK_ERROR"]},
+        "final": {"type": "boolean"},
+        "state": {"type": ["string", "null"]},
+        "code": {"type": "string"},
+        "detail": {"type": "string"},
+        "field": {"type": "string"},
+        "duplicate": {"type": "boolean"},
+        "seq": {"type": "integer"},
+        "delivered_via": {"type": ["string", "null"]},
+        "evidence": {"enum": ["", "TRANSPORT", "CLIENT", "HUMAN"]},
+        "at": {"type": "integer"},
+        "outcomes": {"type": "array", "items": {"type": "object"}},
+    },
+}
+
+_PROTOBUF = {"schema": {"type": "string", "format": "binary"}}
+
+
+def _answer(description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "description": description,
+        "content": {"application/json": {"schema": schema}, "application/x-protobuf": _PROTOBUF},
+    }
+
+
+def _problem(description: str) -> dict[str, Any]:
+    return {"description": description, "content": {"application/problem+json": {}}}
+
+
+def _body(schema: dict[str, Any], example: Any) -> dict[str, Any]:
+    json = {"schema": schema, "example": example}
+    content = {"application/json": json, "application/x-protobuf": _PROTOBUF}
+    return {"required": True, "content": content}
+
+
+_REFUSALS = {
+    401: _problem("Key missing or wrong"),
+    403: _problem("The source may not do this"),
+    413: _problem("Too large"),
+    415: _problem("Neither JSON nor protobuf"),
+    422: _problem("Malformed, with field and reason"),
+    503: _problem("The database is away; Retry-After says when to send it again"),
+}
+
+PUBLISH_ONE: dict[str, Any] = {
+    "requestBody": _body(EVENT, EXAMPLE),
+    "responses": {
+        200: _answer("Known already, or ended", ACK),
+        202: _answer("Accepted: committed", ACK),
+        409: _problem("The same event_id with other content"),
+        **_REFUSALS,
+    },
+}
+
+PUBLISH_BATCH: dict[str, Any] = {
+    "requestBody": _body(
+        {
+            "type": "object",
+            "properties": {"events": {"type": "array", "maxItems": 1000, "items": EVENT}},
+        },
+        {"events": [EXAMPLE]},
+    ),
+    "responses": {
+        200: _answer(
+            "One ack for each event, in order",
+            {"type": "object", "properties": {"acks": {"type": "array", "items": ACK}}},
+        ),
+        **_REFUSALS,
+    },
+}

@@ -1,0 +1,78 @@
+"""Reading one event with everything that happened to it."""
+
+from dataclasses import replace
+from typing import Any
+
+from django.utils import timezone
+
+from gateway import codec
+from notifications.acks import event_ack
+from notifications.events import Ack
+from notifications.frames import to_ms
+from notifications.models import Delivery, Event
+from notifications.states import Channel, Priority
+from notifications.timeline import timeline
+
+
+def event_pk(source_id: int, event_id: str) -> int | None:
+    return Event.objects.filter(source_id=source_id, event_id=event_id).values_list("pk", flat=True).first()
+
+
+def _deliveries(event: Event) -> list[Delivery]:
+    return list(event.deliveries.prefetch_related("tries").order_by("position"))
+
+
+def ack(pk: int, *, duplicate: bool = False) -> Ack:
+    event = Event.objects.get(pk=pk)
+    return replace(event_ack(event, _deliveries(event), now=timezone.now()), duplicate=duplicate)
+
+
+def story(pk: int) -> dict[str, Any]:
+    """Return the event with its ack, plan, trace, deliveries, attempts and timeline."""
+    event = Event.objects.select_related("person").get(pk=pk)
+    deliveries = _deliveries(event)
+    return {
+        "event_id": event.event_id,
+        "user_id": event.person.external_id,
+        "event_type": event.event_type,
+        "priority": Priority(event.priority).name,
+        "timestamp": to_ms(event.occurred_at),
+        "accepted_at": to_ms(event.accepted_at),
+        "expires_at": to_ms(event.expires_at) if event.expires_at else None,
+        "payload": event.payload,
+        "metadata": event.metadata,
+        "correlation_id": event.correlation_id,
+        "ack": codec.ack_to_json(event_ack(event, deliveries, now=timezone.now())),
+        "plan": [_named(step) for step in event.plan],
+        "trace": [_named(line) for line in event.trace],
+        "deliveries": [_delivery(row) for row in deliveries],
+        "timeline": timeline(event, deliveries),
+    }
+
+
+def _named(step: dict[str, Any]) -> dict[str, Any]:
+    return {**step, "channel": Channel(step["channel"]).name}
+
+
+def _delivery(row: Delivery) -> dict[str, Any]:
+    return {
+        "id": str(row.pk),
+        "channel": Channel(row.channel).name,
+        "destination_id": row.destination_id,
+        "state": row.state,
+        "failure_kind": row.failure_kind,
+        "error": row.error,
+        "possible_duplicate": row.possible_duplicate,
+        "provider_message_id": row.provider_message_id,
+        "ack_deadline": to_ms(row.ack_deadline) if row.ack_deadline else None,
+        "attempts": [
+            {
+                "number": attempt.number,
+                "started_at": to_ms(attempt.started_at),
+                "latency_ms": attempt.latency_ms,
+                "outcome": attempt.outcome,
+                "error": attempt.error,
+            }
+            for attempt in row.tries.all()
+        ],
+    }

@@ -1,0 +1,117 @@
+"""`/api/v1`: each operation authenticates, makes one domain call and translates the answer."""
+
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from ninja import NinjaAPI, Query
+from ninja.errors import ValidationError
+
+from gateway import codec
+from gateway.api import openapi, publish, read
+from gateway.api.publish import Unavailable
+from gateway.auth import AuthFailed, SourceKey, person_of_session
+from gateway.limits import Malformed
+from gateway.problems import DATABASE_AWAY, problem, unavailable
+from gateway.waiting import until_final
+from notifications import inbox, knobs
+from notifications.events import Ack
+from users.models import User
+
+api = NinjaAPI(title="Tocsin", version="1", description=openapi.DESCRIPTION, docs_url="/docs")
+
+
+@api.post("/events", auth=SourceKey("publish"), openapi_extra=openapi.PUBLISH_ONE, summary="Publish an event")
+async def publish_event(request: HttpRequest, wait: float = Query(0, ge=0)) -> HttpResponse:  # type: ignore[type-arg]
+    """Take in one event. With `wait`, answer when it has ended, or after that many seconds."""
+    protobuf = request.content_type == codec.PROTOBUF
+    try:
+        ack, protobuf = await publish.publish_one(request)
+        if wait and ack.event_pk and not ack.final:
+            ack = await _wait(ack.event_pk, wait, duplicate=ack.duplicate)
+        return publish.one_answer(ack, protobuf)
+    except Malformed as error:
+        return publish.malformed_answer(error, protobuf)
+
+
+@api.post(
+    "/events/batch",
+    auth=SourceKey("publish"),
+    openapi_extra=openapi.PUBLISH_BATCH,
+    summary="Publish up to 1,000 events",
+)
+async def publish_events(request: HttpRequest) -> HttpResponse:
+    """Take in a batch. The answer has one ack for each event, in order; partial failure is normal."""
+    try:
+        return publish.batch_answer(*await publish.publish_batch(request))
+    except Malformed as error:
+        return publish.malformed_answer(error, request.content_type == codec.PROTOBUF)
+
+
+@api.get("/events/{event_id}", auth=SourceKey("read"), summary="One event, with its whole story")
+async def get_event(request: HttpRequest, event_id: str, wait: float = Query(0, ge=0)) -> HttpResponse:  # type: ignore[type-arg]
+    """Return the ack as it stands, the plan, the trace, every delivery and every attempt."""
+    source_id = request.auth.source_id  # type: ignore[attr-defined]
+    found = await sync_to_async(read.event_pk)(source_id, event_id)
+    if found is None:
+        return problem("not_found", "This source has no event with this id.", event_id=event_id)
+    if wait:
+        await _wait(found, wait)
+    return JsonResponse(await sync_to_async(read.story)(found))
+
+
+async def _wait(event_pk: int, wait_s: float, *, duplicate: bool = False) -> Ack:
+    return await until_final(
+        lambda: sync_to_async(read.ack)(event_pk, duplicate=duplicate),
+        event_pk,
+        min(wait_s, knobs.current().final_wait_max_s),
+    )
+
+
+@api.get("/users/{external_id}/inbox", auth=None, summary="A person's inbox")
+def get_inbox(
+    request: HttpRequest,
+    external_id: str,
+    before: int | None = None,
+    limit: int = Query(30, ge=1, le=200),  # type: ignore[type-arg]
+) -> HttpResponse:
+    """Return stored events, newest first. The person reads their own as `me`, with a browser session."""
+    person = person_of_session(request)
+    if person is None:
+        return problem("not_signed_in", "Sign in first.", status=401)
+    if external_id not in {"me", person.external_id}:
+        return problem("not_found", "Only your own inbox can be read.", status=404)
+    return JsonResponse(_inbox(person, before, limit))
+
+
+def _inbox(person: User, before: int | None, limit: int) -> dict[str, Any]:
+    where = inbox.position(person.pk)
+    items = inbox.page(person.pk, time_zone=person.time_zone, before=before, limit=limit)
+    return {
+        "items": items,
+        "unread": where.unread,
+        "seq": where.seq,
+        "epoch": where.epoch,
+        "next_before": items[-1]["seq"] if len(items) == limit else None,
+    }
+
+
+@api.exception_handler(AuthFailed)
+def _auth_failed(request: HttpRequest, error: AuthFailed) -> HttpResponse:
+    headers = {"WWW-Authenticate": "Bearer"} if error.code != "missing_scope" else {}
+    return problem(error.code, error.detail, headers=headers)
+
+
+@api.exception_handler(Unavailable)
+def _unavailable(request: HttpRequest, error: Unavailable) -> HttpResponse:
+    return unavailable()
+
+
+@api.exception_handler(ValidationError)
+def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    first = error.errors[0]
+    return problem("invalid_parameter", str(first["msg"]), field=str(first["loc"][-1]))
+
+
+for _away in DATABASE_AWAY:
+    api.add_exception_handler(_away, lambda request, error: unavailable())

@@ -1,0 +1,100 @@
+"""Who is calling: a source by its API key, a person by their session or a JWT."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+import jwt
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils import timezone
+from ninja.security import HttpBearer
+
+from notifications.events import SourceGrant
+from notifications.states import Priority
+from users import keys
+from users.models import ApiKey, Source, User
+
+TOKEN_LIFE_MAX_S = 900
+
+
+class AuthFailed(Exception):
+    """The request is not allowed. `code` is machine-readable, `detail` says what to do."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(code, detail)
+        self.code = code
+        self.detail = detail
+
+
+def grant_of(source: Source) -> SourceGrant:
+    return SourceGrant(source.pk, source.name, frozenset(source.event_types), Priority(source.max_priority))
+
+
+class SourceKey(HttpBearer):
+    """`Authorization: Bearer tsn_…` with one scope. Puts an `ApiKey` into `request.auth`."""
+
+    def __init__(self, scope: str) -> None:
+        self._scope = scope
+        super().__init__()
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if "Authorization" not in request.headers:
+            raise AuthFailed("missing_key", "Send the header Authorization: Bearer tsn_….")
+        return super().__call__(request) or self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise AuthFailed("invalid_key", "Unknown, expired or revoked key; the admin issues keys.")
+
+    async def authenticate(self, request: HttpRequest, token: str) -> ApiKey:
+        key = await sync_to_async(keys.authenticate)(token, now=timezone.now())
+        if key is None:
+            raise AuthFailed("invalid_key", "Unknown, expired or revoked key; the admin issues keys.")
+        if self._scope not in key.scopes:
+            raise AuthFailed("missing_scope", f"This key lacks the scope {self._scope}.")
+        return key
+
+
+def person_of_session(request: HttpRequest) -> User | None:
+    """Return the signed-in person of a browser session."""
+    user = request.user
+    return user if isinstance(user, User) and user.is_active else None
+
+
+def person_of_token(token: str, *, now: Callable[[], datetime] = timezone.now) -> User:
+    """Return the person whom a JWT names in `sub`.
+
+    EdDSA or RS256, with `aud`, `iss` if issuers are configured, and `exp` at most 15 minutes ahead.
+    Raises: `AuthFailed`.
+    """
+    claims = _claims(token)
+    left_s = (datetime.fromtimestamp(claims["exp"], UTC) - now()).total_seconds()
+    if left_s > TOKEN_LIFE_MAX_S:
+        raise AuthFailed("token_too_long", f"exp may be at most {TOKEN_LIFE_MAX_S} s ahead.")
+    user = User.objects.filter(external_id=str(claims["sub"]), is_active=True).first()
+    if user is None:
+        raise AuthFailed("unknown_user", "Nobody has the external id in sub.")
+    return user
+
+
+def _claims(token: str) -> dict[str, Any]:
+    for key in settings.JWT_PUBLIC_KEYS:
+        try:
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                key,
+                algorithms=["EdDSA", "RS256"],
+                audience=settings.JWT_AUDIENCE,
+                issuer=settings.JWT_ISSUERS or None,
+                options={"require": ["exp", "sub", "aud"]},
+            )
+        except jwt.ExpiredSignatureError as error:
+            raise AuthFailed("token_expired", "Get a new token and connect again.") from error
+        except (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError, jwt.InvalidKeyError):
+            continue
+        except jwt.PyJWTError as error:
+            raise AuthFailed("invalid_token", f"{type(error).__name__}: not a usable token.") from error
+        else:
+            return claims
+    raise AuthFailed("invalid_token", "No configured key has signed this token.")

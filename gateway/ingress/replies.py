@@ -1,0 +1,65 @@
+"""Final acks to the reply streams: an outbox read from Postgres, so that a crash cannot lose one.
+
+Guarantee: at least once. A process that dies between XADD and commit leaves one ack doubled.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import datetime
+
+import redis
+from django.db import connection, transaction
+from django.utils import timezone
+
+from gateway import codec
+from gateway.ingress.streams import ACKS_KEPT, RETRY_S, acks_stream
+from gateway.problems import DATABASE_AWAY
+from notifications import live
+from notifications.acks import event_ack
+from notifications.models import Event
+
+log = logging.getLogger(__name__)
+
+BATCH = 500
+LOOK_AGAIN_S = 1.0
+
+
+def run(client: "redis.Redis", stopping: threading.Event) -> None:
+    """Send final acks until `stopping` is set: at once when told, and by looking every second."""
+    while not stopping.is_set():
+        try:
+            with client.pubsub(ignore_subscribe_messages=True) as hints:
+                hints.subscribe(live.REPLIES_DUE)
+                while not stopping.is_set():
+                    while send_due(client, clock=timezone.now):
+                        pass
+                    connection.close()  # back to the pool while we wait
+                    hints.get_message(timeout=LOOK_AGAIN_S)
+        except (redis.RedisError, *DATABASE_AWAY) as error:
+            log.warning("replies_unavailable", extra={"error": type(error).__name__})
+            connection.close()
+            stopping.wait(RETRY_S)
+
+
+def send_due(client: "redis.Redis", *, clock: Callable[[], datetime]) -> int:
+    """Send the final acks that are due, at most one batch. Return how many were sent."""
+    with transaction.atomic():
+        events = list(
+            Event.objects.select_for_update(skip_locked=True, of=("self",))
+            .filter(reply_to="stream", replied_at__isnull=True, final_at__isnull=False)
+            .select_related("source")
+            .prefetch_related("deliveries")
+            .order_by("final_at")[:BATCH]
+        )
+        if not events:
+            return 0
+        now = clock()
+        pipe = client.pipeline(transaction=False)
+        for event in events:
+            ack = event_ack(event, event.deliveries.all(), now=now)
+            reply = {"a": codec.ack_to_protobuf(ack)}
+            pipe.xadd(acks_stream(event.source.name), reply, maxlen=ACKS_KEPT, approximate=True)
+        pipe.execute()
+        Event.objects.filter(pk__in=[event.pk for event in events]).update(replied_at=now)
+    return len(events)

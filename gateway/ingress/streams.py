@@ -1,0 +1,238 @@
+"""The Redis Streams ingress: entries of `tocsin:events` in, acks to `tocsin:acks:<source>` out.
+
+The stream is a transport, not a store: parse → commit → ack to the producer → XACK. A producer forgets an
+event only after its ack. What cannot be understood goes to quarantine with its bytes.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import redis
+from django.utils import timezone
+from redis.exceptions import ResponseError
+
+from gateway import codec
+from gateway.auth import grant_of
+from gateway.limits import Malformed
+from gateway.problems import DATABASE_AWAY
+from notifications.events import Ack, Envelope, SourceGrant, refusal
+from notifications.ingest import ingest
+from notifications.models import Quarantine
+from users.models import Source
+
+log = logging.getLogger(__name__)
+
+STREAM = "tocsin:events"
+GROUP = "tocsin"
+ACKS_KEPT = 100_000  # of each source; a producer that reads slower than this asks GET /events
+BATCH = 500
+TRIES = 5
+RECLAIM_EVERY_S = 30.0
+IDLE_MS = 60_000
+RETRY_S = 1.0
+
+Entry = tuple[str, dict[bytes, bytes]]
+
+
+def acks_stream(source: str) -> str:
+    return f"tocsin:acks:{source}"
+
+
+def connect(url: str) -> "redis.Redis":
+    """Return a client whose socket timeout is longer than the blocking reads."""
+    return redis.Redis.from_url(url, socket_timeout=10, socket_connect_timeout=3, health_check_interval=30)
+
+
+@dataclass(slots=True)
+class _Read:
+    """One entry as it was understood: an envelope, or why not."""
+
+    entry_id: str
+    data: bytes
+    source: str = ""
+    envelope: Envelope | None = None
+    error: Malformed | None = None
+    ack: Ack | None = None
+
+
+class StreamIngress:
+    """One consumer of the group. Guarantee: an entry is acknowledged only after its commit."""
+
+    def __init__(self, client: "redis.Redis", consumer: str, *, block_ms: int = 1_000) -> None:
+        self._redis = client
+        self._consumer = consumer
+        self._block_ms = block_ms
+        self._reclaim_at = 0.0
+
+    def run(self, stopping: threading.Event) -> None:
+        """Consume until `stopping` is set; the batch in hand is finished first."""
+        while not stopping.is_set():
+            try:
+                self.step()
+            except ResponseError as error:
+                if "NOGROUP" not in str(error):
+                    raise
+                self._create_group()
+            except redis.RedisError as error:
+                log.warning("stream_unavailable", extra={"error": type(error).__name__})
+                stopping.wait(RETRY_S)
+            except DATABASE_AWAY as error:
+                # The entries stay pending under this consumer's name.
+                log.warning("database_unavailable", extra={"error": type(error).__name__})
+                self._reclaim_at = 0.0
+                stopping.wait(RETRY_S)
+
+    def step(self) -> int:
+        """Take one batch: what was left behind first, then what is new. Return how many entries."""
+        if time.monotonic() >= self._reclaim_at:
+            taken = self._take(self._left_behind())
+            if taken == 0:
+                self._reclaim_at = time.monotonic() + RECLAIM_EVERY_S
+            return taken
+        found = self._redis.xreadgroup(
+            GROUP, self._consumer, {STREAM: ">"}, count=BATCH, block=self._block_ms
+        )
+        return self._take([(_text(entry_id), fields) for _, entries in found for entry_id, fields in entries])
+
+    def _create_group(self) -> None:
+        """Create the group at 0: after a FLUSHALL, what producers sent since is read from the start."""
+        try:
+            self._redis.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
+            log.info("group_created")
+        except ResponseError as error:
+            if "BUSYGROUP" not in str(error):
+                raise
+
+    def _left_behind(self) -> list[Entry]:
+        """Return entries of dead consumers and our own unfinished ones; poison goes to quarantine."""
+        pending = self._redis.xpending_range(STREAM, GROUP, "-", "+", BATCH)
+        mine = self._consumer.encode()
+        due = [
+            item for item in pending if item["consumer"] == mine or item["time_since_delivered"] >= IDLE_MS
+        ]
+        if not due:
+            return []
+        claimed = self._redis.xclaim(STREAM, GROUP, self._consumer, 0, [item["message_id"] for item in due])
+        tries = {_text(item["message_id"]): int(item["times_delivered"]) for item in due}
+        entries = [(_text(entry_id), fields) for entry_id, fields in claimed if fields]
+        poison = [entry for entry in entries if tries[entry[0]] >= TRIES]
+        self._quarantine_poison(poison)
+        return [entry for entry in entries if tries[entry[0]] < TRIES]
+
+    def _quarantine_poison(self, entries: Sequence[Entry]) -> None:
+        if entries:
+            error = Malformed("poison", f"Taken {TRIES} times without an end.")
+            self._finish(
+                [_Read(entry_id, fields.get(b"e", b""), error=error) for entry_id, fields in entries]
+            )
+
+    def _take(self, entries: Sequence[Entry]) -> int:
+        """Take a batch; if it fails as a whole, take its entries one by one so that one cannot stop all."""
+        if not entries:
+            return 0
+        try:
+            self._take_batch(entries)
+        except (redis.RedisError, *DATABASE_AWAY):
+            raise
+        except Exception:
+            log.exception("batch_failed", extra={"entries": len(entries)})
+            self._take_singly(entries)
+        return len(entries)
+
+    def _take_singly(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            try:
+                self._take_batch([entry])
+            except (redis.RedisError, *DATABASE_AWAY):
+                raise
+            except Exception:  # it stays pending, and is quarantined after some tries
+                log.exception("entry_failed", extra={"entry_id": entry[0]})
+
+    def _take_batch(self, entries: Sequence[Entry]) -> None:
+        reads = _read_all(entries)
+        good = [read for read in reads if read.envelope is not None]
+        envelopes = [read.envelope for read in good if read.envelope is not None]
+        acks = ingest(envelopes, now=timezone.now()) if envelopes else []
+        for read, ack in zip(good, acks, strict=True):
+            read.ack = ack
+            if ack.status == "ACK_ERROR" and not ack.event_pk and ack.code != "no_session":
+                read.error = Malformed(ack.code, ack.detail, ack.field, ack.event_id)
+        self._finish(reads)
+
+    def _finish(self, reads: Sequence[_Read]) -> None:
+        """Quarantine what was refused, tell the producers, and only then acknowledge."""
+        refused = [read for read in reads if read.error is not None]
+        Quarantine.objects.bulk_create([_quarantined(read) for read in refused], ignore_conflicts=True)
+        pipe = self._redis.pipeline(transaction=False)
+        for read in reads:
+            if read.ack is not None and read.source and not _told_by_replies(read.ack):
+                reply = {"a": codec.ack_to_protobuf(read.ack)}
+                pipe.xadd(acks_stream(read.source), reply, maxlen=ACKS_KEPT, approximate=True)
+        ids = [read.entry_id for read in reads]
+        pipe.xack(STREAM, GROUP, *ids)
+        pipe.xdel(STREAM, *ids)  # bounded by what is acknowledged, never by age
+        pipe.execute()
+
+
+def _told_by_replies(ack: Ack) -> bool:
+    """A stored event that has ended gets its one final ack from `replies`."""
+    return bool(ack.event_pk) and ack.final and not ack.duplicate
+
+
+def _quarantined(read: _Read) -> Quarantine:
+    assert read.error is not None
+    return Quarantine(
+        ingress="stream",
+        entry_id=read.entry_id,
+        source_name=read.source,
+        code=read.error.code,
+        reason=f"{read.error.field}: {read.error.detail}"[:300],
+        content=read.data,
+    )
+
+
+def _read_all(entries: Sequence[Entry]) -> list[_Read]:
+    reads = []
+    parsed = {}
+    for entry_id, fields in entries:
+        read = _Read(entry_id, fields.get(b"e", b""))
+        reads.append(read)
+        try:
+            if b"e" not in fields:
+                raise Malformed("missing_field", "An entry has a field e with a serialized UserEvent.", "e")
+            parsed[entry_id] = codec.parse(read.data)
+        except Malformed as error:
+            read.error = error
+    grants = _grants({message.source for message in parsed.values()})
+    for read in reads:
+        message = parsed.get(read.entry_id)
+        if message is not None:
+            _decode(read, message, grants)
+    return reads
+
+
+def _decode(read: _Read, message: object, grants: dict[str, SourceGrant]) -> None:
+    name = message.source  # type: ignore[attr-defined]
+    grant = grants.get(name)
+    if grant is None:
+        detail = "source must name an enabled source that may use the stream."
+        read.error = Malformed("unknown_source", detail, "source")
+        return
+    read.source = name
+    try:
+        read.envelope = codec.from_message(message, grant, raw=read.data, reply_to="stream")  # type: ignore[arg-type]
+    except Malformed as error:
+        read.error = error
+        read.ack = refusal(error.event_id, error.code, error.detail, timezone.now(), field=error.field)
+
+
+def _grants(names: set[str]) -> dict[str, SourceGrant]:
+    sources = Source.objects.filter(name__in=names, enabled=True, allow_stream=True)
+    return {source.name: grant_of(source) for source in sources}
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value

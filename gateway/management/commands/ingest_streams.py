@@ -1,0 +1,38 @@
+"""`manage.py ingest_streams`: consume the Redis stream and answer on the reply streams."""
+
+import os
+import signal
+import socket
+import threading
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+
+from gateway.ingress import replies, streams
+from notifications import dispatch
+
+
+class Command(BaseCommand):
+    help = "Consume events from the Redis stream tocsin:events and write acks to tocsin:acks:<source>."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--consumer",
+            default=f"{socket.gethostname()}-{os.getpid()}",
+            help="Name in the consumer group; each process needs its own.",
+        )
+
+    def handle(self, *args: Any, consumer: str, **options: Any) -> None:
+        stopping = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stopping.set())
+        client = streams.connect(settings.REDIS_URL)
+        outbox = threading.Thread(target=replies.run, args=(client, stopping), name="replies")
+        outbox.start()
+        try:
+            streams.StreamIngress(client, consumer).run(stopping)
+        finally:
+            stopping.set()
+            outbox.join()
+            dispatch.finish_ringing()

@@ -1,0 +1,136 @@
+"""The session hub: which sockets a person has in this process, and the one subscription that feeds them.
+
+The hub subscribes to `user.<id>` while that person has a socket here; the subscription is their presence
+everywhere. Frames arrive ready-made and are written straight to the sockets, without the channel layer's
+queues. Channels and Daphne own the connection itself.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable
+from weakref import WeakKeyDictionary
+
+import redis.asyncio as aioredis
+from django.conf import settings
+from redis.exceptions import RedisError
+
+from notifications import live
+
+log = logging.getLogger(__name__)
+
+Receiver = Callable[[bytes], None]
+
+_HEARTBEAT_S = 10.0
+_RECONNECT_S = 0.5
+_SUBSCRIBE_TIMEOUT_S = 3.0
+_IDLE_CHANNEL = "tocsin.gateway"  # keeps the connection subscribed while nobody is here
+
+
+class Hub:
+    """One per event loop. Guarantee: at most once; what is missed is read from Postgres by `seq`."""
+
+    def __init__(self, url: str) -> None:
+        self._redis = aioredis.Redis.from_url(
+            url, socket_timeout=None, socket_connect_timeout=3, health_check_interval=0
+        )
+        self._pubsub = self._redis.pubsub()
+        self._receivers: dict[str, set[Receiver]] = defaultdict(set)
+        self._confirmed: dict[str, asyncio.Event] = {}
+        self._reader: asyncio.Task[None] | None = None
+        self._lock = asyncio.Lock()
+
+    @contextlib.asynccontextmanager
+    async def listening(self, channel: str, receiver: Receiver) -> AsyncIterator[None]:
+        """Call `receiver` with every message of `channel` while the block runs.
+
+        On entry the subscription is in force, or Redis is away and it will be once Redis is back.
+        """
+        await self._add(channel, receiver)
+        try:
+            yield
+        finally:
+            await self._remove(channel, receiver)
+
+    async def _add(self, channel: str, receiver: Receiver) -> None:
+        self._ensure_reader()
+        first = not self._receivers[channel]
+        self._receivers[channel].add(receiver)
+        confirmed = self._confirmed.setdefault(channel, asyncio.Event())
+        if first:
+            with contextlib.suppress(RedisError, OSError):  # the reader subscribes again by itself
+                async with self._lock:
+                    await self._pubsub.subscribe(channel)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(confirmed.wait(), _SUBSCRIBE_TIMEOUT_S)
+
+    async def _remove(self, channel: str, receiver: Receiver) -> None:
+        self._receivers[channel].discard(receiver)
+        if self._receivers[channel]:
+            return
+        del self._receivers[channel]
+        self._confirmed.pop(channel, None)
+        with contextlib.suppress(RedisError, OSError):
+            async with self._lock:
+                if channel not in self._receivers:  # nobody came while we waited
+                    await self._pubsub.unsubscribe(channel)
+
+    def _ensure_reader(self) -> None:
+        if self._reader is None or self._reader.done():
+            self._reader = asyncio.get_running_loop().create_task(self._read_for_ever())
+
+    async def _read_for_ever(self) -> None:
+        while True:
+            try:
+                await self._read()
+            except (RedisError, OSError) as error:
+                log.warning("hub_disconnected", extra={"error": type(error).__name__})
+                for confirmed in self._confirmed.values():
+                    confirmed.clear()
+                await asyncio.sleep(_RECONNECT_S)
+
+    async def _read(self) -> None:
+        """Read until the connection breaks. A silent peer is found by pings that go unanswered."""
+        async with self._lock:
+            await self._pubsub.aclose()  # type: ignore[no-untyped-call]
+            self._pubsub = self._redis.pubsub()
+            await self._pubsub.subscribe(_IDLE_CHANNEL, *self._receivers)
+        pinged = False
+        while True:
+            message = await self._pubsub.get_message(timeout=_HEARTBEAT_S)
+            if message is not None:
+                pinged = False
+                self._take(message)
+            elif pinged:
+                raise RedisError("no answer to a ping")
+            else:
+                pinged = True
+                await self._pubsub.ping()
+
+    def _take(self, message: dict[str, object]) -> None:
+        kind = message["type"]
+        if kind == "pong":
+            return
+        channel = message["channel"]
+        name = channel.decode() if isinstance(channel, bytes) else str(channel)
+        if kind == "message":
+            data = message["data"]
+            for receiver in tuple(self._receivers.get(name, ())):
+                receiver(data if isinstance(data, bytes) else str(data).encode())
+        elif kind == "subscribe" and name in self._confirmed:
+            self._confirmed[name].set()
+
+    def socket_count(self, person_id: int) -> int:
+        return len(self._receivers.get(live.user_channel(person_id), ()))
+
+
+_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
+
+
+def hub() -> Hub:
+    """Return the hub of the running event loop."""
+    loop = asyncio.get_running_loop()
+    if loop not in _hubs:
+        _hubs[loop] = Hub(settings.REDIS_URL)
+    return _hubs[loop]

@@ -1,0 +1,91 @@
+// What the simulated providers received, and how the simulated Telegram behaves.
+
+import { clock, full } from "./format.js";
+import { h, icon, reconcile } from "./dom.js";
+
+const CHANNELS = { telegram: ["telegram", "Telegram"], smtp: ["mail", "E-mail"], sink: ["hook", "Webhook"] };
+const OUTCOMES = {
+  accepted: "accepted",
+  refused: "refused",
+  dropped_answer: "accepted, answer lost",
+  hung: "no answer",
+};
+
+export class Providers extends EventTarget {
+  #api;
+  #list = document.getElementById("provider-list");
+  #mode = document.getElementById("telegram-mode");
+
+  /** "problem" is dispatched with an error when a mode could not be set. */
+  constructor(api) {
+    super();
+    this.#api = api;
+    this.#mode.addEventListener("change", () => this.#setMode(this.#mode.value));
+    this.#showMode(() => api.get("/demo/provider/telegram"));
+  }
+
+  async refresh() {
+    const { entries } = await this.#api.get("/demo/provider");
+    reconcile(this.#list, entries, { key: (entry) => entry.n, render: renderEntry });
+    document.getElementById("provider-empty").hidden = entries.length > 0;
+  }
+
+  async #setMode(mode) {
+    const ok = await this.#showMode(() => this.#api.put("/demo/provider/telegram", { mode }));
+    // The list must not claim a mode that the simulator does not have.
+    if (!ok) await this.#showMode(() => this.#api.get("/demo/provider/telegram"));
+  }
+
+  async #showMode(ask) {
+    try {
+      this.#mode.value = (await ask()).mode;
+      this.#mode.dataset.mode = this.#mode.value;
+      return true;
+    } catch (error) {
+      this.dispatchEvent(new CustomEvent("problem", { detail: error }));
+      return false;
+    }
+  }
+}
+
+function renderEntry(entry, previous) {
+  const [iconName, name] = CHANNELS[entry.channel] ?? ["hook", entry.channel];
+  return h(
+    "li",
+    {
+      class: previous ? "entry" : "entry entry-new",
+      "data-testid": "provider-entry",
+      "data-channel": entry.channel,
+      "data-outcome": entry.outcome,
+    },
+    h("span", { class: "entry-icon", title: name }, icon(iconName)),
+    h("span", { class: "entry-to" }, h("span", { class: "visually-hidden" }, `${name} to `), entry.to ?? ""),
+    h("span", { class: "entry-outcome" }, outcomeText(entry)),
+    h("time", { class: "entry-at num", title: full(entry.at_ms) }, clock(entry.at_ms)),
+    h("p", { class: "entry-text" }, said(entry)),
+  );
+}
+
+function outcomeText(entry) {
+  const words = OUTCOMES[entry.outcome] ?? entry.outcome;
+  const accepted = entry.outcome === "accepted";
+  return accepted || !entry.status ? words : `${words} ${entry.status}`;
+}
+
+/** What it was about: the subject of a mail, the text of a chat message, and why it was refused. */
+function said(entry) {
+  const text = entry.subject || plain(entry) || entry.kind || "";
+  const why = entry.outcome === "refused" ? entry.error || faultName(entry.fault) : "";
+  return why ? h("span", {}, h("span", { class: "entry-why" }, why), " ", text) : text;
+}
+
+/** Telegram messages come as its HTML. A parsed document that is never shown runs nothing; only text leaves it. */
+function plain(entry) {
+  if (entry.channel !== "telegram" || !entry.text) return entry.text ?? "";
+  return new DOMParser().parseFromString(entry.text, "text/html").body.textContent;
+}
+
+function faultName(fault) {
+  if (!fault || typeof fault === "string") return fault ?? "";
+  return Object.entries(fault).map(([name, value]) => `${name} ${value}`).join(", ");
+}

@@ -1,0 +1,146 @@
+// Toasts: short notices on top of the page. CRITICAL stay until dismissed, others go after 6 s.
+
+import { clock, words } from "./format.js";
+import { h, icon, priorityBadge, setText } from "./dom.js";
+
+const SHOWN_FOR_MS = 6_000;
+const MAX_SHOWN = 4;
+
+export class Toasts {
+  #shown = [];
+  #waiting = [];
+  #critical = document.getElementById("toasts-critical");
+  #polite = document.getElementById("toasts-polite");
+  #more = document.getElementById("toasts-more");
+
+  constructor(region = document.getElementById("toasts")) {
+    // Time stands still while somebody is reading, or while nobody can (WCAG 2.2.1).
+    region.addEventListener("pointerenter", () => this.#each("pause"));
+    region.addEventListener("pointerleave", () => this.#each("run"));
+    region.addEventListener("focusin", () => this.#each("pause"));
+    region.addEventListener("focusout", () => this.#each("run"));
+    document.addEventListener("visibilitychange", () => this.#each(document.hidden ? "pause" : "run"));
+    region.addEventListener("keydown", (event) => event.key === "Escape" && this.#dismissFocused(event.target));
+  }
+
+  /** Show an `event` frame. */
+  event(frame) {
+    this.#add({
+      id: frame.event_id,
+      priority: frame.priority,
+      title: frame.title || words(frame.event_type),
+      body: frame.body ?? "",
+      at: frame.timestamp,
+    });
+  }
+
+  /** Say that something the person asked for did not work. */
+  error(title, body) {
+    this.#add({ id: "", priority: "ERROR", title, body, at: Date.now() });
+  }
+
+  /** Take away the toasts of events that were dealt with elsewhere. */
+  remove(eventIds) {
+    const gone = new Set(eventIds);
+    this.#waiting = this.#waiting.filter((notice) => !gone.has(notice.id));
+    for (const toast of this.#shown.filter(({ notice }) => gone.has(notice.id))) this.#dismiss(toast);
+    this.#fill();
+  }
+
+  #add(notice) {
+    if (notice.priority === "CRITICAL") this.#makeRoom();
+    this.#waiting.push(notice);
+    this.#fill();
+  }
+
+  /** A CRITICAL notice does not queue behind ordinary ones: the oldest of those gives way. */
+  #makeRoom() {
+    if (this.#shown.length < MAX_SHOWN) return;
+    const ordinary = this.#shown.find(({ notice }) => notice.priority !== "CRITICAL");
+    if (ordinary) this.#drop(ordinary);
+  }
+
+  #fill() {
+    while (this.#shown.length < MAX_SHOWN && this.#waiting.length) {
+      const critical = this.#waiting.findIndex((notice) => notice.priority === "CRITICAL");
+      this.#show(this.#waiting.splice(Math.max(0, critical), 1)[0]);
+    }
+    const count = this.#waiting.length;
+    this.#more.hidden = count === 0;
+    setText(this.#more, count ? `${count} more waiting` : "");
+  }
+
+  #show(notice) {
+    const critical = notice.priority === "CRITICAL";
+    const toast = new Toast(notice, { stays: critical, onEnd: () => this.#dismiss(toast) });
+    this.#shown.push(toast);
+    (critical ? this.#critical : this.#polite).prepend(toast.element);
+    if (!document.hidden) toast.run();
+  }
+
+  #dismiss(toast) {
+    this.#drop(toast);
+    this.#fill();
+  }
+
+  #drop(toast) {
+    toast.pause();
+    this.#shown = this.#shown.filter((other) => other !== toast);
+    const hadFocus = toast.element.contains(document.activeElement);
+    toast.element.remove();
+    // Removing the focused button would throw the keyboard back to the top of the page.
+    if (hadFocus) this.#shown.at(-1)?.element.querySelector("button").focus();
+  }
+
+  #dismissFocused(target) {
+    const toast = this.#shown.find(({ element }) => element.contains(target));
+    if (toast) this.#dismiss(toast);
+  }
+
+  #each(what) {
+    for (const toast of this.#shown) toast[what]();
+  }
+}
+
+class Toast {
+  #leftMs = SHOWN_FOR_MS;
+  #startedAt = 0;
+  #timer = 0;
+  #stays;
+  #onEnd;
+
+  constructor(notice, { stays, onEnd }) {
+    this.notice = notice;
+    this.#stays = stays;
+    this.#onEnd = onEnd;
+    this.element = this.#render();
+  }
+
+  run() {
+    if (this.#stays || this.#timer) return;
+    this.#startedAt = Date.now();
+    this.#timer = setTimeout(this.#onEnd, this.#leftMs);
+  }
+
+  pause() {
+    if (!this.#timer) return;
+    clearTimeout(this.#timer);
+    this.#timer = 0;
+    this.#leftMs = Math.max(1_000, this.#leftMs - (Date.now() - this.#startedAt));
+  }
+
+  #render() {
+    const { id, priority, title, body, at } = this.notice;
+    const dismiss = this.#stays
+      ? h("button", { class: "button button-small toast-dismiss", type: "button" }, "Dismiss")
+      : h("button", { class: "icon-button", type: "button", "aria-label": `Dismiss: ${title}` }, icon("close"));
+    dismiss.addEventListener("click", this.#onEnd);
+    return h(
+      "article",
+      { class: "toast", "data-testid": "toast", "data-event-id": id || null, "data-priority": priority },
+      h("div", { class: "toast-head" }, priorityBadge(priority), h("time", { class: "num" }, clock(at)), dismiss),
+      h("p", { class: "toast-title" }, title),
+      body ? h("p", { class: "toast-body" }, body) : null,
+    );
+  }
+}

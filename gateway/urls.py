@@ -1,0 +1,19 @@
+from django.contrib.auth.views import LogoutView
+from django.urls import path
+
+from gateway import health, pages
+from gateway.api.views import api
+from gateway.demo import views as demo
+
+urlpatterns = [
+    path("", pages.page, name="page"),
+    path("login/", pages.Login.as_view(), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("healthz", health.healthz),
+    path("readyz", health.readyz),
+    path("api/v1/", api.urls),
+    path("demo/send", demo.send),
+    path("demo/timeline", demo.events),
+    path("demo/provider", demo.provider_log),
+    path("demo/provider/telegram", demo.telegram_mode),
+]

@@ -1,0 +1,87 @@
+"""Acks in both directions: the producer's `EventAck`, and the confirmations that decide it."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from notifications import store
+from notifications.events import Ack, Aftermath, ChannelOutcome
+from notifications.models import Delivery, Event
+from notifications.states import Channel, DeliveryState, EventState, Evidence
+
+_STATUS = {
+    EventState.ACCEPTED: "QUEUED",
+    EventState.DELIVERED: "DELIVERED",
+    EventState.FAILED: "ACK_ERROR",
+    EventState.EXPIRED: "ACK_ERROR",
+    EventState.SUPERSEDED: "ACK_ERROR",
+}
+
+_DETAIL = {
+    "no_channel": "No channel of this person is usable; the event is in their inbox.",
+    "unconfirmed": "The page did not confirm in time, and no other channel is left.",
+    "expired": "Its time ran out before anybody was reached.",
+    "outcome_unknown": "The provider's answer was lost; it may have arrived.",
+    "conflict": "This event_id was accepted before with other content; nothing was sent.",
+}
+
+
+def confirm(confirmations: Sequence[tuple[int, str]], *, now: datetime) -> Aftermath:
+    """Take confirmations of persons' clients, as pairs of person id and event id, in one batch."""
+    return store.confirm(confirmations, now=now) if confirmations else Aftermath()
+
+
+def stored_ack(event_id: str, answer: store.Stored, now: datetime) -> Ack:
+    """Return the ack for what the store said about an event."""
+    if answer.kind == "conflict":
+        return Ack(event_id, "ACK_ERROR", True, now, code="conflict", detail=_DETAIL["conflict"])
+    return Ack(
+        event_id,
+        _STATUS[answer.state],
+        final=answer.state is not EventState.ACCEPTED,
+        at=answer.final_at or now,
+        code=answer.code,
+        detail=_DETAIL.get(answer.code, ""),
+        seq=answer.seq,
+        duplicate=answer.kind == "duplicate",
+        delivered_via=answer.delivered_via,
+        evidence=Evidence(answer.evidence),
+        state=answer.state,
+        event_pk=answer.event_pk,
+    )
+
+
+def event_ack(event: Event, deliveries: Iterable[Delivery], *, now: datetime) -> Ack:
+    """Return the ack of a stored event as it stands now, with what each channel came to."""
+    state = EventState(event.state)
+    return Ack(
+        event.event_id,
+        _STATUS[state],
+        final=state is not EventState.ACCEPTED,
+        at=event.final_at or now,
+        code=event.code,
+        detail=_DETAIL.get(event.code, _reasons(event, deliveries)),
+        seq=event.seq,
+        delivered_via=None if event.delivered_via is None else Channel(event.delivered_via),
+        evidence=Evidence(event.evidence),
+        outcomes=_outcomes(event, deliveries),
+        state=state,
+        event_pk=event.pk,
+    )
+
+
+def _outcomes(event: Event, deliveries: Iterable[Delivery]) -> tuple[ChannelOutcome, ...]:
+    tried = [
+        ChannelOutcome(Channel(row.channel), row.state, row.failure_kind or row.error) for row in deliveries
+    ]
+    skipped = [
+        ChannelOutcome(Channel(line["channel"]), DeliveryState.SKIPPED, line["reason"])
+        for line in event.trace
+        if line["verdict"] == "skipped"
+    ]
+    return (*tried, *skipped)
+
+
+def _reasons(event: Event, deliveries: Iterable[Delivery]) -> str:
+    if event.state != EventState.FAILED:
+        return ""
+    return "; ".join(f"{Channel(row.channel).name}: {row.error or row.state}" for row in deliveries)

@@ -1,0 +1,115 @@
+"""What an event is, before and after it is stored: plain values that every step passes on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from notifications.states import Channel, EventState, Evidence, Priority
+
+JsonObject = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelChoice:
+    """One entry of a producer's ordered channel list."""
+
+    channel: Channel
+    only_if_active: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SourceGrant:
+    """The authenticated producer and what it may do, as the edge found it."""
+
+    id: int
+    name: str
+    event_types: frozenset[str] = frozenset()  # empty: every type
+    max_priority: Priority = Priority.CRITICAL
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One validated event on its way in.
+
+    `timestamp_ms`, `expires_at_ms` are Unix milliseconds; `digest` is 32 bytes over the content and is
+    the same for the same event on every ingress.
+    """
+
+    source: SourceGrant
+    event_id: str
+    user_id: str
+    event_type: str
+    timestamp_ms: int
+    priority: Priority
+    payload: JsonObject
+    digest: bytes
+    channels: tuple[ChannelChoice, ...] = ()
+    topic: str = ""
+    schema_version: int = 0
+    expires_at_ms: int = 0
+    collapse_key: str = ""
+    ordering_key: str = ""
+    version: int = 0
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    correlation_id: str = ""
+    ack_timeout_ms: int = 0
+    raw: bytes = b""
+    reply_to: str = ""  # where the final ack goes beside GET: "" or "stream"
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelOutcome:
+    channel: Channel
+    state: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """What a producer is told. `status` is never left to a default.
+
+    `status`: QUEUED, DELIVERED or ACK_ERROR. `final` says that no other ack will follow.
+    """
+
+    event_id: str
+    status: str
+    final: bool
+    at: datetime
+    code: str = ""
+    detail: str = ""
+    field: str = ""
+    seq: int = 0
+    duplicate: bool = False
+    delivered_via: Channel | None = None
+    evidence: Evidence = Evidence.NONE
+    outcomes: tuple[ChannelOutcome, ...] = ()
+    state: EventState | None = None
+    event_pk: int = 0
+
+
+def refusal(event_id: str, code: str, detail: str, at: datetime, *, field: str = "") -> Ack:
+    """Return the final ack of an event that was not accepted, and of which nothing is sent."""
+    return Ack(event_id, "ACK_ERROR", final=True, at=at, code=code, detail=detail, field=field)
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """A doorbell to be rung: row `delivery_id` is due, after `delay_s` seconds."""
+
+    delivery_id: str
+    priority: Priority
+    delay_s: float = 0.0
+    alone: bool = False  # by `deliver`, with Celery's retries, and not in a batch
+
+
+@dataclass(slots=True)
+class Aftermath:
+    """What a committed change asks for next. The domain returns it; the caller rings and tells."""
+
+    rings: list[Ring] = field(default_factory=list)
+    finals: list[int] = field(default_factory=list)  # ids of events that have just ended
+
+    def add(self, other: "Aftermath") -> None:
+        self.rings += other.rings
+        self.finals += other.finals

@@ -1,0 +1,37 @@
+"""The numbers that an operator may turn, in one frozen place. Units are in the names."""
+
+from dataclasses import dataclass, fields
+
+from django.conf import settings
+
+
+@dataclass(frozen=True, slots=True)
+class Knobs:
+    ack_timeout_ms: int = 5_000  # a client confirms a frame within this, else the next channel rings
+    ack_timeout_max_ms: int = 300_000  # what a producer may ask for at most
+    expiry_normal_s: int = 24 * 3600  # an event without `expires_at` ends after this
+    expiry_critical_s: int = 72 * 3600
+    future_skew_s: int = 300  # how far ahead a producer's clock may run
+    max_tries: int = 8  # of one delivery, whatever rang for it
+    lease_s: int = 55  # longer than the hard time limit of a task's sends, see CELERY_TASK_TIME_LIMIT
+    send_timeout_s: float = 10.0  # one try at a provider
+    batch_budget_s: float = 25.0  # after this a batch starts no further send
+    batch_size: int = 100  # deliveries for which one doorbell rings
+    send_concurrency: int = 20  # sends in flight per channel and worker process
+    retry_backoff_s: float = 2.0
+    retry_backoff_max_s: float = 60.0
+    unknown_backoff_s: float = 30.0  # before the one flagged repeat of a send whose answer was lost
+    ring_again_s: float = 60.0  # the sweep rings once more for a row that nobody took
+    sweep_limit: int = 500  # rows that one sweep takes
+    final_wait_max_s: float = 30.0  # longest `?wait=`
+    telegram_active_s: int = 600  # a chat counts as a live session for this long after a message
+
+
+def current() -> Knobs:
+    """Return the knobs of this process (`settings.TOCSIN`)."""
+    knobs: Knobs = settings.TOCSIN
+    return knobs
+
+
+def names() -> list[str]:
+    return [field.name for field in fields(Knobs)]

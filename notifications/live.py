@@ -1,0 +1,85 @@
+"""Live sessions over Redis pub/sub. What travels here may be lost: a row in Postgres never depends on it.
+
+A gateway process subscribes to `user.<id>` while that person has a socket there, so the subscription
+*is* the presence. Guarantee: at most once. When Redis is away, everybody counts as offline.
+"""
+
+import json
+import logging
+from collections.abc import Iterable, Sequence
+from functools import cache
+
+import redis
+from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+log = logging.getLogger(__name__)
+
+REPLIES_DUE = "tocsin.replies"  # wakes the ingress that writes final acks to reply streams
+
+
+def user_channel(person_id: int) -> str:
+    return f"user.{person_id}"
+
+
+def final_channel(event_pk: int) -> str:
+    return f"final.{event_pk}"
+
+
+@cache
+def client() -> "redis.Redis":
+    """Return this process's Redis client. Short timeouts: nobody may wait long for a hint."""
+    return redis.Redis.from_url(
+        settings.REDIS_URL,
+        socket_timeout=2,
+        socket_connect_timeout=1,
+        health_check_interval=30,
+        retry=Retry(NoBackoff(), 1),
+    )
+
+
+def online(person_ids: Iterable[int]) -> frozenset[int]:
+    """Return who of these persons has an open socket now, in one round trip."""
+    wanted = list(person_ids)
+    if not wanted:
+        return frozenset()
+    try:
+        counts = client().pubsub_numsub(*map(user_channel, wanted))
+    except redis.RedisError as error:
+        log.warning("presence_unavailable", extra={"error": type(error).__name__})
+        return frozenset()
+    return frozenset(person for person, (_, count) in zip(wanted, counts, strict=True) if count)
+
+
+def push(frames: Sequence[tuple[int, bytes]]) -> list[int]:
+    """Publish frames to persons. Return, for each, how many gateway processes took it."""
+    if not frames:
+        return []
+    try:
+        pipe = client().pipeline(transaction=False)
+        for person_id, frame in frames:
+            pipe.publish(user_channel(person_id), frame)
+        return [int(count) for count in pipe.execute()]
+    except redis.RedisError as error:
+        log.warning("push_unavailable", extra={"error": type(error).__name__, "frames": len(frames)})
+        return [0] * len(frames)
+
+
+def announce_finals(event_pks: Sequence[int]) -> None:
+    """Wake whoever waits for the end of these events. They look at the database; this is a hint."""
+    if not event_pks:
+        return
+    try:
+        pipe = client().pipeline(transaction=False)
+        for event_pk in event_pks:
+            pipe.publish(final_channel(event_pk), b"")
+        pipe.publish(REPLIES_DUE, b"")
+        pipe.execute()
+    except redis.RedisError as error:
+        log.warning("announce_unavailable", extra={"error": type(error).__name__})
+
+
+def frame(kind: str, **fields: object) -> bytes:
+    """Return one JSON text frame as it will be written to the sockets."""
+    return json.dumps({"type": kind, **fields}, separators=(",", ":"), ensure_ascii=False).encode()

@@ -1,0 +1,199 @@
+"""The rows behind the guarantee. `store` writes events and deliveries; everybody else reads."""
+
+import uuid
+from enum import StrEnum
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from notifications import states
+from notifications.events import JsonObject
+from users.models import Destination, Source
+
+
+def _choices(enum: type[StrEnum]) -> list[tuple[str, str]]:
+    return [(member.value, member.value or "none") for member in enum]
+
+
+CHANNELS = [(channel.value, channel.name) for channel in states.Channel]
+PRIORITIES = [(priority.value, priority.name) for priority in states.Priority]
+
+
+class Event(models.Model):
+    """One accepted `UserEvent`, unique by source and event id."""
+
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="events")
+    event_id = models.CharField(max_length=200)
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="events")
+    seq = models.BigIntegerField(help_text="Gap-free per person, in commit order.")
+    event_type = models.CharField(max_length=100)
+    priority = models.SmallIntegerField(choices=PRIORITIES)
+    occurred_at = models.DateTimeField(help_text="The producer's timestamp.")
+    accepted_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True, blank=True)
+    payload = models.JSONField[JsonObject, JsonObject](default=dict)
+    raw = models.BinaryField(help_text="The bytes as the producer sent them.")
+    digest = models.BinaryField(max_length=32)
+    schema_version = models.IntegerField(default=0)
+    version = models.BigIntegerField(default=0)
+    collapse_key = models.CharField(max_length=200, blank=True)
+    ordering_key = models.CharField(max_length=200, blank=True)
+    correlation_id = models.CharField(max_length=200, blank=True)
+    metadata = models.JSONField[JsonObject, JsonObject](default=dict)
+    ack_timeout_ms = models.IntegerField(default=0)
+    plan = models.JSONField[list[JsonObject], list[JsonObject]](
+        default=list, help_text="The steps that routing chose, in order."
+    )
+    trace = models.JSONField[list[JsonObject], list[JsonObject]](
+        default=list, help_text="Every channel that routing considered, with its reason."
+    )
+    state = models.CharField(max_length=12, choices=_choices(states.EventState))
+    delivered_via = models.SmallIntegerField(null=True, blank=True, choices=CHANNELS)
+    evidence = models.CharField(max_length=12, blank=True, choices=_choices(states.Evidence))
+    code = models.CharField(max_length=40, blank=True, help_text="Why it failed, machine-readable.")
+    final_at = models.DateTimeField(null=True, blank=True)
+    confirmed_at = models.DateTimeField(
+        null=True, blank=True, help_text="First confirmation by the person's client, also a late one."
+    )
+    reply_to = models.CharField(max_length=8, blank=True)
+    replied_at = models.DateTimeField(null=True, blank=True, help_text="Final ack put on the reply stream.")
+    seen_at = models.DateTimeField(null=True, blank=True)
+    read_at = models.DateTimeField(null=True, blank=True)
+    archived_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["source", "event_id"], name="event_once_per_source"),
+            models.UniqueConstraint(fields=["person", "seq"], name="event_seq_once_per_person"),
+            models.CheckConstraint(
+                condition=Q(state="accepted", final_at__isnull=True)
+                | (~Q(state="accepted") & Q(final_at__isnull=False)),
+                name="event_final_state_has_a_time",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["priority", "accepted_at"], condition=Q(state="accepted"), name="event_unfinished"
+            ),
+            models.Index(
+                fields=["final_at"],
+                condition=Q(replied_at__isnull=True, final_at__isnull=False) & ~Q(reply_to=""),
+                name="event_reply_due",
+            ),
+            models.Index(
+                fields=["person"],
+                condition=Q(read_at__isnull=True, archived_at__isnull=True),
+                name="event_unread",
+            ),
+            models.Index(fields=["accepted_at"], name="event_by_time"),
+        ]
+
+    def __str__(self) -> str:
+        return self.event_id
+
+
+class Delivery(models.Model):
+    """One event on one destination: its row is the idempotency record of the send."""
+
+    id: "models.UUIDField[uuid.UUID, uuid.UUID]" = models.UUIDField(primary_key=True, editable=False)
+    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="deliveries")
+    channel = models.SmallIntegerField(choices=CHANNELS)
+    destination = models.ForeignKey(Destination, on_delete=models.SET_NULL, null=True, blank=True)
+    position = models.SmallIntegerField(help_text="Index in the event's plan.")
+    priority = models.SmallIntegerField(choices=PRIORITIES)
+    state = models.CharField(max_length=12, choices=_choices(states.DeliveryState))
+    attempts = models.SmallIntegerField(default=0)
+    created_at = models.DateTimeField()
+    not_before = models.DateTimeField(help_text="No try before this: a provider's Retry-After.")
+    ring_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the sweep looks at this row. Empty: it has ended."
+    )
+    lease_token = models.UUIDField(null=True, blank=True, editable=False)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    ack_deadline = models.DateTimeField(null=True, blank=True)
+    possible_duplicate = models.BooleanField(default=False)
+    provider_message_id = models.CharField(max_length=200, blank=True)
+    failure_kind = models.CharField(max_length=16, blank=True, choices=_choices(states.FailureKind))
+    error = models.CharField(max_length=300, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        ordering: ClassVar = ["event_id", "position"]
+        constraints: ClassVar = [
+            # One row a step; a step is one destination, and WEB has none.
+            models.UniqueConstraint(fields=["event", "position"], name="delivery_once_per_step"),
+            models.UniqueConstraint(
+                fields=["event", "channel", "destination"],
+                name="delivery_once_per_destination",
+                nulls_distinct=False,
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["ring_at"], condition=Q(ring_at__isnull=False), name="delivery_to_ring")
+        ]
+
+    def __str__(self) -> str:
+        return f"{states.Channel(self.channel).name} {self.state}"
+
+
+class Attempt(models.Model):
+    """One try of a delivery. Rows are only ever added."""
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="tries")
+    number = models.SmallIntegerField()
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField()
+    outcome = models.CharField(max_length=16, choices=_choices(states.AttemptOutcome))
+    error = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["delivery", "id"]
+
+    def __str__(self) -> str:
+        return f"#{self.number} {self.outcome}"
+
+    @property
+    def latency_ms(self) -> int:
+        return round((self.ended_at - self.started_at).total_seconds() * 1000)
+
+
+class InboxCursor(models.Model):
+    """The last `seq` of a person. Taken under a row lock, so that seq order is commit order."""
+
+    person = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True)
+    last_seq = models.BigIntegerField(default=0)
+    epoch = models.UUIDField(default=uuid.uuid4, help_text="Changes when the sequence starts anew.")
+
+    def __str__(self) -> str:
+        return f"{self.person_id}: {self.last_seq}"
+
+
+class Quarantine(models.Model):
+    """Bytes that could not be taken in: from where, and why. Nothing that arrived is thrown away."""
+
+    received_at = models.DateTimeField(default=timezone.now)
+    ingress = models.CharField(max_length=16)
+    entry_id = models.CharField(max_length=64, blank=True, help_text="Where the ingress had it.")
+    source_name = models.CharField(max_length=64, blank=True)
+    code = models.CharField(max_length=40)
+    reason = models.CharField(max_length=300)
+    content = models.BinaryField()
+
+    class Meta:
+        verbose_name_plural = "quarantine"
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["ingress", "entry_id"],
+                condition=~Q(entry_id=""),
+                name="quarantine_once_per_entry",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.ingress} {self.entry_id} {self.code}"

@@ -1,0 +1,32 @@
+"""One event loop thread per worker process, started when it is first needed.
+
+An asyncio client that is made at import, or run by `asyncio.run`, fails on every second call in a prefork
+worker; clients made here live on this loop for as long as the process does.
+"""
+
+import asyncio
+import os
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_lock = threading.Lock()
+_loops: dict[int, asyncio.AbstractEventLoop] = {}
+
+
+def submit(coroutine: Coroutine[Any, Any, T]) -> "Future[T]":
+    """Run `coroutine` on this process's loop thread and return its future at once."""
+    return asyncio.run_coroutine_threadsafe(coroutine, _loop())
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    pid = os.getpid()  # a forked child must not use its parent's loop: nobody runs it there
+    with _lock:
+        if pid not in _loops:
+            loop = asyncio.new_event_loop()
+            threading.Thread(target=loop.run_forever, name="sending-loop", daemon=True).start()
+            _loops[pid] = loop
+        return _loops[pid]

@@ -1,0 +1,111 @@
+"""The states of an event and of its deliveries, and which may follow which.
+
+Every other module takes its states, kinds and transitions from here; `store` is the only writer.
+"""
+
+from enum import IntEnum, StrEnum
+
+
+class Priority(IntEnum):
+    """How hard Tocsin tries. The numbers are those of the wire."""
+
+    INFORMATIONAL = 0  # live sessions only, at most once, never stored
+    NORMAL = 1  # live session, else the first usable channel; bounded retries; expires
+    CRITICAL = 2  # confirmed, or escalated from channel to channel, or a dead letter
+
+
+class Channel(IntEnum):
+    """A kind of way to reach a person. The numbers are those of the wire."""
+
+    ACTIVE_SESSION = 0  # whatever is live now; resolved by `route`, never stored in a delivery
+    WEB = 1
+    TELEGRAM = 2
+    EMAIL = 3
+    PUSH = 4
+    DISCORD = 5
+    SLACK = 6
+    WEBHOOK = 7
+
+
+class EventState(StrEnum):
+    ACCEPTED = "accepted"  # committed; somebody still has to be reached
+    DELIVERED = "delivered"  # one channel has it, with evidence
+    FAILED = "failed"  # every channel is used up: a dead letter, with a reason for each
+    EXPIRED = "expired"  # its time ran out before anybody was reached
+    SUPERSEDED = "superseded"  # a newer event with the same collapse key took its place
+
+
+class DeliveryState(StrEnum):
+    PENDING = "pending"  # written, nobody has tried yet
+    SENDING = "sending"  # claimed under a lease; a send may be in flight
+    DEFERRED = "deferred"  # a try failed for a reason that passes; another will follow
+    SENT = "sent"  # the provider accepted it, or a socket took it
+    UNKNOWN = "unknown"  # the answer was lost: it may have arrived; ended, or waiting for one flagged repeat
+    CONFIRMED = "confirmed"  # the person's client, or the person, said so
+    FAILED = "failed"  # this channel is used up; see the failure kind
+    SKIPPED = "skipped"  # the channel was no longer usable when its turn came
+    CANCELLED = "cancelled"  # another channel was confirmed first
+    EXPIRED = "expired"  # the event's time ran out
+
+
+class FailureKind(StrEnum):
+    TEMPORARY = "temporary"  # the tries were used up
+    RECIPIENT = "recipient"  # the address is dead: the destination is disabled
+    MESSAGE = "message"  # it cannot be rendered, or the provider refuses its content
+    CONFIGURATION = "configuration"  # our credentials or settings
+    UNCONFIRMED = "unconfirmed"  # the client did not confirm before the deadline
+
+
+class Evidence(StrEnum):
+    NONE = ""
+    TRANSPORT = "transport"  # the provider accepted it
+    CLIENT = "client"  # the person's client confirmed it
+    HUMAN = "human"  # the person acknowledged it
+
+
+class AttemptOutcome(StrEnum):
+    SENT = "sent"
+    TEMPORARY = "temporary"
+    LIMITED = "limited"
+    UNKNOWN = "unknown"
+    RECIPIENT = "recipient"
+    MESSAGE = "message"
+    CONFIGURATION = "configuration"
+    NO_SESSION = "no_session"
+    UNCONFIRMED = "unconfirmed"
+    LEASE_EXPIRED = "lease_expired"
+    CRASHED = "crashed"
+
+
+EVENT_FINAL = frozenset(EventState) - {EventState.ACCEPTED}
+
+EVENT_TRANSITIONS: dict[EventState, frozenset[EventState]] = {
+    EventState.ACCEPTED: EVENT_FINAL,
+    EventState.DELIVERED: frozenset(),
+    EventState.FAILED: frozenset(),
+    EventState.EXPIRED: frozenset(),
+    EventState.SUPERSEDED: frozenset(),
+}
+
+_D = DeliveryState
+_STOPPED = {_D.FAILED, _D.SKIPPED, _D.CANCELLED, _D.EXPIRED}
+
+DELIVERY_TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
+    _D.PENDING: frozenset({_D.SENDING, _D.CONFIRMED} | _STOPPED),
+    _D.SENDING: frozenset({_D.PENDING, _D.SENT, _D.DEFERRED, _D.UNKNOWN, _D.CONFIRMED} | _STOPPED),
+    _D.DEFERRED: frozenset({_D.SENDING, _D.CONFIRMED} | _STOPPED),
+    _D.SENT: frozenset({_D.CONFIRMED, _D.FAILED, _D.CANCELLED}),
+    _D.UNKNOWN: frozenset({_D.SENDING, _D.CONFIRMED} | _STOPPED),
+    _D.CONFIRMED: frozenset(),
+    _D.FAILED: frozenset({_D.CONFIRMED}),  # a confirmation that came after the deadline
+    _D.SKIPPED: frozenset(),
+    _D.CANCELLED: frozenset(),
+    _D.EXPIRED: frozenset(),
+}
+
+DELIVERY_OPEN = frozenset({_D.PENDING, _D.SENDING, _D.DEFERRED, _D.UNKNOWN})
+
+
+def may_become(target: DeliveryState) -> list[str]:
+    """Return the delivery states from which `target` may be reached, for a compare-and-set."""
+    return sorted(state.value for state, allowed in DELIVERY_TRANSITIONS.items() if target in allowed)

@@ -1,0 +1,45 @@
+"""The only writer of events and deliveries.
+
+Every change is a compare-and-set in one short transaction, along the table in `states`; none of them
+waits for anything but Postgres. What has to happen afterwards is returned as an `Aftermath`.
+"""
+
+from notifications.store.accept import Acceptance, Stored, accept
+from notifications.store.advance import give_up, skip_unpushed
+from notifications.store.claim import Claimed, LeaseLost, claim, release
+from notifications.store.confirm import confirm
+from notifications.store.record import (
+    Failure,
+    Success,
+    defer,
+    fail,
+    lose,
+    move_address,
+    pushed,
+    skip,
+    succeed,
+)
+from notifications.store.ring import rings_due
+
+__all__ = [
+    "Acceptance",
+    "Claimed",
+    "Failure",
+    "LeaseLost",
+    "Stored",
+    "Success",
+    "accept",
+    "claim",
+    "confirm",
+    "defer",
+    "fail",
+    "give_up",
+    "lose",
+    "move_address",
+    "pushed",
+    "release",
+    "rings_due",
+    "skip",
+    "skip_unpushed",
+    "succeed",
+]

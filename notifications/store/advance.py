@@ -1,0 +1,155 @@
+"""After a channel has ended without success: the next one, or the end of the event."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from notifications.events import Aftermath, JsonObject, Ring
+from notifications.models import Delivery, Event
+from notifications.states import (
+    Channel,
+    DeliveryState,
+    EventState,
+    Evidence,
+    FailureKind,
+    Priority,
+    may_become,
+)
+from notifications.store.accept import insert_deliveries, new_delivery
+from users.models import Destination
+
+
+def next_step(
+    event: Event, after: int, *, now: datetime, possible_duplicate: bool = False, code: str
+) -> Aftermath:
+    """Start the plan's next usable step behind position `after`, or end the event with `code`.
+
+    `event` is locked by the caller. An event that has ended already is left alone.
+    """
+    if event.state != EventState.ACCEPTED:
+        return Aftermath()
+    if event.expires_at is not None and event.expires_at <= now:
+        return end_event(event, EventState.EXPIRED, code="expired", now=now)
+    for position, step in list(enumerate(event.plan))[after + 1 :]:
+        unusable = _unusable(step)
+        row = new_delivery(
+            event.pk,
+            channel=step["channel"],
+            destination_id=step["destination_id"] if unusable != "the destination was removed" else None,
+            position=position,
+            priority=event.priority,
+            now=now,
+            possible_duplicate=possible_duplicate,
+            **({"state": DeliveryState.SKIPPED, "error": unusable, "ended_at": now} if unusable else {}),
+        )
+        insert_deliveries([row])
+        if not unusable:
+            return Aftermath(rings=[Ring(str(row["id"]), Priority(event.priority))])
+    return end_event(event, EventState.FAILED, code=code, now=now)
+
+
+def _unusable(step: JsonObject) -> str:
+    """Return why the step cannot be taken any more; WEB is judged when it is pushed."""
+    if step["channel"] == Channel.WEB:
+        return ""
+    destination = Destination.objects.filter(pk=step["destination_id"]).first()
+    if destination is None:
+        return "the destination was removed"
+    return f"disabled: {destination.disabled_reason}" if destination.disabled_at else ""
+
+
+def end_event(
+    event: Event,
+    state: EventState,
+    *,
+    now: datetime,
+    code: str = "",
+    via: Channel | None = None,
+    evidence: Evidence = Evidence.NONE,
+) -> Aftermath:
+    """Write the event's end, once. The first writer wins."""
+    changed = Event.objects.filter(pk=event.pk, state=EventState.ACCEPTED).update(
+        state=state, code=code, delivered_via=via, evidence=evidence, final_at=now
+    )
+    return Aftermath(finals=[event.pk]) if changed else Aftermath()
+
+
+def lock_event(event_pk: int) -> Event:
+    return Event.objects.select_for_update().get(pk=event_pk)
+
+
+def give_up(
+    delivery_ids: Iterable[str], *, now: datetime, kind: FailureKind, error: str, code: str
+) -> Aftermath:
+    """End open deliveries whatever their lease says, and go on to the next channel of each.
+
+    For rows whose tries are used up, whose deadline has passed or whose task crashed.
+    """
+    aftermath = Aftermath()
+    for delivery_id in delivery_ids:
+        with transaction.atomic():
+            aftermath.add(_give_up(delivery_id, now, kind, error, code))
+    return aftermath
+
+
+def _give_up(delivery_id: str, now: datetime, kind: FailureKind, error: str, code: str) -> Aftermath:
+    row = Delivery.objects.filter(pk=delivery_id).first()
+    if row is None:
+        return Aftermath()
+    event = lock_event(row.event_id)
+    ended = Delivery.objects.filter(
+        pk=delivery_id, state__in=may_become(DeliveryState.FAILED), ring_at__isnull=False
+    ).update(
+        state=DeliveryState.FAILED,
+        failure_kind=kind,
+        error=error[:300],
+        lease_token=None,
+        ring_at=None,
+        ended_at=now,
+    )
+    return next_step(event, row.position, now=now, code=code) if ended else Aftermath()
+
+
+def skip_unpushed(delivery_ids: Iterable[str], *, now: datetime) -> Aftermath:
+    """End WEB deliveries that no socket took, and go on to the next channel of each."""
+    aftermath = Aftermath()
+    for delivery_id in delivery_ids:
+        with transaction.atomic():
+            row = Delivery.objects.get(pk=delivery_id)
+            event = lock_event(row.event_id)
+            ended = Delivery.objects.filter(pk=delivery_id, state=DeliveryState.SENDING).update(
+                state=DeliveryState.SKIPPED, error="no_session", lease_token=None, ring_at=None, ended_at=now
+            )
+            if ended:
+                aftermath.add(next_step(event, row.position, now=now, code="no_session"))
+    return aftermath
+
+
+def expire(event_pk: int, *, now: datetime) -> Aftermath:
+    """End an event whose time has run out, and its open deliveries."""
+    with transaction.atomic():
+        event = lock_event(event_pk)
+        Delivery.objects.filter(
+            event=event, ring_at__isnull=False, state__in=may_become(DeliveryState.EXPIRED)
+        ).update(state=DeliveryState.EXPIRED, ring_at=None, lease_token=None, ended_at=now)
+        if event.state != EventState.ACCEPTED:
+            return Aftermath()
+        return end_event(event, EventState.EXPIRED, code="expired", now=now)
+
+
+def postpone(delivery_ids: Iterable[str], *, until: datetime) -> None:
+    """Let the sweep look at these rows again at `until`."""
+    Delivery.objects.filter(pk__in=list(delivery_ids), ring_at__isnull=False).update(ring_at=until)
+
+
+def flag_repeat(row: Delivery, *, now: datetime, backoff_s: float) -> None:
+    """Allow the one repeat of a send whose answer was lost, marked as a possible duplicate."""
+    due = now + timedelta(seconds=backoff_s)
+    Delivery.objects.filter(pk=row.pk).update(possible_duplicate=True, not_before=due, ring_at=due)
+
+
+def disable_destination(row: Delivery, reason: str, *, now: datetime) -> None:
+    Destination.objects.filter(delivery__id=row.pk, disabled_at__isnull=True).update(
+        disabled_at=now, disabled_reason=reason[:200]
+    )

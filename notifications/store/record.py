@@ -1,0 +1,175 @@
+"""Recording what a try came to. A worker whose lease has passed cannot write here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+
+from notifications.events import Aftermath
+from notifications.models import Attempt, Delivery
+from notifications.states import AttemptOutcome, DeliveryState, EventState, FailureKind, Priority, may_become
+from notifications.store.advance import disable_destination, end_event, flag_repeat, lock_event, next_step
+from notifications.store.claim import Claimed, LeaseLost, id_arrays
+from users.models import Destination
+
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    delivery_id: str
+    token: str
+    started_at: datetime
+    ended_at: datetime
+    provider_message_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    claimed: Claimed
+    started_at: datetime
+    ended_at: datetime
+    outcome: AttemptOutcome
+    error: str
+
+
+# The provider's acceptance is all the evidence such a channel can give: the event is delivered.
+_SUCCEED = """
+WITH moved AS (
+    UPDATE notifications_delivery d
+    SET state = 'sent', provider_message_id = g.provider_message_id, lease_token = NULL,
+        ring_at = NULL, ended_at = g.ended_at
+    FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[], %s::timestamptz[], %s::text[])
+        AS g(id, token, started_at, ended_at, provider_message_id)
+    WHERE d.id = g.id AND d.lease_token = g.token AND d.state = 'sending'
+    RETURNING d.id, d.event_id, d.channel, d.attempts, g.started_at, g.ended_at
+), tried AS (
+    INSERT INTO notifications_attempt (delivery_id, number, started_at, ended_at, outcome, error)
+    SELECT id, attempts, started_at, ended_at, 'sent', '' FROM moved
+), ended AS (
+    UPDATE notifications_event e
+    SET state = 'delivered', delivered_via = m.channel, evidence = 'transport', final_at = m.ended_at
+    FROM moved m WHERE e.id = m.event_id AND e.state = 'accepted' RETURNING e.id
+)
+SELECT moved.id, ended.id FROM moved LEFT JOIN ended ON ended.id = moved.event_id
+"""
+
+# A socket took the frame. That proves nothing: the row waits for its confirmation until the deadline.
+_PUSHED = """
+WITH moved AS (
+    UPDATE notifications_delivery d
+    SET state = 'sent', lease_token = NULL, ack_deadline = g.deadline, ring_at = g.deadline
+    FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[])
+        AS g(id, token, started_at, ended_at, deadline)
+    WHERE d.id = g.id AND d.lease_token = g.token AND d.state = 'sending'
+    RETURNING d.id, d.attempts, g.started_at, g.ended_at
+)
+INSERT INTO notifications_attempt (delivery_id, number, started_at, ended_at, outcome, error)
+SELECT id, attempts, started_at, ended_at, 'sent', '' FROM moved
+"""
+
+
+def _columns(successes: Sequence[Success]) -> list[Any]:
+    return [
+        *id_arrays(successes),
+        [item.started_at for item in successes],
+        [item.ended_at for item in successes],
+    ]  # type: ignore[list-item]
+
+
+def succeed(successes: Sequence[Success]) -> tuple[Aftermath, list[str]]:
+    """Record sends that the provider accepted. Return what follows, and the ids whose lease was lost."""
+    with connection.cursor() as cursor:
+        ids = [item.provider_message_id for item in successes]
+        cursor.execute(_SUCCEED, [*_columns(successes), ids])
+        rows = cursor.fetchall()
+    written = {str(row[0]) for row in rows}
+    lost = [item.delivery_id for item in successes if item.delivery_id not in written]
+    return Aftermath(finals=[row[1] for row in rows if row[1] is not None]), lost
+
+
+def pushed(successes: Sequence[Success], deadlines: Sequence[datetime]) -> None:
+    """Record frames that at least one socket took; each waits for its confirmation until its deadline.
+
+    A row that was confirmed in the meantime stays confirmed.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_PUSHED, [*_columns(successes), list(deadlines)])
+
+
+def defer(failure: Failure, *, not_before: datetime, ring_at: datetime) -> None:
+    """Record a try that failed for a reason that passes. Raises: `LeaseLost`."""
+    with transaction.atomic():
+        _move(failure, DeliveryState.DEFERRED, not_before=not_before, ring_at=ring_at)
+
+
+def fail(failure: Failure, kind: FailureKind, *, now: datetime) -> Aftermath:
+    """Record that this channel is used up, and go on to the next. Raises: `LeaseLost`."""
+    with transaction.atomic():
+        event = lock_event(failure.claimed.event_pk)
+        row = _move(failure, DeliveryState.FAILED, failure_kind=kind, ring_at=None, ended_at=now)
+        if kind is FailureKind.RECIPIENT:
+            disable_destination(row, failure.error, now=now)
+        return next_step(event, row.position, now=now, code=f"{kind}")
+
+
+def skip(failure: Failure, *, now: datetime) -> Aftermath:
+    """Record that the channel was no longer usable, and go on to the next. Raises: `LeaseLost`."""
+    with transaction.atomic():
+        event = lock_event(failure.claimed.event_pk)
+        row = _move(failure, DeliveryState.SKIPPED, ring_at=None, ended_at=now)
+        return next_step(event, row.position, now=now, code=f"{failure.outcome}")
+
+
+def lose(failure: Failure, *, now: datetime, backoff_s: float) -> Aftermath:
+    """Record a send whose outcome cannot be known. Raises: `LeaseLost`.
+
+    NORMAL: recorded, not repeated. CRITICAL: the next channel, its message marked as a possible
+    repeat; where there is none, one marked repeat on this channel, and never a second.
+    """
+    with transaction.atomic():
+        lock_event(failure.claimed.event_pk)
+        row = _move(failure, DeliveryState.UNKNOWN, ring_at=None, ended_at=now)
+        return after_unknown(row, now=now, backoff_s=backoff_s)
+
+
+def after_unknown(row: Delivery, *, now: datetime, backoff_s: float) -> Aftermath:
+    """Decide what follows an unknown outcome. The row has just become `unknown`."""
+    locked = lock_event(row.event_id)
+    if locked.state != EventState.ACCEPTED:
+        return Aftermath()
+    if row.priority != Priority.CRITICAL:
+        return end_event(locked, EventState.FAILED, code="outcome_unknown", now=now)
+    has_next = len(locked.plan) > row.position + 1
+    if has_next or row.possible_duplicate:
+        return next_step(locked, row.position, now=now, possible_duplicate=True, code="outcome_unknown")
+    Delivery.objects.filter(pk=row.pk).update(ended_at=None)
+    flag_repeat(row, now=now, backoff_s=backoff_s)
+    return Aftermath()
+
+
+def _move(failure: Failure, state: DeliveryState, **changes: object) -> Delivery:
+    """Compare the lease and set the state; add the attempt. Raises: `LeaseLost`."""
+    claimed = failure.claimed
+    changed = Delivery.objects.filter(
+        pk=claimed.delivery_id, lease_token=claimed.token, state__in=may_become(state)
+    ).update(state=state, error=failure.error[:300], lease_token=None, **changes)
+    if not changed:
+        raise LeaseLost(claimed.delivery_id)
+    Attempt.objects.create(
+        delivery_id=claimed.delivery_id,
+        number=claimed.attempt,
+        started_at=failure.started_at,
+        ended_at=failure.ended_at,
+        outcome=failure.outcome,
+        error=failure.error[:300],
+    )
+    return Delivery.objects.get(pk=claimed.delivery_id)
+
+
+def move_address(delivery_id: str, address: str) -> None:
+    """Store the address that the provider wants to be used from now on."""
+    destination = Destination.objects.filter(delivery__id=delivery_id).first()
+    if destination is not None:
+        destination.address = address
+        destination.save()

@@ -1,0 +1,95 @@
+"""What the sweep finds: rows whose time has come, whatever happened to their doorbell."""
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from notifications.events import Aftermath, Ring
+from notifications.knobs import Knobs
+from notifications.models import Attempt, Delivery
+from notifications.states import AttemptOutcome, Channel, DeliveryState, EventState, FailureKind, Priority
+from notifications.store.advance import expire, give_up, lock_event, postpone
+from notifications.store.record import after_unknown
+
+
+def rings_due(*, now: datetime, knobs: Knobs) -> Aftermath:
+    """Look after every row whose `ring_at` has passed, the most urgent first.
+
+    Idempotent; any number may run side by side, since each takes rows that no other has locked.
+    """
+    aftermath = Aftermath()
+    with transaction.atomic():
+        rows = list(
+            Delivery.objects.select_for_update(skip_locked=True)
+            .filter(ring_at__lte=now)
+            .order_by("-priority", "ring_at")[: knobs.sweep_limit]
+        )
+        # Another sweep, or the next one, leaves these alone while this one works.
+        postpone([str(row.pk) for row in rows], until=now + timedelta(seconds=knobs.ring_again_s))
+    for row in rows:
+        aftermath.add(_look_after(row, now, knobs))
+    return aftermath
+
+
+def _look_after(row: Delivery, now: datetime, knobs: Knobs) -> Aftermath:
+    event = row.event
+    pk = str(row.pk)
+    if event.state != EventState.ACCEPTED:
+        return _close(row, now)
+    if event.expires_at is not None and event.expires_at <= now and row.state != DeliveryState.SENDING:
+        return expire(event.pk, now=now)
+    if row.channel == Channel.WEB and row.state in {DeliveryState.SENDING, DeliveryState.SENT}:
+        return _unconfirmed(row, now)
+    if row.state == DeliveryState.SENDING:
+        return _lease_expired(row, now, knobs)
+    if row.attempts >= knobs.max_tries:
+        return give_up([pk], now=now, kind=FailureKind.TEMPORARY, error="tries used up", code="temporary")
+    return Aftermath(rings=[Ring(pk, Priority(row.priority), alone=row.attempts > 0)])
+
+
+def _close(row: Delivery, now: datetime) -> Aftermath:
+    """End an open row of an event that has ended elsewhere; a send in flight keeps its lease."""
+    if row.state == DeliveryState.SENDING and row.lease_until is not None and row.lease_until > now:
+        return Aftermath()
+    state = DeliveryState.UNKNOWN if row.state == DeliveryState.SENDING else DeliveryState.CANCELLED
+    Delivery.objects.filter(pk=row.pk, state=row.state, ended_at__isnull=True).update(
+        state=state, ring_at=None, lease_token=None, ended_at=now
+    )
+    return Aftermath()
+
+
+def _unconfirmed(row: Delivery, now: datetime) -> Aftermath:
+    if row.ack_deadline is None or row.ack_deadline > now:
+        return Aftermath()
+    return give_up(
+        [str(row.pk)],
+        now=now,
+        kind=FailureKind.UNCONFIRMED,
+        error="the client did not confirm in time",
+        code="unconfirmed",
+    )
+
+
+def _lease_expired(row: Delivery, now: datetime, knobs: Knobs) -> Aftermath:
+    """A worker died or hung while it held the row: nobody knows whether the message left."""
+    with transaction.atomic():
+        lock_event(row.event_id)
+        changed = Delivery.objects.filter(
+            pk=row.pk, state=DeliveryState.SENDING, lease_token=row.lease_token, lease_until__lte=now
+        ).update(
+            state=DeliveryState.UNKNOWN,
+            lease_token=None,
+            ring_at=None,
+            ended_at=now,
+            error="the lease expired",
+        )
+        if not changed:
+            return Aftermath()
+        Attempt.objects.create(
+            delivery=row,
+            number=row.attempts,
+            started_at=(row.lease_until or now) - timedelta(seconds=knobs.lease_s),
+            ended_at=now,
+            outcome=AttemptOutcome.LEASE_EXPIRED,
+        )
+        return after_unknown(row, now=now, backoff_s=knobs.unknown_backoff_s)

@@ -1,0 +1,11 @@
+"""The retry of record: finds rows that are due, leased too long or unconfirmed, and rings again."""
+
+from datetime import datetime
+
+from notifications import knobs, store
+from notifications.events import Aftermath
+
+
+def sweep(*, now: datetime) -> Aftermath:
+    """Look after every row whose time has come. Idempotent; two may run."""
+    return store.rings_due(now=now, knobs=knobs.current())

@@ -1,0 +1,116 @@
+"""The Celery tasks: doorbells that carry ids. A lost or doubled message changes nothing but timing.
+
+The only module of this package that knows Celery.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from celery import Task, shared_task
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+from prometheus_client import Counter
+
+from notifications import delivery, knobs, live, store
+from notifications.delivery import AlreadyClaimed
+from notifications.events import Aftermath, Ring
+from notifications.states import FailureKind, Priority
+from notifications.sweep import sweep
+from notifications.transports.base import LimitedError, TemporaryError
+
+log = logging.getLogger(__name__)
+
+RINGS_LOST = Counter("tocsin_doorbells_lost_total", "Doorbells that the broker did not take", ["queue"])
+
+COUNTDOWN_MAX_S = 60.0  # longer waits belong to the row's `ring_at`: a broker may redeliver or lose them
+_QUEUES = {Priority.CRITICAL: "critical", Priority.NORMAL: "normal", Priority.INFORMATIONAL: "normal"}
+
+
+class _Deliver(Task[..., None]):
+    def on_failure(
+        self, exc: Exception, task_id: str, args: Sequence[Any], kwargs: dict[str, Any], einfo: Any
+    ) -> None:
+        """The task's retries are used up, or it crashed: this channel is done, ring the next."""
+        follow(
+            store.give_up(
+                [kwargs["delivery_id"]],
+                now=timezone.now(),
+                kind=FailureKind.TEMPORARY,
+                error=exc.reason if isinstance(exc, TemporaryError) else f"crashed: {type(exc).__name__}",
+                code="temporary",
+            )
+        )
+
+
+@shared_task(  # type: ignore[arg-type]
+    bind=True,
+    base=_Deliver,
+    name="tocsin.deliver",
+    autoretry_for=(TemporaryError,),
+    dont_autoretry_for=(LimitedError,),
+    retry_backoff=2,
+    retry_backoff_max=60,
+    retry_jitter=True,
+    max_retries=5,
+)
+def deliver(self: Any, *, delivery_id: str, **_: Any) -> None:
+    """Try one delivery; Celery retries it, and `on_failure` moves on to the next channel."""
+    try:
+        follow(delivery.attempt_one(delivery_id, clock=timezone.now))
+    except AlreadyClaimed:
+        log.info("already_claimed", extra={"delivery_id": delivery_id})
+    except LimitedError as limited:
+        if limited.retry_after_s <= COUNTDOWN_MAX_S:  # else the sweep rings when the wait is over
+            raise self.retry(exc=limited, countdown=limited.retry_after_s) from limited
+
+
+@shared_task(name="tocsin.deliver_many")
+def deliver_many(*, delivery_ids: list[str], **_: Any) -> None:
+    """Make the first tries of a batch; what fails for a passing reason goes on as a `deliver`."""
+    for aftermath in delivery.attempt_many(delivery_ids, clock=timezone.now):
+        follow(aftermath)
+
+
+@shared_task(name="tocsin.sweep")
+def sweep_due(**_: Any) -> None:
+    """Ring for every row that is due, whatever became of its doorbell."""
+    follow(sweep(now=timezone.now()))
+
+
+def follow(aftermath: Aftermath) -> None:
+    """Do what a committed change asks for: ring for the next deliveries, tell who waits for an end."""
+    ring(aftermath.rings)
+    live.announce_finals(aftermath.finals)
+
+
+def ring(rings: Sequence[Ring]) -> None:
+    """Publish doorbells, few messages for many rows.
+
+    Never raises for a broker that is away: the rows stay due and the sweep rings again.
+    """
+    together: dict[str, list[str]] = defaultdict(list)
+    for item in rings:
+        if item.delay_s > COUNTDOWN_MAX_S:
+            continue
+        queue = _QUEUES[item.priority]
+        if item.alone or item.delay_s:
+            _publish(deliver, queue, {"delivery_id": item.delivery_id}, item.delay_s)
+        else:
+            together[queue].append(item.delivery_id)
+    for queue, ids in together.items():
+        if len(ids) == 1:
+            _publish(deliver, queue, {"delivery_id": ids[0]}, 0)
+            continue
+        size = knobs.current().batch_size
+        for start in range(0, len(ids), size):
+            _publish(deliver_many, queue, {"delivery_ids": ids[start : start + size]}, 0)
+
+
+def _publish(task: Any, queue: str, kwargs: dict[str, Any], delay_s: float) -> None:
+    try:
+        task.apply_async(kwargs=kwargs, queue=queue, countdown=delay_s or None)
+    except (OperationalError, OSError) as error:
+        RINGS_LOST.labels(queue).inc()
+        log.warning("doorbell_lost", extra={"queue": queue, "error": type(error).__name__})

@@ -1,0 +1,102 @@
+"""The story of one event, told from its rows: every decision, try and outcome, in order of time."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from notifications.events import JsonObject
+from notifications.frames import to_ms
+from notifications.models import Attempt, Delivery, Event
+from notifications.states import Channel, DeliveryState, EventState
+
+_SKIPPED = {
+    "no_session": "no page is open",
+    "no_destination": "the person has no address there",
+    "unverified": "the address is not verified",
+    "switched_off": "the person has switched it off",
+    "not_active": "only if active, and it is not",
+    "unsupported": "no transport sends there yet",
+    "live_only": "informational events go to open pages only",
+}
+
+
+def timeline(event: Event, deliveries: Iterable[Delivery]) -> list[JsonObject]:
+    """Return the steps of an event, oldest first.
+
+    A step is `{"at": Unix ms, "kind", "text", "level": info|ok|warn|error, "channel": name or None}`.
+    `deliveries` come with their `tries` prefetched.
+    """
+    steps = [_step(event.accepted_at, "accepted", f"accepted as seq {event.seq}")]
+    steps += [_routed(event, line) for line in event.trace]
+    for row in deliveries:
+        steps += _delivery_steps(row)
+    if event.confirmed_at is not None and event.delivered_via != Channel.WEB:
+        steps.append(_step(event.confirmed_at, "confirmed", "the page confirmed it late", "ok", Channel.WEB))
+    if event.final_at is not None:
+        steps.append(_final(event))
+    return sorted(steps, key=lambda step: int(step["at"]))
+
+
+def _step(at: datetime, kind: str, text: str, level: str = "info", channel: int | None = None) -> JsonObject:
+    name = None if channel is None else Channel(channel).name
+    return {"at": to_ms(at), "kind": kind, "text": text, "level": level, "channel": name}
+
+
+def _routed(event: Event, line: dict[str, Any]) -> JsonObject:
+    name = Channel(line["channel"]).name
+    if line["verdict"] == "chosen":
+        return _step(event.accepted_at, "routed", f"{name} chosen", "info", line["channel"])
+    reason = _SKIPPED.get(line["reason"], line["reason"])
+    return _step(event.accepted_at, "skipped", f"{name} skipped: {reason}", "info", line["channel"])
+
+
+def _delivery_steps(row: Delivery) -> list[JsonObject]:
+    name = Channel(row.channel).name
+    steps = []
+    if row.position > 0:
+        steps.append(_step(row.created_at, "next", f"next channel: {name}", "info", row.channel))
+    steps += [_attempt(row, attempt, name) for attempt in row.tries.all()]
+    ending = _ENDINGS.get(DeliveryState(row.state))
+    if ending and row.ended_at is not None:
+        kind, text, level = ending
+        if row.failure_kind == "unconfirmed":
+            kind, text = "unconfirmed", "did not confirm in time"
+        because = f": {row.error}" if row.error and kind != "unconfirmed" else ""
+        steps.append(_step(row.ended_at, kind, f"{name} {text}{because}", level, row.channel))
+    return steps
+
+
+_ENDINGS = {
+    DeliveryState.CONFIRMED: ("confirmed", "confirmed by the client", "ok"),
+    DeliveryState.FAILED: ("failed", "failed", "error"),
+    DeliveryState.SKIPPED: ("skipped", "skipped", "info"),
+    DeliveryState.CANCELLED: ("cancelled", "cancelled: no longer needed", "info"),
+    DeliveryState.EXPIRED: ("expired", "expired", "warn"),
+    DeliveryState.UNKNOWN: ("unknown", "outcome unknown", "warn"),
+}
+
+
+def _attempt(row: Delivery, attempt: Attempt, name: str) -> JsonObject:
+    if attempt.outcome == "sent":
+        if row.channel == Channel.WEB:
+            wait_ms = f", waiting for its confirmation until {_clock(row)}" if row.ack_deadline else ""
+            return _step(attempt.ended_at, "pushed", f"pushed to the page{wait_ms}", "info", row.channel)
+        text = f"{name} accepted it in {attempt.latency_ms} ms"
+        return _step(attempt.ended_at, "sent", text, "ok", row.channel)
+    text = f"{name} try {attempt.number}: {attempt.outcome}"
+    because = f", {attempt.error}" if attempt.error else ""
+    return _step(attempt.ended_at, "attempt", text + because, "warn", row.channel)
+
+
+def _clock(row: Delivery) -> str:
+    assert row.ack_deadline is not None
+    return f"{row.ack_deadline:%H:%M:%S}"
+
+
+def _final(event: Event) -> JsonObject:
+    assert event.final_at is not None
+    if event.state == EventState.DELIVERED and event.delivered_via is not None:
+        via = Channel(event.delivered_via).name
+        text = f"producer told: DELIVERED via {via}, evidence {event.evidence.upper()}"
+        return _step(event.final_at, "final", text, "ok", event.delivered_via)
+    return _step(event.final_at, "final", f"producer told: ACK_ERROR {event.code}", "error")

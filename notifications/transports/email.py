@@ -1,0 +1,127 @@
+"""E-mail over SMTP, by Django's backend. One recipient a message; Message-ID from the delivery's key.
+
+RFC 5321 and RFC 3463: 4yz is temporary, 5yz permanent; 5.1.x is the recipient, 5.7.x our own standing.
+RFC 1047: a connection that is lost after the final dot leaves it unknown whether the mail was taken.
+"""
+
+import asyncio
+import re
+import smtplib
+import ssl
+from email.utils import parseaddr
+from typing import Any
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail.backends.smtp import EmailBackend
+
+from notifications.states import Channel
+from notifications.transports.base import (
+    ConfigurationError,
+    Message,
+    MessageError,
+    OutcomeUnknown,
+    Receipt,
+    RecipientError,
+    TemporaryError,
+    TransportError,
+)
+
+_ENHANCED = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
+
+
+class _Conversation(smtplib.SMTP):
+    """An SMTP client that remembers whether the mail's body has left."""
+
+    body_sent = False
+
+    def data(self, msg: Any) -> tuple[int, bytes]:
+        code, answer = self.docmd("data")
+        if code != 354:
+            raise smtplib.SMTPDataError(code, answer)
+        text = msg.encode("ascii") if isinstance(msg, str) else msg
+        quoted = re.sub(rb"(?m)^\.", b"..", re.sub(rb"\r\n|\n|\r(?!\n)", b"\r\n", text))
+        self.body_sent = True
+        self.send(quoted if quoted.endswith(b"\r\n") else quoted + b"\r\n")
+        self.send(b".\r\n")
+        code, answer = self.getreply()
+        if code != 250:
+            raise smtplib.SMTPDataError(code, answer)
+        return code, answer
+
+
+class _ConversationSSL(_Conversation, smtplib.SMTP_SSL):
+    pass
+
+
+class Backend(EmailBackend):
+    """Django's SMTP backend over `_Conversation`, and without its habit of swallowing errors."""
+
+    @property
+    def connection_class(self) -> type[smtplib.SMTP]:  # type: ignore[override]
+        return _ConversationSSL if self.use_ssl else _Conversation
+
+
+class EmailTransport:
+    channel = Channel.EMAIL
+
+    async def send(self, message: Message, address: str, *, timeout_s: float) -> Receipt:
+        """Try once to send to the e-mail address `address`. See `Transport.send`."""
+        return await asyncio.to_thread(_send, message, address, timeout_s)
+
+
+def _send(message: Message, address: str, timeout_s: float) -> Receipt:
+    sender = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
+    message_id = f"<{message.key}@{sender.rpartition('@')[2]}>"
+    smtp = settings.EMAIL_BACKEND.endswith("smtp.EmailBackend")
+    backend = (
+        Backend(timeout=timeout_s, fail_silently=False)
+        if smtp
+        else get_connection(settings.EMAIL_BACKEND, fail_silently=False)
+    )
+    mail = EmailMultiAlternatives(
+        subject=message.title,
+        body=message.text,
+        to=[address],
+        headers={"Message-ID": message_id, "Auto-Submitted": "auto-generated"},
+        connection=backend,
+    )
+    if message.html:
+        mail.attach_alternative(message.html, "text/html")
+    try:
+        backend.send_messages([mail])
+    except (smtplib.SMTPException, OSError, ssl.SSLError) as failure:
+        raise _translated(failure, _body_sent(backend)) from failure
+    return Receipt(message_id)
+
+
+def _body_sent(backend: Any) -> bool:
+    return bool(getattr(getattr(backend, "connection", None), "body_sent", False))
+
+
+def _translated(failure: Exception, body_sent: bool) -> TransportError:
+    """Return the error of ours that says what to do about `failure`."""
+    if isinstance(failure, smtplib.SMTPRecipientsRefused):
+        code, answer = next(iter(failure.recipients.values()))
+        return _by_code(code, answer)
+    if isinstance(failure, smtplib.SMTPAuthenticationError | smtplib.SMTPNotSupportedError):
+        return ConfigurationError("the mail server refuses our login")
+    if isinstance(failure, smtplib.SMTPResponseException) and failure.smtp_code > 0:
+        return _by_code(failure.smtp_code, failure.smtp_error)
+    if body_sent:
+        return OutcomeUnknown("the mail server's answer was lost")
+    return TemporaryError("the mail server cannot be reached")
+
+
+def _by_code(code: int, answer: bytes | str) -> TransportError:
+    text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
+    match = _ENHANCED.search(text)
+    enhanced = match.group(0) if match else ""
+    reason = f"the mail server said {code} {enhanced}".rstrip()
+    if code < 500:
+        return TemporaryError(reason)
+    if enhanced.startswith("5.1.") or (not enhanced and code in {550, 551, 553}):
+        return RecipientError(reason)
+    if enhanced.startswith("5.7.") or code in {530, 534, 535}:
+        return ConfigurationError(reason)
+    return MessageError(reason)

@@ -1,0 +1,128 @@
+"""Telegram, by python-telegram-bot. One try: HTML, and plain text if Telegram cannot parse it.
+
+What an error means is in https://core.telegram.org/bots/api and in the library's `telegram.error`:
+`BadRequest` and `TimedOut` *are* `NetworkError`s, so the narrow classes are tested first.
+"""
+
+import asyncio
+import os
+from datetime import timedelta
+
+os.environ.setdefault("PTB_TIMEDELTA", "1")  # RetryAfter.retry_after as a timedelta, without a warning
+
+import httpx
+from django.conf import settings
+from telegram import Bot, error
+from telegram.constants import ParseMode
+from telegram.request import HTTPXRequest
+
+from notifications.states import Channel
+from notifications.transports.base import (
+    ConfigurationError,
+    LimitedError,
+    Message,
+    MessageError,
+    OutcomeUnknown,
+    Receipt,
+    RecipientError,
+    TemporaryError,
+    TransportError,
+)
+
+_POOL = 64
+# The connection never left, so neither did the message.
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_DEAD_RECIPIENT = (
+    "chat not found",
+    "user not found",
+    "peer_id_invalid",
+    "bot was blocked",
+    "user is deactivated",
+    "bot was kicked",
+    "not enough rights to send",
+    "have no rights to send",
+    "group chat was deactivated",
+)
+
+
+class TelegramTransport:
+    channel = Channel.TELEGRAM
+
+    def __init__(self, token: str = "", api_url: str = "") -> None:
+        self._token = token or settings.TELEGRAM_BOT_TOKEN
+        self._api_url = api_url or settings.TELEGRAM_API_URL
+        self._bot: Bot | None = None
+        self._starting = asyncio.Lock()
+
+    async def send(self, message: Message, address: str, *, timeout_s: float) -> Receipt:
+        """Try once to send to the chat id `address`. See `Transport.send`."""
+        if not self._token:
+            raise ConfigurationError("no bot token: set TELEGRAM_BOT_TOKEN")
+        try:
+            bot = await self._ready()
+            return await self._send(bot, message, address, timeout_s)
+        except error.TelegramError as failure:
+            raise _translated(failure) from failure
+
+    async def _ready(self) -> Bot:
+        async with self._starting:
+            if self._bot is None:
+                request = HTTPXRequest(connection_pool_size=_POOL, pool_timeout=5, http_version="1.1")
+                self._bot = Bot(self._token, base_url=self._api_url, request=request)
+                # Opens the connection pool. `Bot.initialize` would also call getMe, a second request
+                # that may fail for reasons of its own.
+                await request.initialize()
+            return self._bot
+
+    async def _send(self, bot: Bot, message: Message, chat_id: str, timeout_s: float) -> Receipt:
+        if not message.html:
+            return await self._post(bot, message.text, chat_id, None, timeout_s)
+        try:
+            return await self._post(bot, message.html, chat_id, ParseMode.HTML, timeout_s)
+        except error.BadRequest as failure:
+            if "can't parse entities" not in failure.message.lower():
+                raise
+            return await self._post(bot, message.text, chat_id, None, timeout_s)
+
+    async def _post(
+        self, bot: Bot, text: str, chat_id: str, parse_mode: str | None, timeout_s: float
+    ) -> Receipt:
+        try:
+            sent = await bot.send_message(
+                chat_id,
+                text,
+                parse_mode=parse_mode,
+                connect_timeout=min(3.0, timeout_s),
+                read_timeout=timeout_s,
+                write_timeout=timeout_s,
+            )
+            return Receipt(str(sent.message_id))
+        except error.ChatMigrated as failure:
+            moved = await bot.send_message(failure.new_chat_id, text, parse_mode=parse_mode)
+            return Receipt(str(moved.message_id), moved_to=str(failure.new_chat_id))
+
+
+def _translated(failure: error.TelegramError) -> TransportError:
+    """Return the error of ours that says what to do about `failure`."""
+    text = failure.message
+    lowered = text.lower()
+    if isinstance(failure, error.RetryAfter):
+        wait = failure.retry_after
+        seconds = wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
+        return LimitedError("Telegram: too many requests", seconds)
+    if isinstance(failure, error.Forbidden) or any(part in lowered for part in _DEAD_RECIPIENT):
+        return RecipientError(f"Telegram: {_after_colon(text)}")
+    if isinstance(failure, error.InvalidToken | error.EndPointNotFound):
+        return ConfigurationError("Telegram refuses the bot token")
+    if isinstance(failure, error.BadRequest):
+        return MessageError(f"Telegram: {_after_colon(text)}")
+    if isinstance(failure.__cause__, _NOT_SENT):
+        return TemporaryError("Telegram cannot be reached")
+    if isinstance(failure, error.TimedOut) or isinstance(failure.__cause__, httpx.TransportError):
+        return OutcomeUnknown("Telegram's answer was lost")
+    return TemporaryError(f"Telegram: {_after_colon(text)}")
+
+
+def _after_colon(text: str) -> str:
+    """Return "chat not found" for "Bad Request: chat not found": the reason without its HTTP title."""
+    return text.rpartition(": ")[2][:200].lower()

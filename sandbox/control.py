@@ -1,0 +1,126 @@
+"""The simulator's own API under `/control`: faults, and the log."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from sandbox.connection import json_answer
+from sandbox.faults import BadRule, Channel, Faults, is_channel
+from sandbox.log import Log
+
+_MAX_LIMIT = 10_000
+_MAX_WAIT_S = 30
+_DEFAULT_LIMIT = "1000"
+
+
+class Control:
+    def __init__(self, faults: Faults, log: Log) -> None:
+        self._faults = faults
+        self._log = log
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        part, _, rest = request.path.removeprefix("/control/").partition("/")
+        try:
+            if part == "faults":
+                return await self._on_faults(request, rest)
+            if part == "log":
+                return await self._on_log(request, rest)
+        except BadRule as bad:
+            return json_answer({"error": f"{bad.field}: {bad.problem}", "field": bad.field}, status=422)
+        return _not_found(request)
+
+    async def _on_faults(self, request: web.BaseRequest, name: str) -> web.StreamResponse:
+        if not name:
+            return self._on_all_faults(request)
+        if not is_channel(name):
+            return _not_found(request)
+        match request.method:
+            case "GET":
+                pass
+            case "PUT":
+                self._faults.replace(name, await _read_object(request))
+            case "POST":
+                self._faults.add(name, await _read_object(request))
+            case "DELETE":
+                self._faults.reset(name)
+            case _:
+                return _not_allowed(request)
+        return json_answer({name: self._faults.view()[name]})
+
+    def _on_all_faults(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.method not in ("GET", "DELETE"):
+            return _not_allowed(request)
+        if request.method == "DELETE":
+            self._faults.reset()
+        return json_answer(self._faults.view())
+
+    async def _on_log(self, request: web.BaseRequest, rest: str) -> web.StreamResponse:
+        if request.method == "GET" and rest == "":
+            return await self._read_log(request.query)
+        if request.method == "DELETE" and rest == "":
+            self._log.clear()
+            return json_answer({"ok": True})
+        if request.method == "GET" and rest == "count":
+            return self._count(request.query)
+        return _not_found(request) if rest not in ("", "count") else _not_allowed(request)
+
+    async def _read_log(self, query: Mapping[str, str]) -> web.StreamResponse:
+        _refuse_unknown(query, {"after", "limit", "channel", "kind", "wait_s"})
+        page = await self._log.wait_for_page(
+            int(_number(query, "after", "0", low=0)),
+            limit=int(_number(query, "limit", _DEFAULT_LIMIT, low=1, high=_MAX_LIMIT)),
+            channel=_channel(query),
+            kind=query.get("kind"),
+            wait_s=_number(query, "wait_s", "0", low=0, high=_MAX_WAIT_S),
+        )
+        return json_answer(page._asdict())
+
+    def _count(self, query: Mapping[str, str]) -> web.StreamResponse:
+        _refuse_unknown(query, {"channel", "kind"})
+        channels = self._log.counts(_channel(query), query.get("kind"))
+        kinds = [outcomes for by_kind in channels.values() for outcomes in by_kind.values()]
+        accepted = sum(outcomes.get("accepted", 0) for outcomes in kinds)
+        return json_answer({"accepted": accepted, "channels": channels})
+
+
+async def _read_object(request: web.BaseRequest) -> dict[str, Any]:
+    try:
+        body = json.loads(await request.read())
+    except ValueError:
+        raise BadRule("body", "must be JSON") from None
+    if not isinstance(body, dict):
+        raise BadRule("body", "must be a JSON object")
+    return body
+
+
+def _refuse_unknown(query: Mapping[str, str], known: set[str]) -> None:
+    for name in query:
+        if name not in known:
+            raise BadRule(name, f"unknown parameter; known: {', '.join(sorted(known))}")
+
+
+def _channel(query: Mapping[str, str]) -> Channel | None:
+    name = query.get("channel")
+    if name is None or is_channel(name):
+        return name
+    raise BadRule("channel", "must be telegram, smtp or sink")
+
+
+def _number(query: Mapping[str, str], name: str, default: str, *, low: int, high: int = 2**63) -> float:
+    try:
+        value = float(query.get(name, default))
+    except ValueError:
+        raise BadRule(name, "must be a number") from None
+    if not low <= value <= high:
+        raise BadRule(name, f"must be from {low} to {high}")
+    return value
+
+
+def _not_found(request: web.BaseRequest) -> web.StreamResponse:
+    return json_answer({"error": f"nothing lives at {request.path}"}, status=404)
+
+
+def _not_allowed(request: web.BaseRequest) -> web.StreamResponse:
+    return json_answer({"error": f"{request.method} is not for {request.path}"}, status=405)

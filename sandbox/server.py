@@ -1,0 +1,78 @@
+"""Put the parts together: one HTTP port, one SMTP port, one log, one set of faults."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from aiohttp import web
+
+from sandbox.connection import json_answer
+from sandbox.control import Control
+from sandbox.faults import Faults
+from sandbox.log import Log
+from sandbox.mail import MailServer
+from sandbox.sink import Sink
+from sandbox.telegram import TelegramApi
+
+# An open long poll or a hanging request must not hold up the stop.
+_SHUTDOWN_TIMEOUT_S = 0.2
+
+
+class Ports(NamedTuple):
+    http: int
+    smtp: int
+
+
+async def serve(host: str, ports: Ports, *, log_path: Path | None, on_start: Callable[[Ports], None]) -> None:
+    """Serve until SIGTERM or SIGINT; `on_start` is told the ports that were bound."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    log = Log(path=log_path)
+    try:
+        async with _listening(host, ports, log) as bound:
+            on_start(bound)
+            await stop.wait()
+    finally:
+        log.close()
+
+
+@asynccontextmanager
+async def _listening(host: str, ports: Ports, log: Log) -> AsyncIterator[Ports]:
+    faults = Faults()
+    # No routing table and no access log: the simulator must outrun what it measures.
+    front = web.Server(_front(faults, log), access_log=None, handler_cancellation=True)
+    runner = web.ServerRunner(front, shutdown_timeout=_SHUTDOWN_TIMEOUT_S)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, ports.http).start()
+        mail = MailServer(faults, log)
+        smtp = await asyncio.get_running_loop().create_server(mail.protocol, host, ports.smtp)
+        try:
+            yield Ports(http=runner.addresses[0][1], smtp=smtp.sockets[0].getsockname()[1])
+        finally:
+            smtp.close()
+    finally:
+        await runner.cleanup()
+
+
+def _front(faults: Faults, log: Log) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
+    telegram, sink, control = TelegramApi(faults, log), Sink(faults, log), Control(faults, log)
+
+    async def front(request: web.BaseRequest) -> web.StreamResponse:
+        path = request.path
+        if path.startswith("/bot"):
+            return await telegram(request)
+        if path.startswith("/sink/"):
+            return await sink(request)
+        if path.startswith("/control/"):
+            return await control(request)
+        if path == "/healthz":
+            return json_answer({"ok": True})
+        return json_answer({"error": f"nothing lives at {path}"}, status=404)
+
+    return front

@@ -1,0 +1,198 @@
+"""The Bot API's HTTP side: reads a call, lets a rule strike it, runs the method, logs, answers."""
+
+import asyncio
+import json
+import re
+import time
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from sandbox.connection import cut, json_answer, never, reset
+from sandbox.faults import Faults, Rule
+from sandbox.log import Log, Outcome
+from sandbox.telegram_call import ApiError, Call, Done, Telegram
+from sandbox.telegram_methods import METHODS, SUPERGROUP_BASE, is_number, is_supergroup
+
+_TOKEN = re.compile(r"[0-9]{1,19}:\S+")
+_NAMES = {name.lower(): name for name in METHODS}  # the real API ignores case here
+_UNKNOWN = "unknown"  # how the log names a method that does not exist or could not be read
+_MAX_POLL_S = 50
+_ERRORS = {
+    "chat_not_found": (400, "Bad Request: chat not found"),
+    "blocked": (403, "Forbidden: bot was blocked by the user"),
+    "deactivated": (403, "Forbidden: user is deactivated"),
+    "cant_parse": (
+        400,
+        "Bad Request: can't parse entities: Can't find end tag corresponding to start tag \"b\"",
+    ),
+    "too_long": (400, "Bad Request: message is too long"),
+    "unauthorized": (401, "Unauthorized"),
+}
+
+
+class TelegramApi:
+    def __init__(self, faults: Faults, log: Log) -> None:
+        self._faults = faults
+        self._log = log
+        self._telegram = Telegram()
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Will judge and log the call at once; a rule's latency delays only the answer."""
+        try:
+            call = await read_call(request)
+        except ApiError as refusal:
+            self._log.append(
+                "telegram", _UNKNOWN, "", "refused", status=refusal.status, error=refusal.description
+            )
+            return _refuse(refusal)
+        rule = self._faults.pick("telegram", call.method, (call.chat_id,))
+        if rule is not None and (rule.refuse or rule.hang):
+            return await self._break_off(request, call, rule)
+        try:
+            done = self._run(call, rule)
+        except ApiError as refusal:
+            self._note_refused(call, refusal, rule)
+            answer = _refuse(refusal)
+        else:
+            self._note_done(call, done, rule)
+            await _idle(call)
+            answer = _succeed(done)
+        if rule is None:
+            return answer
+        await asyncio.sleep(rule.latency_ms / 1000)
+        return cut(request) if rule.drop_answer else answer
+
+    def _run(self, call: Call, rule: Rule | None) -> Done:
+        """Will run the method. Whatever may refuse a call (faults now, rate limits later) goes first."""
+        if rule is not None:
+            _strike(call, rule)
+        method = METHODS.get(call.method)
+        if method is None:
+            raise ApiError(404, "Not Found")
+        return method(self._telegram, call)
+
+    async def _break_off(self, request: web.BaseRequest, call: Call, rule: Rule) -> web.StreamResponse:
+        if rule.refuse:
+            self._note(call, "refused", fault=rule.spec)
+            await asyncio.sleep(rule.latency_ms / 1000)
+            return reset(request)
+        self._note(call, "hung", fault=rule.spec, text=call.params.get("text"))
+        await never()
+
+    def _note_refused(self, call: Call, refusal: ApiError, rule: Rule | None) -> None:
+        answered = rule is None or not rule.drop_answer
+        self._note(
+            call,
+            "refused",
+            status=refusal.status if answered else None,
+            error=refusal.description,
+            text=call.params.get("text"),
+            fault=rule.spec if rule else None,
+        )
+
+    def _note_done(self, call: Call, done: Done, rule: Rule | None) -> None:
+        if rule is None:
+            if call.method != "getUpdates":  # an idle poll says nothing
+                self._note(call, "accepted", status=200, **done.logged)
+        elif rule.drop_answer:
+            self._note(call, "dropped_answer", fault=rule.spec, **done.logged)
+        else:
+            self._note(call, "accepted", status=200, fault=rule.spec, **done.logged)
+
+    def _note(self, call: Call, outcome: Outcome, **fields: Any) -> None:
+        kind = call.method if call.method in METHODS else _UNKNOWN
+        self._log.append("telegram", kind, call.chat_id, outcome, **fields)
+
+
+async def read_call(request: web.BaseRequest) -> Call:
+    """Will read token, method and parameters. Raises: ApiError (token, body)."""
+    token, _, method = request.path.removeprefix("/bot").partition("/")
+    if not _TOKEN.fullmatch(token):
+        raise ApiError(401, "Unauthorized")
+    return Call(token, _NAMES.get(method.lower(), method), await _read_params(request), int(time.time()))
+
+
+async def _read_params(request: web.BaseRequest) -> dict[str, str]:
+    params: dict[str, str] = dict(request.query) if request.query_string else {}
+    try:
+        match request.content_type if request.can_read_body else "":
+            case "application/x-www-form-urlencoded":
+                body = (await request.read()).decode()
+                params |= parse_qsl(body, keep_blank_values=True, errors="strict")
+            case "application/json":
+                params |= _from_json(await request.read())
+            case "multipart/form-data":
+                form = await request.post()
+                params |= {name: value for name, value in form.items() if isinstance(value, str)}
+    except UnicodeDecodeError:
+        raise ApiError(400, "Bad Request: strings must be encoded in UTF-8") from None
+    except (TypeError, ValueError):
+        raise ApiError(400, "Bad Request: can't parse the request body") from None
+    return params
+
+
+def _from_json(body: bytes) -> dict[str, str]:
+    fields = json.loads(body)
+    if not isinstance(fields, dict):
+        raise TypeError("not an object")
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items()}
+
+
+def _strike(call: Call, rule: Rule) -> None:
+    """Will raise what the rule asks for, if it asks for an error. Raises: ApiError."""
+    if rule.retry_after_s is not None:
+        description = f"Too Many Requests: retry after {rule.retry_after_s}"
+        raise ApiError(rule.status or 429, description, {"retry_after": rule.retry_after_s})
+    if rule.status is not None:
+        raise ApiError(rule.status, _phrase(rule.status))
+    if rule.error == "migrated":
+        _migrate(call.chat_id)
+    elif rule.error is not None:
+        raise ApiError(*_ERRORS[rule.error])
+
+
+def _migrate(chat_id: str) -> None:
+    """Will point to a supergroup made from the same number; a chat that is one already is left alone."""
+    if not is_number(chat_id) or is_supergroup(chat_id):
+        return
+    new_id = SUPERGROUP_BASE - abs(int(chat_id))
+    description = "Bad Request: group chat was upgraded to a supergroup chat"
+    raise ApiError(400, description, {"migrate_to_chat_id": new_id})
+
+
+async def _idle(call: Call) -> None:
+    """Will hold an empty getUpdates for its timeout, or a poller would spin."""
+    if call.method == "getUpdates":
+        raw = call.params.get("timeout", "")
+        await asyncio.sleep(min(int(raw), _MAX_POLL_S) if raw.isdecimal() else 0)
+
+
+def _succeed(done: Done) -> web.StreamResponse:
+    body = {"ok": True, "result": done.result}
+    if done.description is not None:
+        body["description"] = done.description
+    return json_answer(body)
+
+
+def _refuse(refusal: ApiError) -> web.StreamResponse:
+    body: dict[str, Any] = {
+        "ok": False,
+        "error_code": refusal.status,
+        "description": refusal.description,
+    }
+    headers = {}
+    if refusal.parameters is not None:
+        body["parameters"] = refusal.parameters
+        if "retry_after" in refusal.parameters:
+            headers["Retry-After"] = str(refusal.parameters["retry_after"])
+    return json_answer(body, status=refusal.status, headers=headers)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown Error"

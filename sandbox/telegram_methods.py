@@ -1,0 +1,236 @@
+"""What each Bot API method does: parameters in, `result` out, or an `ApiError`.
+
+Shapes: https://core.telegram.org/bots/api. Descriptions of errors are the real ones.
+"""
+
+import json
+import re
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+from sandbox.telegram_call import ApiError, Call, Done, Telegram, bad_request
+from sandbox.telegram_html import CannotParse, Entity, parse_html, utf16_length
+
+MAX_TEXT_UTF16 = 4096
+# https://core.telegram.org/api/bots/ids: supergroups and channels lie below this number.
+SUPERGROUP_BASE = -1_000_000_000_000
+_BOT_NAME = "tocsin_sandbox_bot"
+_SECRET_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,256}")
+_NUMBER = re.compile(r"-?[0-9]{1,19}")
+
+
+def send_message(telegram: Telegram, call: Call) -> Done:
+    chat = _chat(call.chat_id)
+    text, entities = _text(call.params)
+    markup = _markup(call.params)
+    content = (call.params["text"], call.params.get("reply_markup", ""))
+    message_id = telegram.new_message(call.chat_id, content)
+    return _message(call, chat, message_id, text, entities, markup)
+
+
+def edit_message_text(telegram: Telegram, call: Call) -> Done:
+    chat = _chat(call.chat_id)
+    raw_id = call.params.get("message_id", "")
+    if not _NUMBER.fullmatch(raw_id):
+        raise bad_request("message identifier is not specified")
+    message_id = int(raw_id)
+    text, entities = _text(call.params)
+    markup = _markup(call.params)
+    if not telegram.has(call.chat_id, message_id):
+        raise bad_request("message to edit not found")
+    content = (call.params["text"], call.params.get("reply_markup", ""))
+    if telegram.is_same(call.chat_id, message_id, content):
+        raise bad_request(
+            "message is not modified: specified new message content and reply markup are exactly the same"
+            " as a current content and reply markup of the message"
+        )
+    telegram.keep(call.chat_id, message_id, content)
+    done = _message(call, chat, message_id, text, entities, markup)
+    done.result["edit_date"] = call.now_s
+    return done
+
+
+def get_me(telegram: Telegram, call: Call) -> Done:
+    me = _bot(call) | {
+        "can_join_groups": True,
+        "can_read_all_group_messages": False,
+        "supports_inline_queries": False,
+        "can_connect_to_business": False,
+        "has_main_web_app": False,
+    }
+    return Done(me, {})
+
+
+def get_chat(telegram: Telegram, call: Call) -> Done:
+    gifts = (
+        "unlimited_gifts",
+        "limited_gifts",
+        "unique_gifts",
+        "premium_subscription",
+        "gifts_from_channels",
+    )
+    chat = _chat(call.chat_id) | {
+        "accent_color_id": 0,
+        "max_reaction_count": 11,
+        "accepted_gift_types": dict.fromkeys(gifts, True),
+    }
+    return Done(chat, {})
+
+
+def set_webhook(telegram: Telegram, call: Call) -> Done:
+    url = call.params.get("url", "")
+    if not url:
+        return delete_webhook(telegram, call)
+    # http is what a local Bot API server allows: https://core.telegram.org/bots/api#using-a-local-bot-api-server
+    if not url.startswith(("https://", "http://")):
+        raise bad_request("bad webhook: An HTTPS URL must be provided for webhook")
+    secret = call.params.get("secret_token", "")
+    if secret and not _SECRET_TOKEN.fullmatch(secret):
+        raise bad_request("secret token contains unallowed characters")
+    info: dict[str, Any] = {"url": url, "max_connections": _whole(call.params, "max_connections", 40)}
+    if allowed := _json(call.params, "allowed_updates"):
+        info["allowed_updates"] = allowed
+    telegram.webhooks[call.token] = info
+    return Done(True, {"text": url}, "Webhook was set")
+
+
+def delete_webhook(telegram: Telegram, call: Call) -> Done:
+    known = telegram.webhooks.pop(call.token, None)
+    return Done(True, {}, "Webhook was deleted" if known else "Webhook is already deleted")
+
+
+def get_webhook_info(telegram: Telegram, call: Call) -> Done:
+    nothing = {"url": "", "has_custom_certificate": False, "pending_update_count": 0}
+    return Done(nothing | telegram.webhooks.get(call.token, {}), {})
+
+
+def get_updates(telegram: Telegram, call: Call) -> Done:
+    if call.token in telegram.webhooks:
+        raise ApiError(
+            409,
+            "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the"
+            " webhook first",
+        )
+    return Done([], {})
+
+
+def answer_callback_query(telegram: Telegram, call: Call) -> Done:
+    if not call.params.get("callback_query_id"):
+        raise bad_request("query is too old and response timeout expired or query ID is invalid")
+    return Done(True, {"text": call.params.get("text")})
+
+
+METHODS: dict[str, Callable[[Telegram, Call], Done]] = {
+    "sendMessage": send_message,
+    "editMessageText": edit_message_text,
+    "getMe": get_me,
+    "getChat": get_chat,
+    "setWebhook": set_webhook,
+    "deleteWebhook": delete_webhook,
+    "getWebhookInfo": get_webhook_info,
+    "getUpdates": get_updates,
+    "answerCallbackQuery": answer_callback_query,
+}
+
+
+def _message(
+    call: Call, chat: dict[str, Any], message_id: int, text: str, entities: list[Entity], markup: Any
+) -> Done:
+    message = {
+        "message_id": message_id,
+        "from": _bot(call),
+        "chat": chat,
+        "date": call.now_s,
+        "text": text,
+    }
+    if entities:
+        message["entities"] = entities
+    if markup and "inline_keyboard" in markup:
+        message["reply_markup"] = markup
+    html = call.params["text"] if call.params.get("parse_mode") else None
+    return Done(message, {"text": text, "html": html, "message_id": message_id, "reply_markup": markup})
+
+
+def _bot(call: Call) -> dict[str, Any]:
+    return {"id": call.bot_id, "is_bot": True, "first_name": "Tocsin sandbox", "username": _BOT_NAME}
+
+
+def _chat(chat_id: str) -> dict[str, Any]:
+    if not chat_id:
+        raise bad_request("chat_id is empty")
+    if chat_id.startswith("@") and len(chat_id) > 1:
+        number = SUPERGROUP_BASE - zlib.crc32(chat_id.encode())
+        return {"id": number, "type": "channel", "title": chat_id[1:], "username": chat_id[1:]}
+    if not is_number(chat_id) or int(chat_id) == 0:
+        raise bad_request("chat not found")
+    if not chat_id.startswith("-"):
+        return {"id": int(chat_id), "type": "private", "first_name": "Sandbox"}
+    kind = "supergroup" if is_supergroup(chat_id) else "group"
+    return {"id": int(chat_id), "type": kind, "title": "Sandbox"}
+
+
+def is_number(chat_id: str) -> bool:
+    return _NUMBER.fullmatch(chat_id) is not None
+
+
+def is_supergroup(chat_id: str) -> bool:
+    """Will tell by the number; `chat_id` must be one."""
+    return int(chat_id) <= SUPERGROUP_BASE
+
+
+def _text(params: dict[str, str]) -> tuple[str, list[Entity]]:
+    source = params.get("text", "")
+    mode = params.get("parse_mode", "").lower()
+    text, entities = source, list[Entity]()
+    if mode == "html":
+        try:
+            text, entities = parse_html(source)
+        except CannotParse as problem:
+            raise bad_request(f"can't parse entities: {problem}") from None
+    elif mode:
+        raise bad_request("unsupported parse_mode")
+    trimmed = text.strip()
+    if not trimmed:
+        raise bad_request("message text is empty")
+    if len(trimmed) > MAX_TEXT_UTF16 or utf16_length(trimmed) > MAX_TEXT_UTF16:
+        raise bad_request("message is too long")
+    if len(trimmed) != len(text) and entities:
+        entities = _trim(entities, utf16_length(text) - utf16_length(text.lstrip()), utf16_length(trimmed))
+    return trimmed, entities
+
+
+def _trim(entities: list[Entity], lead: int, length: int) -> list[Entity]:
+    """Will move entities to where they are once `lead` units are cut off and `length` are left."""
+    moved = []
+    for entity in entities:
+        start = max(0, entity["offset"] - lead)
+        end = min(length, entity["offset"] + entity["length"] - lead)
+        if end > start:
+            moved.append(entity | {"offset": start, "length": end - start})
+    return moved
+
+
+def _markup(params: dict[str, str]) -> Any:
+    try:
+        markup = _json(params, "reply_markup")
+    except ApiError:
+        raise bad_request("can't parse reply keyboard markup JSON object") from None
+    if markup is not None and not isinstance(markup, dict):
+        raise bad_request("object expected as reply markup")
+    return markup
+
+
+def _json(params: dict[str, str], name: str) -> Any:
+    raw = params.get(name)
+    if not raw:
+        return None
+    try:
+        return json.loads(raw)
+    except ValueError:
+        raise bad_request(f"can't parse {name} JSON object") from None
+
+
+def _whole(params: dict[str, str], name: str, default: int) -> int:
+    raw = params.get(name, "")
+    return int(raw) if _NUMBER.fullmatch(raw) else default

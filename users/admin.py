@@ -1,0 +1,159 @@
+"""The admin of people, their destinations and preferences, and of sources and their keys."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from users import keys
+from users.encryption import digests
+from users.models import ApiKey, ChannelPreference, Destination, Source, User
+
+admin.site.unregister(Group)
+
+
+class DestinationInline(TabularInline):  # type: ignore[misc]
+    model = Destination
+    extra = 0
+    fields = ("kind", "address", "label", "verified_at", "disabled_at", "disabled_reason")
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "address" and field is not None:
+            field.widget.attrs.update({"rows": 1, "cols": 28, "style": "height:2.4rem"})
+        return field
+
+
+class ChannelPreferenceInline(TabularInline):  # type: ignore[misc]
+    model = ChannelPreference
+    extra = 0
+    fields = ("event_type", "channel", "position", "enabled")
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ("external_id", "username", "reachable_by", "time_zone", "is_staff", "is_active")
+    list_filter = ("is_staff", "is_active", "destinations__kind", "time_zone")
+    search_fields = ("external_id", "username", "email")
+    ordering = ("external_id",)
+    inlines = (DestinationInline, ChannelPreferenceInline)
+    fieldsets = (
+        (None, {"fields": ("external_id", "username", "password")}),
+        ("Person", {"fields": ("first_name", "last_name", "email", "time_zone", "locale")}),
+        ("Rights", {"fields": ("is_active", "is_staff", "is_superuser", "user_permissions")}),
+    )
+    add_fieldsets = (
+        (None, {"classes": ("wide",), "fields": ("external_id", "username", "password1", "password2")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        usable = Q(destinations__verified_at__isnull=False, destinations__disabled_at__isnull=True)
+        people: QuerySet[User] = super().get_queryset(request)
+        return people.annotate(usable_count=Count("destinations", filter=usable))
+
+    @admin.display(description="usable destinations", ordering="usable_count")
+    def reachable_by(self, user: User) -> int:
+        return int(user.usable_count)  # type: ignore[attr-defined]
+
+
+@admin.register(Destination)
+class DestinationAdmin(ModelAdmin):  # type: ignore[misc]
+    list_display = ("user", "kind", "masked", "label", "usable", "disabled_reason")
+    list_filter = (
+        "kind",
+        ("verified_at", admin.EmptyFieldListFilter),
+        ("disabled_at", admin.EmptyFieldListFilter),
+        "disabled_reason",
+    )
+    search_fields = ("user__external_id", "label")
+    search_help_text = "Person, label, or a whole address."
+    autocomplete_fields = ("user",)
+    list_select_related = ("user",)
+    readonly_fields = ("created_at", "last_inbound_at")
+    actions = ("enable", "mark_verified")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Destination], search_term: str
+    ) -> tuple[QuerySet[Destination], bool]:
+        """Find a whole address too, by its keyed digest: the column itself is encrypted."""
+        found, distinct = super().get_search_results(request, queryset, search_term)
+        wanted = [d for kind in Destination.Kind for d in digests([str(int(kind)), search_term.strip()])]
+        return found | queryset.filter(address_digest__in=wanted), distinct
+
+    @admin.display(boolean=True)
+    def usable(self, destination: Destination) -> bool:
+        return destination.verified_at is not None and destination.disabled_at is None
+
+    @admin.action(description="Enable again")
+    def enable(self, request: HttpRequest, queryset: QuerySet[Destination]) -> None:
+        count = queryset.update(disabled_at=None, disabled_reason="")
+        messages.success(request, f"{count} enabled.")
+
+    @admin.action(description="Mark as verified")
+    def mark_verified(self, request: HttpRequest, queryset: QuerySet[Destination]) -> None:
+        count = queryset.filter(verified_at__isnull=True).update(verified_at=timezone.now())
+        messages.success(request, f"{count} marked as verified.")
+
+
+@admin.register(ChannelPreference)
+class ChannelPreferenceAdmin(ModelAdmin):  # type: ignore[misc]
+    list_display = ("user", "event_type_or_all", "channel", "position", "enabled")
+    list_editable = ("position", "enabled")
+    list_filter = ("channel", "enabled", "event_type")
+    search_fields = ("user__external_id", "event_type")
+    autocomplete_fields = ("user",)
+    list_select_related = ("user",)
+
+    @admin.display(description="event type", ordering="event_type")
+    def event_type_or_all(self, preference: ChannelPreference) -> str:
+        return preference.event_type or "every type"
+
+
+@admin.register(Source)
+class SourceAdmin(ModelAdmin):  # type: ignore[misc]
+    list_display = ("name", "enabled", "max_priority", "allow_stream", "live_keys", "created_at")
+    list_filter = ("enabled", "max_priority", "allow_stream")
+    search_fields = ("name",)
+    readonly_fields = ("created_at",)
+    actions = ("issue_publish_key",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Source]:
+        sources: QuerySet[Source] = super().get_queryset(request)
+        return sources.annotate(live_key_count=Count("api_keys", filter=Q(api_keys__revoked_at__isnull=True)))
+
+    @admin.display(description="live keys", ordering="live_key_count")
+    def live_keys(self, source: Source) -> int:
+        return int(source.live_key_count)  # type: ignore[attr-defined]
+
+    @admin.action(description="Issue a key (publish, read)")
+    def issue_publish_key(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
+        for source in queryset:
+            key = keys.issue(source, ["publish", "read"], note=f"issued by {request.user}")
+            messages.success(request, f"Key of {source.name}, shown only now: {key}")
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ModelAdmin):  # type: ignore[misc]
+    list_display = ("__str__", "source", "scopes", "note", "created_at", "expires_at", "revoked_at")
+    list_filter = ("source", ("revoked_at", admin.EmptyFieldListFilter))
+    search_fields = ("prefix", "source__name", "note")
+    readonly_fields = ("source", "prefix", "created_at")
+    list_select_related = ("source",)
+    actions = ("revoke",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False  # a source's action issues keys: the secret is shown once, and never stored
+
+    @admin.action(description="Revoke")
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+        count = queryset.filter(revoked_at__isnull=True).update(revoked_at=timezone.now())
+        messages.success(request, f"{count} revoked.")

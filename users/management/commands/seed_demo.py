@@ -1,0 +1,42 @@
+"""`manage.py seed_demo`: a person, their addresses, and a source with a key, to try Tocsin with."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.utils import timezone
+
+from users import keys
+from users.models import Destination, Source, User
+
+
+class Command(BaseCommand):
+    help = "Create the demo person and the demo source if they are missing. Prints the source's key."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--password", required=True)
+        parser.add_argument("--key", default="", help="Keep this key if it is still good.")
+
+    def handle(self, *args: Any, password: str, key: str, **options: Any) -> None:
+        person = self._person(password)
+        self._destination(person, Destination.Kind.TELEGRAM, "100200300")
+        self._destination(person, Destination.Kind.EMAIL, "demo@example.org")
+        source, _ = Source.objects.get_or_create(name="demo", defaults={"allow_stream": True})
+        kept = keys.authenticate(key, now=timezone.now())
+        if kept is None or kept.source_id != source.pk:
+            key = keys.issue(source, ["publish", "read"], note="demo")
+        self.stdout.write(key)
+
+    def _person(self, password: str) -> User:
+        person, created = User.objects.get_or_create(
+            external_id="demo",
+            defaults={"username": "demo", "is_staff": True, "is_superuser": True, "first_name": "Demo"},
+        )
+        if created or not person.check_password(password):
+            person.set_password(password)
+            person.save()
+        return person
+
+    def _destination(self, person: User, kind: Destination.Kind, address: str) -> None:
+        if not person.destinations.filter(kind=kind).exists():
+            destination = Destination(user=person, kind=kind, address=address, verified_at=timezone.now())
+            destination.save()

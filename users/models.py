@@ -1,0 +1,177 @@
+"""People and producers: who is told, where they can be reached, and who may tell them."""
+
+import re
+from typing import ClassVar
+from zoneinfo import available_timezones
+
+from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from users.encryption import EncryptedTextField, digests
+
+_CHAT_ID = re.compile(r"-?\d{1,20}|@[A-Za-z]\w{4,31}")
+
+
+def validate_time_zone(name: str) -> None:
+    if name not in available_timezones():
+        raise ValidationError("Use an IANA name such as Europe/Zurich.", code="unknown_time_zone")
+
+
+class User(AbstractUser):
+    """A person. `external_id` is the `user_id` that producers use."""
+
+    external_id = models.CharField(max_length=128, unique=True, help_text="The user_id in events.")
+    time_zone = models.CharField(max_length=64, default="UTC", validators=[validate_time_zone])
+    locale = models.CharField(max_length=16, default="en")
+
+    REQUIRED_FIELDS: ClassVar[list[str]] = ["email", "external_id"]
+
+    def __str__(self) -> str:
+        return self.external_id
+
+
+class Source(models.Model):
+    """A producer, and what it may do."""
+
+    class HighestPriority(models.IntegerChoices):
+        INFORMATIONAL = 0
+        NORMAL = 1
+        CRITICAL = 2
+
+    name = models.SlugField(max_length=64, unique=True)
+    enabled = models.BooleanField(default=True)
+    event_types = ArrayField(
+        models.CharField(max_length=100),
+        default=list,
+        blank=True,
+        help_text="Event types it may send, separated by commas. Empty: all.",
+    )
+    max_priority = models.SmallIntegerField(
+        choices=HighestPriority, default=HighestPriority.CRITICAL, verbose_name="highest priority"
+    )
+    allow_stream = models.BooleanField(
+        default=False,
+        verbose_name="may use the Redis stream",
+        help_text="Whoever may write to the stream can then send as this source.",
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ApiKey(models.Model):
+    """A key of a source. Only its prefix and a digest of its secret are kept."""
+
+    SCOPES: ClassVar[tuple[str, ...]] = ("publish", "read", "replay", "admin")
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="api_keys")
+    prefix = models.CharField(max_length=16, unique=True, editable=False)
+    secret_digest = models.BinaryField(max_length=32, editable=False)
+    scopes = ArrayField(
+        models.CharField(max_length=16, choices=[(scope, scope) for scope in SCOPES]), default=list
+    )
+    note = models.CharField(max_length=100, blank=True, help_text="Where this key is used.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"tsn_{self.prefix}_…"
+
+
+class Destination(models.Model):
+    """A person's address on a channel. WEB needs none: the open page is the address."""
+
+    class Kind(models.IntegerChoices):
+        TELEGRAM = 2, "Telegram"
+        EMAIL = 3, "E-mail"
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="destinations")
+    kind = models.SmallIntegerField(choices=Kind)
+    address = EncryptedTextField(help_text="Telegram chat id or e-mail address. Encrypted at rest.")
+    address_digest = models.BinaryField(max_length=32, editable=False)
+    label = models.CharField(max_length=64, blank=True)
+    verified_at = models.DateTimeField(null=True, blank=True, help_text="Unverified ones are never used.")
+    disabled_at = models.DateTimeField(null=True, blank=True)
+    disabled_reason = models.CharField(max_length=200, blank=True)
+    last_inbound_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When the person last wrote to us from there."
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["user", "kind", "address_digest"],
+                name="destination_once_per_person",
+                violation_error_message="This person has this address already.",
+            ),
+            models.CheckConstraint(
+                condition=Q(disabled_at__isnull=True) | ~Q(disabled_reason=""),
+                name="destination_disabled_with_reason",
+                violation_error_message="Say why it is disabled.",
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["address_digest"], name="destination_by_address")]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.masked}"
+
+    def save(self, *args: object, **kwargs: object) -> None:
+        self.set_address(self.address)
+        super().save(*args, **kwargs)  # type: ignore[arg-type]
+
+    def clean(self) -> None:
+        if self.kind == self.Kind.EMAIL:
+            validate_email(self.address)
+        elif self.kind == self.Kind.TELEGRAM and not _CHAT_ID.fullmatch(self.address):
+            raise ValidationError({"address": "A Telegram chat id is a number, or @channelname."})
+        self.set_address(self.address)
+
+    @property
+    def masked(self) -> str:
+        """The address with its middle hidden, for lists and logs of what people may see."""
+        name, at, host = self.address.partition("@")
+        shown = name[:2] if len(name) > 4 else name[:1]
+        return f"{shown}•••{at}{host}" if at and name else f"{shown}•••{self.address[-2:]}"
+
+    def set_address(self, address: str) -> None:
+        self.address = address
+        self.address_digest = digests([str(self.kind), address])[0]
+
+
+class ChannelPreference(models.Model):
+    """A person's order and on/off of channels, for one event type or for all of them.
+
+    A row for the event's own type wins over the row for every type (an empty `event_type`).
+    """
+
+    class Channel(models.IntegerChoices):
+        WEB = 1, "Web page"
+        TELEGRAM = 2, "Telegram"
+        EMAIL = 3, "E-mail"
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="channel_preferences")
+    event_type = models.CharField(max_length=100, blank=True, help_text="Empty: every type.")
+    channel = models.SmallIntegerField(choices=Channel)
+    position = models.PositiveSmallIntegerField(default=0, help_text="Lowest first.")
+    enabled = models.BooleanField(default=True)
+
+    class Meta:
+        ordering: ClassVar = ["event_type", "position"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["user", "event_type", "channel"],
+                name="preference_once_per_channel",
+                violation_error_message="There is a preference for this channel and type already.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_channel_display()} for {self.event_type or 'every type'}"
