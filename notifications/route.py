@@ -6,7 +6,7 @@ Pure: no I/O and no clock. The caller brings the person, who is online and the t
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from notifications.events import ChannelChoice
+from notifications.events import ChannelChoice, JsonObject
 from notifications.states import Channel, Priority
 
 
@@ -43,6 +43,9 @@ class Step:
     channel: Channel
     destination_id: int | None = None
 
+    def to_json(self) -> JsonObject:
+        return {"channel": int(self.channel), "destination_id": self.destination_id}
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -52,6 +55,14 @@ class Decision:
     verdict: str  # "chosen" or "skipped"
     reason: str
     destination_id: int | None = None
+
+    def to_json(self) -> JsonObject:
+        return {
+            "channel": int(self.channel),
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "destination_id": self.destination_id,
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,13 +32,20 @@ class _Deliver(Task[..., None]):
     def on_failure(
         self, exc: Exception, task_id: str, args: Sequence[Any], kwargs: dict[str, Any], einfo: Any
     ) -> None:
-        """The task's retries are used up, or it crashed: this channel is done, ring the next."""
+        """The retries are used up: this channel is done, ring the next.
+
+        Any other error leaves the row to its lease: a message may have left before the crash.
+        """
+        if not isinstance(exc, TemporaryError):
+            extra = {"delivery_id": kwargs.get("delivery_id"), "error": type(exc).__name__}
+            log.error("task_crashed", extra=extra)
+            return
         follow(
             store.give_up(
                 [kwargs["delivery_id"]],
                 now=timezone.now(),
                 kind=FailureKind.TEMPORARY,
-                error=exc.reason if isinstance(exc, TemporaryError) else f"crashed: {type(exc).__name__}",
+                error=exc.reason,
                 code="temporary",
             )
         )

@@ -3,10 +3,11 @@
 import json
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 from django.db import connection, transaction
 
 from notifications.events import Envelope
@@ -139,7 +140,7 @@ def _known(batch: Sequence[Acceptance]) -> dict[Key, tuple[bytes, Stored]]:
 def _insert(fresh: dict[Key, tuple[Acceptance, int]], now: datetime) -> dict[Key, tuple[bytes, Stored]]:
     rows = [_event_row(item, seq, now) for item, seq in fresh.values()]
     columns = list(rows[0])
-    with connection.cursor() as cursor:
+    with arrays_cursor() as cursor:
         cursor.execute(_INSERT_EVENTS, [[row[column] for row in rows] for column in columns])
         ids: dict[Key, int] = {(row[1], row[2]): row[0] for row in cursor.fetchall()}
     if len(ids) < len(fresh):
@@ -161,6 +162,16 @@ def _accepted(item: Acceptance, pk: int, seq: int, delivery: dict[str, Any] | No
         return Stored("accepted", pk, seq, EventState.FAILED, code="no_channel", final_at=now)
     token = str(delivery["lease_token"] or "")
     return Stored("accepted", pk, seq, EventState.ACCEPTED, delivery_id=str(delivery["id"]), token=token)
+
+
+def arrays_cursor() -> "psycopg.Cursor[tuple[Any, ...]]":
+    """Return a cursor that sends long arrays in binary; Django's own escapes each into the statement."""
+    connection.ensure_connection()
+    return psycopg.Cursor(connection.connection)
+
+
+def _array(kind: str) -> str:
+    return f"%b::{kind}[]" if kind != "jsonb" else "%b::text[]::jsonb[]"
 
 
 _EVENT_COLUMNS = {
@@ -193,7 +204,7 @@ _EVENT_COLUMNS = {
 
 _INSERT_EVENTS = (
     f"INSERT INTO notifications_event ({', '.join(_EVENT_COLUMNS)}, evidence)"  # noqa: S608
-    f" SELECT *, '' FROM unnest({', '.join(f'%s::{kind}[]' for kind in _EVENT_COLUMNS.values())})"
+    f" SELECT *, '' FROM unnest({', '.join(map(_array, _EVENT_COLUMNS.values()))})"
     " ON CONFLICT (source_id, event_id) DO NOTHING RETURNING id, source_id, event_id"
 )
 
@@ -207,7 +218,7 @@ def _event_row(item: Acceptance, seq: int, now: datetime) -> dict[str, Any]:
         "person_id": item.person_id,
         "seq": seq,
         "event_type": envelope.event_type,
-        "priority": envelope.priority,
+        "priority": int(envelope.priority),
         "occurred_at": _from_ms(envelope.timestamp_ms),
         "accepted_at": now,
         "expires_at": item.expires_at,
@@ -221,9 +232,9 @@ def _event_row(item: Acceptance, seq: int, now: datetime) -> dict[str, Any]:
         "correlation_id": envelope.correlation_id,
         "metadata": json.dumps(dict(envelope.metadata)),
         "ack_timeout_ms": item.ack_timeout_ms,
-        "plan": json.dumps([asdict(step) for step in item.plan.steps]),
-        "trace": json.dumps([asdict(decision) for decision in item.plan.trace]),
-        "state": EventState.FAILED if dead else EventState.ACCEPTED,
+        "plan": json.dumps([step.to_json() for step in item.plan.steps]),
+        "trace": json.dumps([decision.to_json() for decision in item.plan.trace]),
+        "state": (EventState.FAILED if dead else EventState.ACCEPTED).value,
         "code": "no_channel" if dead else "",
         "final_at": now if dead else None,
         "reply_to": envelope.reply_to,
@@ -246,7 +257,7 @@ def _delivery_row(item: Acceptance, event_pk: int, now: datetime) -> dict[str, A
         position=0,
         priority=item.envelope.priority,
         now=now,
-        state=DeliveryState.SENDING if live else DeliveryState.PENDING,
+        state=(DeliveryState.SENDING if live else DeliveryState.PENDING).value,
         attempts=int(live),
         lease_token=uuid.uuid4() if live else None,
         lease_until=deadline if live else None,
@@ -276,7 +287,7 @@ def new_delivery(
         "destination_id": destination_id,
         "position": position,
         "priority": int(priority),
-        "state": DeliveryState.PENDING,
+        "state": DeliveryState.PENDING.value,
         "attempts": 0,
         "created_at": now,
         "not_before": now,
@@ -316,14 +327,14 @@ _DELIVERY_COLUMNS = {
 _INSERT_DELIVERIES = (
     f"INSERT INTO notifications_delivery ({', '.join(_DELIVERY_COLUMNS)},"  # noqa: S608
     " provider_message_id, failure_kind)"
-    f" SELECT *, '', '' FROM unnest({', '.join(f'%s::{kind}[]' for kind in _DELIVERY_COLUMNS.values())})"
+    f" SELECT *, '', '' FROM unnest({', '.join(map(_array, _DELIVERY_COLUMNS.values()))})"
     " ON CONFLICT DO NOTHING"
 )
 
 
 def insert_deliveries(rows: Sequence[dict[str, Any]]) -> None:
     """Insert deliveries; one that is there already (same event and step) is left alone."""
-    with connection.cursor() as cursor:
+    with arrays_cursor() as cursor:
         cursor.execute(_INSERT_DELIVERIES, [[row[column] for row in rows] for column in _DELIVERY_COLUMNS])
 
 

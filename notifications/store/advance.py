@@ -41,12 +41,16 @@ def next_step(
             priority=event.priority,
             now=now,
             possible_duplicate=possible_duplicate,
-            **({"state": DeliveryState.SKIPPED, "error": unusable, "ended_at": now} if unusable else {}),
+            **(_skipped(unusable, now) if unusable else {}),
         )
         insert_deliveries([row])
         if not unusable:
             return Aftermath(rings=[Ring(str(row["id"]), Priority(event.priority))])
     return end_event(event, EventState.FAILED, code=code, now=now)
+
+
+def _skipped(reason: str, now: datetime) -> JsonObject:
+    return {"state": DeliveryState.SKIPPED.value, "error": reason, "ended_at": now}
 
 
 def _unusable(step: JsonObject) -> str:
@@ -82,9 +86,10 @@ def lock_event(event_pk: int) -> Event:
 def give_up(
     delivery_ids: Iterable[str], *, now: datetime, kind: FailureKind, error: str, code: str
 ) -> Aftermath:
-    """End open deliveries whatever their lease says, and go on to the next channel of each.
+    """End open deliveries without a send in flight, and go on to the next channel of each.
 
-    For rows whose tries are used up, whose deadline has passed or whose task crashed.
+    For rows whose tries are used up or whose deadline has passed. A row under a lease that still holds
+    is left alone: its worker will record what came of it, or the lease will end.
     """
     aftermath = Aftermath()
     for delivery_id in delivery_ids:
@@ -98,7 +103,8 @@ def _give_up(delivery_id: str, now: datetime, kind: FailureKind, error: str, cod
     if row is None:
         return Aftermath()
     event = lock_event(row.event_id)
-    ended = Delivery.objects.filter(
+    idle = Delivery.objects.exclude(state=DeliveryState.SENDING, lease_until__gt=now)
+    ended = idle.filter(
         pk=delivery_id, state__in=may_become(DeliveryState.FAILED), ring_at__isnull=False
     ).update(
         state=DeliveryState.FAILED,

@@ -33,6 +33,13 @@ class Failure:
     error: str
 
 
+# Everybody locks events before deliveries, and several in id order, so that nobody deadlocks.
+_LOCK_EVENTS = """
+SELECT id FROM notifications_event
+WHERE id IN (SELECT event_id FROM notifications_delivery WHERE id = ANY(%s::uuid[]))
+ORDER BY id FOR UPDATE
+"""
+
 # The provider's acceptance is all the evidence such a channel can give: the event is delivered.
 _SUCCEED = """
 WITH moved AS (
@@ -79,7 +86,8 @@ def _columns(successes: Sequence[Success]) -> list[Any]:
 
 def succeed(successes: Sequence[Success]) -> tuple[Aftermath, list[str]]:
     """Record sends that the provider accepted. Return what follows, and the ids whose lease was lost."""
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_LOCK_EVENTS, [[item.delivery_id for item in successes]])
         ids = [item.provider_message_id for item in successes]
         cursor.execute(_SUCCEED, [*_columns(successes), ids])
         rows = cursor.fetchall()

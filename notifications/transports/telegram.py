@@ -10,11 +10,10 @@ from datetime import timedelta
 
 os.environ.setdefault("PTB_TIMEDELTA", "1")  # RetryAfter.retry_after as a timedelta, without a warning
 
-import httpx
+import aiohttp
 from django.conf import settings
 from telegram import Bot, error
 from telegram.constants import ParseMode
-from telegram.request import HTTPXRequest
 
 from notifications.states import Channel
 from notifications.transports.base import (
@@ -28,10 +27,8 @@ from notifications.transports.base import (
     TemporaryError,
     TransportError,
 )
+from notifications.transports.telegram_request import AiohttpRequest, NotSent
 
-_POOL = 64
-# The connection never left, so neither did the message.
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _DEAD_RECIPIENT = (
     "chat not found",
     "user not found",
@@ -67,7 +64,7 @@ class TelegramTransport:
     async def _ready(self) -> Bot:
         async with self._starting:
             if self._bot is None:
-                request = HTTPXRequest(connection_pool_size=_POOL, pool_timeout=5, http_version="1.1")
+                request = AiohttpRequest()
                 self._bot = Bot(self._token, base_url=self._api_url, request=request)
                 # Opens the connection pool. `Bot.initialize` would also call getMe, a second request
                 # that may fail for reasons of its own.
@@ -116,9 +113,9 @@ def _translated(failure: error.TelegramError) -> TransportError:
         return ConfigurationError("Telegram refuses the bot token")
     if isinstance(failure, error.BadRequest):
         return MessageError(f"Telegram: {_after_colon(text)}")
-    if isinstance(failure.__cause__, _NOT_SENT):
+    if isinstance(failure, NotSent):
         return TemporaryError("Telegram cannot be reached")
-    if isinstance(failure, error.TimedOut) or isinstance(failure.__cause__, httpx.TransportError):
+    if isinstance(failure, error.TimedOut) or isinstance(failure.__cause__, aiohttp.ClientError):
         return OutcomeUnknown("Telegram's answer was lost")
     return TemporaryError(f"Telegram: {_after_colon(text)}")
 

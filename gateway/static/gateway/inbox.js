@@ -39,8 +39,8 @@ export class Inbox extends EventTarget {
   /** Take a `ready` frame: its numbers hold, and what we may have missed is fetched. */
   ready(frame) {
     this.#unread = frame.unread;
+    this.#seq = frame.epoch === this.#epoch ? Math.max(this.#seq, frame.seq) : frame.seq;
     if (!frame.recovered || frame.epoch !== this.#epoch) this.takeSnapshot();
-    else this.#seq = Math.max(this.#seq, frame.seq);
     this.#render();
   }
 

@@ -7,7 +7,7 @@ const CHANNELS = { telegram: ["telegram", "Telegram"], smtp: ["mail", "E-mail"],
 const OUTCOMES = {
   accepted: "accepted",
   refused: "refused",
-  dropped_answer: "accepted, answer lost",
+  dropped_answer: "answer lost",
   hung: "no answer",
 };
 
@@ -59,7 +59,7 @@ function renderEntry(entry, previous) {
       "data-outcome": entry.outcome,
     },
     h("span", { class: "entry-icon", title: name }, icon(iconName)),
-    h("span", { class: "entry-to" }, h("span", { class: "visually-hidden" }, `${name} to `), entry.to ?? ""),
+    h("span", { class: "entry-to", title: entry.to }, h("span", { class: "visually-hidden" }, `${name} to `), entry.to ?? ""),
     h("span", { class: "entry-outcome" }, outcomeText(entry)),
     h("time", { class: "entry-at num", title: full(entry.at_ms) }, clock(entry.at_ms)),
     h("p", { class: "entry-text" }, said(entry)),
