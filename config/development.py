@@ -51,7 +51,8 @@ class DevelopmentSystem:
         self._env_file = self._home / "dev.env"
         self._ready_file = self._home / "ready"
         self._wanted = with_processes
-        self._servers: list[Postgres | Valkey] = []
+        self._needed: list[Postgres | Valkey] = []
+        self._servers: list[Postgres | Valkey] = []  # those that have to be stopped
         self._started_at = time.monotonic()
 
     def run(self) -> int:
@@ -131,12 +132,14 @@ class DevelopmentSystem:
             "CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT": "2",
             "PYTHONUNBUFFERED": "1",
         }
-        needed = {"DATABASE_URL": postgres, "REDIS_URL": valkey}
-        self._servers_needed = [server for name, server in needed.items() if name not in os.environ]
+        if "DATABASE_URL" not in os.environ:
+            self._needed.append(postgres)
+        if "REDIS_URL" not in os.environ:
+            self._needed.append(valkey)
         return values | {name: os.environ[name] for name in _MAY_BE_GIVEN if name in os.environ}
 
     def _start_servers(self, values: dict[str, str]) -> None:
-        for server in self._servers_needed:
+        for server in self._needed:
             say(f"starting {type(server).__name__} on port {server.port} …")
             self._servers.append(server)
             server.start()
@@ -237,7 +240,8 @@ _MAY_BE_GIVEN = (
 def curl_line(port: str, key: str) -> str:
     """Return a line that publishes a CRITICAL event, for pasting into any POSIX shell."""
     body = (
-        '{"event_id":"curl-\'$(date +%s)-$$-$RANDOM\'","user_id":"demo","timestamp":\'$(date +%s)000\','
+        '{"event_id":"curl-\'$(od -An -N8 -tx1 /dev/urandom | tr -d " \\n")\'","user_id":"demo",'
+        "\"timestamp\":'$(date +%s)000',"
         '"event_type":"ORDER_FILLED","payload":{"symbol":"BTC/USDT","side":"buy","fill_quantity":"0.5",'
         '"fill_price":"64250.00"},"delivery":{"priority":"CRITICAL"}}'
     )

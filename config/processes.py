@@ -42,6 +42,7 @@ class Processes(honcho.Manager):  # type: ignore[misc]
         super().__init__(self.log)
         honcho.KILL_WAIT = _KILLED_AFTER_S
         self._first_ended: str | None = None
+        self.returncode: int | None = None
         known = parse_procfile((ROOT / "Procfile").read_text()).processes
         # A command's `python` is this one, whether or not its environment was activated.
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
@@ -65,7 +66,7 @@ class Processes(honcho.Manager):  # type: ignore[misc]
         raise ProcessFailed(
             f"{name} ended with exit code {code}, so everything was stopped."
             f" Its last lines:\n{lines}\nThe whole log: {self.log.path(name)}",
-            code if code > 0 else 1,
+            max(code, 1),
         )
 
     def _start(self) -> None:

@@ -36,13 +36,25 @@ def from_json(body: Any, source: SourceGrant, *, raw: bytes = b"", reply_to: str
         for name in body:
             if name not in _FIELDS:
                 raise Malformed("unknown_field", _unknown_field(name), str(name)[:60])
-        given = dict(body)
+        data = raw or _serialized(body)
+        if len(data) > limits.EVENT_BYTES:
+            raise Malformed("too_large", f"An event has at most {limits.EVENT_BYTES} bytes.")
+        given = {name: value for name, value in body.items() if value is not None}
         given["event_type"] = _event_type_from_json(given)
         given["delivery"] = _delivery_from_json(given.get("delivery"))
-        return _envelope(given, source, raw or json.dumps(body).encode(), reply_to)
+        return _envelope(given, source, data, reply_to)
     except Malformed as error:
         error.event_id = event_id[:200] if isinstance(event_id, str) else ""
         raise
+
+
+def _serialized(body: Any) -> bytes:
+    """Return one event of a batch as bytes of its own, no longer than its producer wrote it."""
+    try:
+        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    except (RecursionError, ValueError) as error:
+        raise Malformed("invalid_json", "Not valid JSON: too deep, or a number too long.") from error
+    return text.encode(errors="surrogatepass")
 
 
 def from_protobuf(data: bytes, source: SourceGrant, *, reply_to: str = "") -> Envelope:
@@ -81,7 +93,11 @@ def from_message(
             for name in _FIELDS - {"payload", "delivery", "event_type", "metadata"}
         }
         given["metadata"] = dict(message.metadata)
-        given["event_type"] = message.type_name or _event_type_name(message.event_type)
+        given["event_type"] = (
+            _checked_type_name(message.type_name)
+            if message.type_name
+            else _event_type_name(message.event_type)
+        )
         given["payload"] = limits.parse_json(message.payload, "payload") if message.payload else {}
         given["delivery"] = _delivery_from_message(message)
         return _envelope(given, source, data, reply_to)
@@ -109,7 +125,7 @@ def _envelope(given: Mapping[str, Any], source: SourceGrant, raw: bytes, reply_t
         "collapse_key": _text(given, "collapse_key"),
         "ordering_key": _text(given, "ordering_key"),
         "version": _integer(given, "version", 2**63 - 1),
-        "metadata": limits.check_metadata(given.get("metadata") or {}),
+        "metadata": limits.check_metadata(given.get("metadata", {})),
         "correlation_id": _text(given, "correlation_id"),
         "ack_timeout_ms": _integer(given, "ack_timeout_ms", knobs.current().ack_timeout_max_ms),
     }
@@ -131,14 +147,14 @@ def _required_text(given: Mapping[str, Any], name: str, longest: int) -> str:
 
 
 def _text(given: Mapping[str, Any], name: str, longest: int = 200) -> str:
-    value = given.get(name) or ""
+    value = given.get(name, "")
     if not isinstance(value, str):
         raise Malformed("not_a_string", "Send a string.", name)
     return check_text(value, name, longest=longest)
 
 
 def _integer(given: Mapping[str, Any], name: str, highest: int) -> int:
-    return check_integer(given.get(name) or 0, name, highest=highest)
+    return check_integer(given.get(name, 0), name, highest=highest)
 
 
 def _user_id(given: Mapping[str, Any]) -> str:
@@ -149,18 +165,18 @@ def _user_id(given: Mapping[str, Any]) -> str:
 
 
 def _timestamp(given: Mapping[str, Any]) -> int:
-    value = given.get("timestamp")
-    if not value and value is not False:
+    value = given.get("timestamp", 0)
+    if value == 0 and not isinstance(value, bool):
         raise Malformed("missing_field", "timestamp is required, in Unix milliseconds.", "timestamp")
-    timestamp = check_integer(value, "timestamp", lowest=1, highest=253_402_300_799_000)
+    timestamp = check_integer(value, "timestamp", lowest=0, highest=253_402_300_799_000)
     if timestamp < _SECONDS_BELOW:
         raise Malformed("out_of_range", "Send milliseconds; this looks like seconds.", "timestamp")
     return timestamp
 
 
 def _event_type_from_json(given: Mapping[str, Any]) -> str:
-    name = given.get("type_name")
-    if name:
+    name = given.get("type_name", "")
+    if name != "":
         return _checked_type_name(name)
     value = given.get("event_type")
     if value is None:
@@ -168,7 +184,7 @@ def _event_type_from_json(given: Mapping[str, Any]) -> str:
             "missing_field", "Give event_type, or type_name for a type of your own.", "event_type"
         )
     if isinstance(value, int) and not isinstance(value, bool):
-        return _event_type_name(value)
+        return _event_type_name(check_integer(value, "event_type", lowest=-(2**31), highest=2**31 - 1))
     if value not in wire.EventType.keys():  # noqa: SIM118  an enum wrapper, not a dict
         detail = "Not a known event type; send types of your own as type_name, such as my_app.thing_done."
         raise Malformed("unknown_event_type", detail, "event_type")
@@ -194,9 +210,9 @@ def _delivery_from_json(delivery: Any) -> tuple[Priority, tuple[ChannelChoice, .
     if not isinstance(delivery, dict) or set(delivery) - {"priority", "channels"}:
         raise Malformed("invalid_delivery", "An object with priority and channels.", "delivery")
     priority = _member(Priority, delivery.get("priority", "NORMAL"), "delivery.priority")
-    channels = delivery.get("channels") or []
-    if not isinstance(channels, list) or len(channels) > 16:
-        raise Malformed("invalid_delivery", "A list of at most 16 channels.", "delivery.channels")
+    channels = delivery.get("channels", [])
+    if not isinstance(channels, list) or len(channels) > limits.CHANNELS:
+        raise _too_many_channels()
     return priority, tuple(_choice(item, index) for index, item in enumerate(channels))
 
 
@@ -225,14 +241,22 @@ def _delivery_from_message(message: wire.UserEvent) -> tuple[Priority, tuple[Cha
     """Return what the message asks for. Without a delivery, and with numbers of a newer schema: NORMAL."""
     if not message.HasField("delivery"):
         return Priority.NORMAL, ()
+    if len(message.delivery.channels) > limits.CHANNELS:
+        raise _too_many_channels()
     number = message.delivery.priority
     known = number in {member.value for member in Priority}
     channels = [
         ChannelChoice(Channel(choice.channel), choice.only_if_active)
-        for choice in message.delivery.channels[:16]
+        for choice in message.delivery.channels
         if choice.channel in {member.value for member in Channel}
     ]
     return Priority(number) if known else Priority.NORMAL, tuple(channels)
+
+
+def _too_many_channels() -> Malformed:
+    return Malformed(
+        "invalid_delivery", f"A list of at most {limits.CHANNELS} channels.", "delivery.channels"
+    )
 
 
 def _unknown_field(name: Any) -> str:

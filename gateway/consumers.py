@@ -15,20 +15,21 @@ from urllib.parse import urlsplit
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
-from django.db import DatabaseError
-from django.http.request import validate_host
+from django.http.request import split_domain_port, validate_host
 from django.utils import timezone
 
 from gateway.auth import AuthFailed, person_of_token
+from gateway.limits import Malformed, check_text
+from gateway.problems import DATABASE_AWAY
 from gateway.sessions import hub
-from notifications import acks, dispatch, inbox, live
+from notifications import acks, dispatch, inbox, knobs, live
 from users.models import User
 
 log = logging.getLogger(__name__)
 
 CLOSE_AUTH = 4001  # authentication failed, or did not come in time
 CLOSE_ORIGIN = 4003  # this page may not connect
-AUTH_WITHIN_S = 5.0
+CLOSE_TRY_AGAIN = 1013  # the database is away
 AUTH_BYTES = 4 * 1024
 FRAME_BYTES = 64 * 1024
 IDS_AT_MOST = 500
@@ -60,6 +61,13 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._ready = False
         self._closing: asyncio.Task[None] | None = None
 
+    async def __call__(self, *args: Any) -> None:
+        """Run the socket. However it ends, also by an error in a handler, the person's presence ends too."""
+        try:
+            await super().__call__(*args)
+        finally:
+            await self._leave()
+
     async def connect(self) -> None:
         await self.accept()
         if self.check_origin and not _origin_allowed(self.scope):
@@ -67,11 +75,18 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             return
         user = self.scope.get("user") if self.check_origin else None
         if isinstance(user, User) and user.is_active:
-            await self._start(user)
+            try:
+                await self._start(user)
+            except DATABASE_AWAY:
+                await self._unavailable()
         else:
-            self._auth_timer = asyncio.get_running_loop().call_later(AUTH_WITHIN_S, self._auth_overdue)
+            within_s = knobs.current().auth_within_s
+            self._auth_timer = asyncio.get_running_loop().call_later(within_s, self._auth_overdue)
 
     async def disconnect(self, code: int) -> None:
+        await self._leave()
+
+    async def _leave(self) -> None:
         if self._auth_timer is not None:
             self._auth_timer.cancel()
         await self._live.aclose()
@@ -87,9 +102,15 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self._say("error", code=refused.code, detail=refused.detail)
             if self._person is None:
                 await self.close(CLOSE_AUTH)
-        except DatabaseError:
-            log.exception("frame_failed")
-            await self._say("error", code="unavailable", detail="Try again in a few seconds.")
+        except DATABASE_AWAY:
+            await self._unavailable()
+
+    async def _unavailable(self) -> None:
+        """Say that the database is away. A socket that is not `ready` yet has to come again."""
+        log.exception("frame_failed")
+        await self._say("error", code="unavailable", detail="Try again in a few seconds.")
+        if not self._ready:
+            await self.close(CLOSE_TRY_AGAIN)
 
     async def _authenticate(self, frame: Frame) -> None:
         if frame["type"] != "auth" or not isinstance(frame.get("token"), str):
@@ -188,9 +209,18 @@ class NativeConsumer(SessionConsumer):
 def _origin_allowed(scope: dict[str, Any]) -> bool:
     """A browser always sends Origin; without one, or from a strange host, nobody gets in."""
     origin = dict(scope["headers"]).get(b"origin", b"").decode("latin-1")
-    host = urlsplit(origin).hostname
-    trusted = [urlsplit(entry).hostname or "" for entry in settings.CSRF_TRUSTED_ORIGINS]
-    return bool(host) and validate_host(str(host), [*settings.ALLOWED_HOSTS, *trusted])
+    trusted = [_host(entry).removeprefix("*") for entry in settings.CSRF_TRUSTED_ORIGINS]
+    host = _host(origin)
+    return bool(host) and validate_host(host, [*settings.ALLOWED_HOSTS, *trusted])
+
+
+def _host(origin: str) -> str:
+    """Return the host as `ALLOWED_HOSTS` writes it, without the port; "" for what is not an origin."""
+    try:
+        netloc = urlsplit(origin).netloc
+    except ValueError:
+        return ""
+    return netloc if netloc.startswith("*") else split_domain_port(netloc)[0]
 
 
 def _parsed(text: str | None, longest: int) -> Frame:
@@ -215,4 +245,11 @@ def _event_ids(frame: Frame) -> list[str]:
 
 
 def _is_id(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= 200 and "\0" not in value and value.isprintable()
+    """Return whether `value` may be an event id: what the codec takes in, a page can confirm."""
+    if not isinstance(value, str) or not value:
+        return False
+    try:
+        check_text(value, "event_ids", longest=200)
+    except Malformed:
+        return False
+    return True

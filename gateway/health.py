@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, JsonResponse
 from kombu import Connection
+from kombu.exceptions import KombuError
 
 from gateway.problems import DATABASE_AWAY
 from notifications import live
@@ -39,7 +40,7 @@ def _checks() -> dict[str, bool]:
 def _answers(check: Callable[[], object]) -> bool:
     try:
         check()
-    except (*DATABASE_AWAY, redis.RedisError, OSError) as error:
+    except (*DATABASE_AWAY, redis.RedisError, KombuError, OSError) as error:
         log.warning("not_ready", extra={"error": type(error).__name__})
         return False
     return True
@@ -52,4 +53,4 @@ def _postgres() -> None:
 
 def _broker() -> None:
     with Connection(settings.CELERY_BROKER_URL, connect_timeout=2) as broker:
-        broker.ensure_connection(max_retries=1, timeout=3)
+        broker.ensure_connection(max_retries=1, interval_start=0, timeout=3)

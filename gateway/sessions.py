@@ -14,6 +14,8 @@ from weakref import WeakKeyDictionary
 
 import redis.asyncio as aioredis
 from django.conf import settings
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from notifications import live
@@ -33,13 +35,18 @@ class Hub:
 
     def __init__(self, url: str) -> None:
         self._redis = aioredis.Redis.from_url(
-            url, socket_timeout=None, socket_connect_timeout=3, health_check_interval=0
+            url,
+            socket_timeout=None,
+            socket_connect_timeout=3,
+            health_check_interval=0,
+            retry=Retry(NoBackoff(), 0),  # the reader tries again; nobody waits on its lock for a backoff
         )
         self._pubsub = self._redis.pubsub()
         self._receivers: dict[str, set[Receiver]] = defaultdict(set)
         self._confirmed: dict[str, asyncio.Event] = {}
         self._reader: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
+        self._connected = False
 
     @contextlib.asynccontextmanager
     async def listening(self, channel: str, receiver: Receiver) -> AsyncIterator[None]:
@@ -47,8 +54,8 @@ class Hub:
 
         On entry the subscription is in force, or Redis is away and it will be once Redis is back.
         """
-        await self._add(channel, receiver)
         try:
+            await self._add(channel, receiver)
             yield
         finally:
             await self._remove(channel, receiver)
@@ -61,7 +68,8 @@ class Hub:
         if first:
             with contextlib.suppress(RedisError, OSError):  # the reader subscribes again by itself
                 async with self._lock:
-                    await self._pubsub.subscribe(channel)
+                    if self._connected:
+                        await self._pubsub.subscribe(channel)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(confirmed.wait(), _SUBSCRIBE_TIMEOUT_S)
 
@@ -73,7 +81,7 @@ class Hub:
         self._confirmed.pop(channel, None)
         with contextlib.suppress(RedisError, OSError):
             async with self._lock:
-                if channel not in self._receivers:  # nobody came while we waited
+                if self._connected and channel not in self._receivers:  # nobody came while we waited
                     await self._pubsub.unsubscribe(channel)
 
     def _ensure_reader(self) -> None:
@@ -85,6 +93,7 @@ class Hub:
             try:
                 await self._read()
             except (RedisError, OSError) as error:
+                self._connected = False
                 log.warning("hub_disconnected", extra={"error": type(error).__name__})
                 for confirmed in self._confirmed.values():
                     confirmed.clear()
@@ -96,6 +105,7 @@ class Hub:
             await self._pubsub.aclose()  # type: ignore[no-untyped-call]
             self._pubsub = self._redis.pubsub()
             await self._pubsub.subscribe(_IDLE_CHANNEL, *self._receivers)
+            self._connected = True
         pinged = False
         while True:
             message = await self._pubsub.get_message(timeout=_HEARTBEAT_S)
@@ -116,10 +126,16 @@ class Hub:
         name = channel.decode() if isinstance(channel, bytes) else str(channel)
         if kind == "message":
             data = message["data"]
-            for receiver in tuple(self._receivers.get(name, ())):
-                receiver(data if isinstance(data, bytes) else str(data).encode())
+            self._hand_over(name, data if isinstance(data, bytes) else str(data).encode())
         elif kind == "subscribe" and name in self._confirmed:
             self._confirmed[name].set()
+
+    def _hand_over(self, channel: str, data: bytes) -> None:
+        for receiver in tuple(self._receivers.get(channel, ())):
+            try:
+                receiver(data)
+            except Exception:  # one socket's trouble must not stop everybody's reader
+                log.exception("receiver_failed")
 
     def socket_count(self, person_id: int) -> int:
         return len(self._receivers.get(live.user_channel(person_id), ()))

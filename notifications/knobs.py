@@ -23,6 +23,7 @@ class Knobs:
     unknown_backoff_s: float = 30.0  # before the one flagged repeat of a send whose answer was lost
     ring_again_s: float = 60.0  # the sweep rings once more for a row that nobody took
     sweep_limit: int = 500  # rows that one sweep takes
+    auth_within_s: float = 5.0  # a socket without a browser session sends its token within this
     final_wait_max_s: float = 30.0  # longest `?wait=`
     telegram_active_s: int = 600  # a chat counts as a live session for this long after a message
 

@@ -79,8 +79,8 @@ _ENDINGS = {
 def _attempt(row: Delivery, attempt: Attempt, name: str) -> JsonObject:
     if attempt.outcome == "sent":
         if row.channel == Channel.WEB:
-            wait_ms = f", waiting for its confirmation until {_clock(row)}" if row.ack_deadline else ""
-            return _step(attempt.ended_at, "pushed", f"pushed to the page{wait_ms}", "info", row.channel)
+            text = f"pushed to the page, which has {_seconds_left(row, attempt)} s to confirm"
+            return _step(attempt.ended_at, "pushed", text, "info", row.channel)
         text = f"{name} accepted it in {attempt.latency_ms} ms"
         return _step(attempt.ended_at, "sent", text, "ok", row.channel)
     text = f"{name} try {attempt.number}: {attempt.outcome}"
@@ -88,9 +88,9 @@ def _attempt(row: Delivery, attempt: Attempt, name: str) -> JsonObject:
     return _step(attempt.ended_at, "attempt", text + because, "warn", row.channel)
 
 
-def _clock(row: Delivery) -> str:
-    assert row.ack_deadline is not None
-    return f"{row.ack_deadline:%H:%M:%S}"
+def _seconds_left(row: Delivery, attempt: Attempt) -> str:
+    left = (row.ack_deadline - attempt.ended_at).total_seconds() if row.ack_deadline else 0.0
+    return f"{left:.1f}"
 
 
 def _final(event: Event) -> JsonObject:

@@ -8,8 +8,9 @@ from django.contrib.auth.models import Group
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import ModelAdmin, StackedInline, TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from users import keys
 from users.encryption import digests
@@ -18,15 +19,15 @@ from users.models import ApiKey, ChannelPreference, Destination, Source, User
 admin.site.unregister(Group)
 
 
-class DestinationInline(TabularInline):  # type: ignore[misc]
+class DestinationInline(StackedInline):  # type: ignore[misc]
     model = Destination
     extra = 0
-    fields = ("kind", "address", "label", "verified_at", "disabled_at", "disabled_reason")
+    fields = (("kind", "address", "label"), "verified_at", ("disabled_at", "disabled_reason"))
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if db_field.name == "address" and field is not None:
-            field.widget.attrs.update({"rows": 1, "cols": 28, "style": "height:2.4rem"})
+            field.widget = UnfoldAdminTextInputWidget()
         return field
 
 
@@ -45,11 +46,11 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
     list_filter = ("is_staff", "is_active", "destinations__kind", "time_zone")
     search_fields = ("external_id", "username", "email")
     ordering = ("external_id",)
-    inlines = (DestinationInline, ChannelPreferenceInline)
+    inlines = (ChannelPreferenceInline, DestinationInline)
     fieldsets = (
         (None, {"fields": ("external_id", "username", "password")}),
         ("Person", {"fields": ("first_name", "last_name", "email", "time_zone", "locale")}),
-        ("Rights", {"fields": ("is_active", "is_staff", "is_superuser", "user_permissions")}),
+        ("Rights", {"fields": (("is_active", "is_staff", "is_superuser"), "user_permissions")}),
     )
     add_fieldsets = (
         (None, {"classes": ("wide",), "fields": ("external_id", "username", "password1", "password2")}),

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import django_stubs_ext
+from django.templatetags.static import static
 from kombu import Exchange, Queue
 
 from config.env import ROOT, env, knobs
@@ -54,6 +55,7 @@ ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
 AUTH_USER_MODEL = "users.User"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024  # one batch of events; gateway/limits.py refuses more
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/login/"
@@ -102,6 +104,18 @@ USE_I18N = False
 
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
+
+UNFOLD = {
+    "SITE_TITLE": "Tocsin",
+    "SITE_HEADER": "Tocsin",
+    "SITE_SUBHEADER": "people, sources and what happened",
+    "SITE_URL": "/",
+    "SITE_ICON": lambda request: static("gateway/logo.svg"),
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("gateway/logo.svg")}
+    ],
+    "SHOW_VIEW_ON_SITE": False,
+}
 
 TOCSIN = knobs()
 # A page with sample buttons and the provider simulator's log. Never in production.

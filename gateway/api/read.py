@@ -15,6 +15,8 @@ from notifications.timeline import timeline
 
 
 def event_pk(source_id: int, event_id: str) -> int | None:
+    if "\0" in event_id:
+        return None  # Postgres has no such text
     return Event.objects.filter(source_id=source_id, event_id=event_id).values_list("pk", flat=True).first()
 
 

@@ -48,7 +48,7 @@ async def publish_events(request: HttpRequest) -> HttpResponse:
         return publish.malformed_answer(error, request.content_type == codec.PROTOBUF)
 
 
-@api.get("/events/{event_id}", auth=SourceKey("read"), summary="One event, with its whole story")
+@api.get("/events/{path:event_id}", auth=SourceKey("read"), summary="One event, with its whole story")
 async def get_event(request: HttpRequest, event_id: str, wait: float = Query(0, ge=0)) -> HttpResponse:  # type: ignore[type-arg]
     """Return the ack as it stands, the plan, the trace, every delivery and every attempt."""
     source_id = request.auth.source_id  # type: ignore[attr-defined]

@@ -40,6 +40,10 @@ def run(client: "redis.Redis", stopping: threading.Event) -> None:
             log.warning("replies_unavailable", extra={"error": type(error).__name__})
             connection.close()
             stopping.wait(RETRY_S)
+        except Exception:  # the ingress goes on without this thread, and nobody would be told any more
+            log.exception("replies_failed")
+            connection.close()
+            stopping.wait(RETRY_S)
 
 
 def send_due(client: "redis.Redis", *, clock: Callable[[], datetime]) -> int:

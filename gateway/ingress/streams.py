@@ -4,6 +4,7 @@ The stream is a transport, not a store: parse → commit → ack to the producer
 event only after its ack. What cannot be understood goes to quarantine with its bytes.
 """
 
+import contextlib
 import logging
 import threading
 import time
@@ -61,10 +62,13 @@ class _Read:
 class StreamIngress:
     """One consumer of the group. Guarantee: an entry is acknowledged only after its commit."""
 
-    def __init__(self, client: "redis.Redis", consumer: str, *, block_ms: int = 1_000) -> None:
+    def __init__(
+        self, client: "redis.Redis", consumer: str, *, block_ms: int = 1_000, idle_ms: int = IDLE_MS
+    ) -> None:
         self._redis = client
         self._consumer = consumer
         self._block_ms = block_ms
+        self._idle_ms = idle_ms  # after this long without an end, another consumer's entries are taken over
         self._reclaim_at = 0.0
 
     def run(self, stopping: threading.Event) -> None:
@@ -73,17 +77,20 @@ class StreamIngress:
             try:
                 self.step()
             except ResponseError as error:
-                if "NOGROUP" not in str(error):
-                    raise
-                self._create_group()
+                if "NOGROUP" in str(error):
+                    self._create_group()
+                else:  # out of memory, read-only after a failover: it passes, and nothing is lost
+                    self._wait("stream_unavailable", error, stopping)
             except redis.RedisError as error:
-                log.warning("stream_unavailable", extra={"error": type(error).__name__})
-                stopping.wait(RETRY_S)
+                self._wait("stream_unavailable", error, stopping)
             except DATABASE_AWAY as error:
                 # The entries stay pending under this consumer's name.
-                log.warning("database_unavailable", extra={"error": type(error).__name__})
-                self._reclaim_at = 0.0
-                stopping.wait(RETRY_S)
+                self._wait("database_unavailable", error, stopping)
+
+    def _wait(self, what: str, error: Exception, stopping: threading.Event) -> None:
+        log.warning(what, extra={"error": type(error).__name__})
+        self._reclaim_at = 0.0
+        stopping.wait(RETRY_S)
 
     def step(self) -> int:
         """Take one batch: what was left behind first, then what is new. Return how many entries."""
@@ -111,11 +118,15 @@ class StreamIngress:
         pending = self._redis.xpending_range(STREAM, GROUP, "-", "+", BATCH)
         mine = self._consumer.encode()
         due = [
-            item for item in pending if item["consumer"] == mine or item["time_since_delivered"] >= IDLE_MS
+            item
+            for item in pending
+            if item["consumer"] == mine or item["time_since_delivered"] >= self._idle_ms
         ]
-        if not due:
-            return []
-        claimed = self._redis.xclaim(STREAM, GROUP, self._consumer, 0, [item["message_id"] for item in due])
+        claimed = []
+        for idle_ms, owned in ((0, True), (self._idle_ms, False)):  # who claims second must get nothing
+            ids = [item["message_id"] for item in due if (item["consumer"] == mine) is owned]
+            if ids:
+                claimed += self._redis.xclaim(STREAM, GROUP, self._consumer, idle_ms, ids)
         tries = {_text(item["message_id"]): int(item["times_delivered"]) for item in due}
         entries = [(_text(entry_id), fields) for entry_id, fields in claimed if fields]
         poison = [entry for entry in entries if tries[entry[0]] >= TRIES]
@@ -136,6 +147,7 @@ class StreamIngress:
         try:
             self._take_batch(entries)
         except (redis.RedisError, *DATABASE_AWAY):
+            self._forgive(entries)
             raise
         except Exception:
             log.exception("batch_failed", extra={"entries": len(entries)})
@@ -147,9 +159,16 @@ class StreamIngress:
             try:
                 self._take_batch([entry])
             except (redis.RedisError, *DATABASE_AWAY):
+                self._forgive(entries)
                 raise
             except Exception:  # it stays pending, and is quarantined after some tries
                 log.exception("entry_failed", extra={"entry_id": entry[0]})
+
+    def _forgive(self, entries: Sequence[Entry]) -> None:
+        """Set the entries' tries back: an outage is not their fault, and must not make them poison."""
+        with contextlib.suppress(redis.RedisError):
+            ids = [entry_id for entry_id, _ in entries]
+            self._redis.xclaim(STREAM, GROUP, self._consumer, 0, ids, retrycount=0, justid=True)
 
     def _take_batch(self, entries: Sequence[Entry]) -> None:
         reads = _read_all(entries)
@@ -230,7 +249,8 @@ def _decode(read: _Read, message: object, grants: dict[str, SourceGrant]) -> Non
 
 
 def _grants(names: set[str]) -> dict[str, SourceGrant]:
-    sources = Source.objects.filter(name__in=names, enabled=True, allow_stream=True)
+    possible = {name for name in names if "\0" not in name}  # Postgres would refuse the whole question
+    sources = Source.objects.filter(name__in=possible, enabled=True, allow_stream=True)
     return {source.name: grant_of(source) for source in sources}
 
 

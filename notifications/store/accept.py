@@ -2,7 +2,8 @@
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -164,10 +165,15 @@ def _accepted(item: Acceptance, pk: int, seq: int, delivery: dict[str, Any] | No
     return Stored("accepted", pk, seq, EventState.ACCEPTED, delivery_id=str(delivery["id"]), token=token)
 
 
-def arrays_cursor() -> "psycopg.Cursor[tuple[Any, ...]]":
-    """Return a cursor that sends long arrays in binary; Django's own escapes each into the statement."""
+@contextmanager
+def arrays_cursor() -> "Iterator[psycopg.Cursor[tuple[Any, ...]]]":
+    """Open a cursor that sends long arrays in binary; Django's own escapes each into the statement.
+
+    Raises: Django's database errors, as its own cursors do.
+    """
     connection.ensure_connection()
-    return psycopg.Cursor(connection.connection)
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        yield cursor
 
 
 def _array(kind: str) -> str:

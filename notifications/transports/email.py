@@ -8,6 +8,8 @@ import asyncio
 import re
 import smtplib
 import ssl
+import time
+from concurrent.futures import ThreadPoolExecutor
 from email.utils import parseaddr
 from typing import Any
 
@@ -27,13 +29,31 @@ from notifications.transports.base import (
     TransportError,
 )
 
+_THREADS = 32
 _ENHANCED = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
 
 
 class _Conversation(smtplib.SMTP):
-    """An SMTP client that remembers whether the mail's body has left."""
+    """An SMTP client that ends in time, and remembers whether the mail's final dot has left."""
 
-    body_sent = False
+    dot_sent = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # For the whole conversation: the socket's own timeout begins anew with every step.
+        self._until = time.monotonic() + kwargs["timeout"]
+        super().__init__(*args, **kwargs)
+
+    def send(self, s: Any) -> None:
+        self._limit()
+        super().send(s)
+
+    def getreply(self) -> tuple[int, bytes]:
+        self._limit()
+        return super().getreply()
+
+    def _limit(self) -> None:
+        if self.sock is not None:
+            self.sock.settimeout(max(0.001, self._until - time.monotonic()))
 
     def data(self, msg: Any) -> tuple[int, bytes]:
         code, answer = self.docmd("data")
@@ -41,8 +61,8 @@ class _Conversation(smtplib.SMTP):
             raise smtplib.SMTPDataError(code, answer)
         text = msg.encode("ascii") if isinstance(msg, str) else msg
         quoted = re.sub(rb"(?m)^\.", b"..", re.sub(rb"\r\n|\n|\r(?!\n)", b"\r\n", text))
-        self.body_sent = True
         self.send(quoted if quoted.endswith(b"\r\n") else quoted + b"\r\n")
+        self.dot_sent = True
         self.send(b".\r\n")
         code, answer = self.getreply()
         if code != 250:
@@ -57,17 +77,29 @@ class _ConversationSSL(_Conversation, smtplib.SMTP_SSL):
 class Backend(EmailBackend):
     """Django's SMTP backend over `_Conversation`, and without its habit of swallowing errors."""
 
+    dot_sent = False
+
     @property
     def connection_class(self) -> type[smtplib.SMTP]:  # type: ignore[override]
         return _ConversationSSL if self.use_ssl else _Conversation
+
+    def close(self) -> None:
+        """Keep what is known about the conversation: Django forgets the connection here."""
+        self.dot_sent = self.dot_sent or getattr(self.connection, "dot_sent", False)
+        super().close()
 
 
 class EmailTransport:
     channel = Channel.EMAIL
 
+    def __init__(self) -> None:
+        # Not the loop's own threads: a hanging mail server would hold up everybody's name lookups.
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="email")
+
     async def send(self, message: Message, address: str, *, timeout_s: float) -> Receipt:
         """Try once to send to the e-mail address `address`. See `Transport.send`."""
-        return await asyncio.to_thread(_send, message, address, timeout_s)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, _send, message, address, timeout_s)
 
 
 def _send(message: Message, address: str, timeout_s: float) -> Receipt:
@@ -80,7 +112,7 @@ def _send(message: Message, address: str, timeout_s: float) -> Receipt:
         else get_connection(settings.EMAIL_BACKEND, fail_silently=False)
     )
     mail = EmailMultiAlternatives(
-        subject=message.title,
+        subject=" ".join(message.title.split()),  # a line break would begin another header
         body=message.text,
         to=[address],
         headers={"Message-ID": message_id, "Auto-Submitted": "auto-generated"},
@@ -91,15 +123,15 @@ def _send(message: Message, address: str, timeout_s: float) -> Receipt:
     try:
         backend.send_messages([mail])
     except (smtplib.SMTPException, OSError, ssl.SSLError) as failure:
-        raise _translated(failure, _body_sent(backend)) from failure
+        raise _translated(failure, getattr(backend, "dot_sent", False)) from None  # it holds the address
+    except UnicodeError:
+        raise MessageError("the text cannot be encoded") from None
+    except ValueError:  # Django found no single address in it
+        raise RecipientError("the address is not an e-mail address") from None
     return Receipt(message_id)
 
 
-def _body_sent(backend: Any) -> bool:
-    return bool(getattr(getattr(backend, "connection", None), "body_sent", False))
-
-
-def _translated(failure: Exception, body_sent: bool) -> TransportError:
+def _translated(failure: Exception, dot_sent: bool) -> TransportError:
     """Return the error of ours that says what to do about `failure`."""
     if isinstance(failure, smtplib.SMTPRecipientsRefused):
         code, answer = next(iter(failure.recipients.values()))
@@ -108,9 +140,9 @@ def _translated(failure: Exception, body_sent: bool) -> TransportError:
         return ConfigurationError("the mail server refuses our login")
     if isinstance(failure, smtplib.SMTPResponseException) and failure.smtp_code > 0:
         return _by_code(failure.smtp_code, failure.smtp_error)
-    if body_sent:
+    if dot_sent:
         return OutcomeUnknown("the mail server's answer was lost")
-    return TemporaryError("the mail server cannot be reached")
+    return TemporaryError(f"the mail server cannot be reached: {type(failure).__name__}")
 
 
 def _by_code(code: int, answer: bytes | str) -> TransportError:

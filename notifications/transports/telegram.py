@@ -6,11 +6,11 @@ What an error means is in https://core.telegram.org/bots/api and in the library'
 
 import asyncio
 import os
+import re
 from datetime import timedelta
 
 os.environ.setdefault("PTB_TIMEDELTA", "1")  # RetryAfter.retry_after as a timedelta, without a warning
 
-import aiohttp
 from django.conf import settings
 from telegram import Bot, error
 from telegram.constants import ParseMode
@@ -27,8 +27,10 @@ from notifications.transports.base import (
     TemporaryError,
     TransportError,
 )
-from notifications.transports.telegram_request import AiohttpRequest, NotSent
+from notifications.transports.telegram_request import AiohttpRequest, NotSent, NoUrl
 
+_CONNECT_S = 3.0
+_QUOTED = re.compile(r'"[^"]*"')
 _DEAD_RECIPIENT = (
     "chat not found",
     "user not found",
@@ -56,10 +58,13 @@ class TelegramTransport:
         if not self._token:
             raise ConfigurationError("no bot token: set TELEGRAM_BOT_TOKEN")
         try:
-            bot = await self._ready()
-            return await self._send(bot, message, address, timeout_s)
+            async with asyncio.timeout(timeout_s):  # the library counts each step alone
+                bot = await self._ready()
+                return await self._send(bot, message, address, timeout_s)
+        except TimeoutError as failure:
+            raise OutcomeUnknown("Telegram's answer was lost") from failure
         except error.TelegramError as failure:
-            raise _translated(failure) from failure
+            raise _translated(failure) from None  # its text may hold the chat id or the message
 
     async def _ready(self) -> Bot:
         async with self._starting:
@@ -84,19 +89,22 @@ class TelegramTransport:
     async def _post(
         self, bot: Bot, text: str, chat_id: str, parse_mode: str | None, timeout_s: float
     ) -> Receipt:
-        try:
+        async def post(to: str | int) -> str:
             sent = await bot.send_message(
-                chat_id,
+                to,
                 text,
                 parse_mode=parse_mode,
-                connect_timeout=min(3.0, timeout_s),
+                pool_timeout=min(_CONNECT_S, timeout_s / 2),
+                connect_timeout=min(_CONNECT_S, timeout_s / 2),
                 read_timeout=timeout_s,
                 write_timeout=timeout_s,
             )
-            return Receipt(str(sent.message_id))
+            return str(sent.message_id)
+
+        try:
+            return Receipt(await post(chat_id))
         except error.ChatMigrated as failure:
-            moved = await bot.send_message(failure.new_chat_id, text, parse_mode=parse_mode)
-            return Receipt(str(moved.message_id), moved_to=str(failure.new_chat_id))
+            return Receipt(await post(failure.new_chat_id), moved_to=str(failure.new_chat_id))
 
 
 def _translated(failure: error.TelegramError) -> TransportError:
@@ -107,19 +115,32 @@ def _translated(failure: error.TelegramError) -> TransportError:
         wait = failure.retry_after
         seconds = wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
         return LimitedError("Telegram: too many requests", seconds)
+    if isinstance(failure, error.ChatMigrated):
+        return RecipientError("Telegram: the chat has moved twice")
     if isinstance(failure, error.Forbidden) or any(part in lowered for part in _DEAD_RECIPIENT):
-        return RecipientError(f"Telegram: {_after_colon(text)}")
+        return RecipientError(f"Telegram: {_reason(text)}")
     if isinstance(failure, error.InvalidToken | error.EndPointNotFound):
         return ConfigurationError("Telegram refuses the bot token")
     if isinstance(failure, error.BadRequest):
-        return MessageError(f"Telegram: {_after_colon(text)}")
+        return MessageError(f"Telegram: {_reason(text)}")
+    return _broken_off(failure)
+
+
+def _broken_off(failure: error.TelegramError) -> TransportError:
+    """Judge a call without a verdict of Telegram's. The library's own texts may hold the message."""
+    cause = failure.__cause__
+    if isinstance(failure, NoUrl):
+        return ConfigurationError("TELEGRAM_API_URL and the bot token make no URL")
     if isinstance(failure, NotSent):
-        return TemporaryError("Telegram cannot be reached")
-    if isinstance(failure, error.TimedOut) or isinstance(failure.__cause__, aiohttp.ClientError):
-        return OutcomeUnknown("Telegram's answer was lost")
-    return TemporaryError(f"Telegram: {_after_colon(text)}")
+        return TemporaryError(f"Telegram cannot be reached: {failure.message}")
+    if isinstance(cause, UnicodeError):
+        return MessageError("the text cannot be encoded")
+    answered = cause is None or isinstance(cause, error.TelegramError)  # with an error, legible or not
+    if isinstance(failure, error.NetworkError | error.Conflict) and answered:
+        return TemporaryError(f"Telegram: {_reason(failure.message.partition('. ')[0])}")
+    return OutcomeUnknown("Telegram's answer was lost")
 
 
-def _after_colon(text: str) -> str:
-    """Return "chat not found" for "Bad Request: chat not found": the reason without its HTTP title."""
-    return text.rpartition(": ")[2][:200].lower()
+def _reason(text: str) -> str:
+    """Return "chat not found" for "Bad Request: chat not found", and nothing that is quoted in it."""
+    return _QUOTED.sub("", text).rpartition(": ")[2].strip()[:200].lower()

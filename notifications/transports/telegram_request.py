@@ -14,11 +14,15 @@ class NotSent(NetworkError):
     """No connection was made, so no message left."""
 
 
+class NoUrl(NetworkError):
+    """The API's address and the token make no URL."""
+
+
 class AiohttpRequest(BaseRequest):
     """Text calls only: what Tocsin sends has no files.
 
-    Raises: `NotSent` before anything has left, `TimedOut` and `NetworkError` when the answer was lost.
-    None of them names the URL, which holds the bot's token.
+    Raises: `NoUrl` and `NotSent` before anything has left, `TimedOut` and `NetworkError` when the answer
+    was lost. None of them names the URL, which holds the bot's token.
     """
 
     def __init__(self) -> None:
@@ -61,6 +65,8 @@ class AiohttpRequest(BaseRequest):
                 method, url, data=fields, timeout=timeout, allow_redirects=False
             ) as answer:
                 return answer.status, await answer.read()
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as failure:
+            raise NoUrl(type(failure).__name__) from None  # its text is the URL
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as failure:
             raise NotSent(type(failure).__name__) from failure
         except TimeoutError as failure:

@@ -30,6 +30,7 @@ export class InboxPanel {
   #open() {
     this.#panel.classList.add("is-open", "is-called");
     this.#panel.scrollIntoView({ block: "nearest" });
+    this.#panel.querySelector(".panel-scroll").scrollTop = 0;
     document.getElementById("inbox-heading").focus({ preventScroll: true });
     this.#onOpen();
   }

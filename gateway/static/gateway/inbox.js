@@ -98,7 +98,8 @@ export class Inbox extends EventTarget {
     this.#nextBefore = page.next_before;
     this.#take(page.items, before);
     this.#seq = Math.max(page.seq, ...newer.map((item) => item.seq));
-    this.#unread = page.unread + newer.filter((item) => !item.read).length;
+    const doneHere = page.items.filter((item) => !item.read && !this.#isUnread(item.event_id)).length;
+    this.#unread = Math.max(0, page.unread - doneHere) + newer.filter((item) => !item.read).length;
     this.#epoch = page.epoch;
     this.#render();
     this.dispatchEvent(new CustomEvent("snapshot", { detail: page.items }));
@@ -111,6 +112,10 @@ export class Inbox extends EventTarget {
       const known = before.get(item.event_id);
       this.#items.set(item.event_id, { ...item, read: item.read || !!known?.read, seen: item.seen || !!known?.seen });
     }
+  }
+
+  #isUnread(id) {
+    return this.#items.get(id)?.read === false;
   }
 
   async #loadOlder() {
