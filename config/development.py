@@ -17,7 +17,7 @@ from typing import IO
 
 from config.embedded import HOST, Postgres, StartFailed, Valkey, free_port
 from config.env import ROOT, home
-from config.processes import Processes, ProcessFailed
+from config.processes import INTERRUPTIONS, Processes, ProcessFailed
 
 PORTS = {
     "PORT": 8000,
@@ -40,7 +40,7 @@ class _AlreadyRunning(Exception):
 
 
 class _Interrupted(Exception):
-    """Ctrl-C or SIGTERM before the processes ran."""
+    """Ctrl-C or the like before the processes ran."""
 
 
 class DevelopmentSystem:
@@ -175,7 +175,7 @@ class DevelopmentSystem:
 
 
 def _on_signals(handler: "Callable[[int, object], None] | signal.Handlers") -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in INTERRUPTIONS:
         signal.signal(number, handler)
 
 

@@ -19,7 +19,8 @@ from config.env import ROOT
 
 _KILLED_AFTER_S = 10
 _LINES_SHOWN = 15
-_INTERRUPTED = (128 + signal.SIGINT, 128 + signal.SIGTERM)
+INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, kill, a closed terminal
+_INTERRUPTED = tuple(128 + number for number in INTERRUPTIONS)
 
 
 class ProcessFailed(Exception):
@@ -34,7 +35,7 @@ class ProcessFailed(Exception):
 class Processes(honcho.Manager):  # type: ignore[misc]
     """Runs processes of the Procfile until one of them ends or somebody interrupts.
 
-    The first Ctrl-C (or SIGTERM) lets them finish what they do; the second one kills.
+    The first Ctrl-C (or SIGTERM, or SIGHUP) lets them finish what they do; the second one kills.
     """
 
     def __init__(self, logs: Path, environment: Mapping[str, str], wanted: Collection[str] | None) -> None:
@@ -70,8 +71,10 @@ class Processes(honcho.Manager):  # type: ignore[misc]
         )
 
     def _start(self) -> None:
+        # Honcho's helpers survive Ctrl-C and SIGTERM by themselves; a closed terminal reaches them too.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         super()._start()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in INTERRUPTIONS:
             signal.signal(number, self._interrupt)
 
     def _interrupt(self, number: int, _: object) -> None:

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 CLOSE_AUTH = 4001  # authentication failed, or did not come in time
 CLOSE_ORIGIN = 4003  # this page may not connect
-CLOSE_TRY_AGAIN = 1013  # the database is away
+CLOSE_UNAVAILABLE = 4013  # the database is away; of the standard codes Daphne's protocol lets us send none
 AUTH_BYTES = 4 * 1024
 FRAME_BYTES = 64 * 1024
 IDS_AT_MOST = 500
@@ -110,7 +110,7 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         log.exception("frame_failed")
         await self._say("error", code="unavailable", detail="Try again in a few seconds.")
         if not self._ready:
-            await self.close(CLOSE_TRY_AGAIN)
+            await self.close(CLOSE_UNAVAILABLE)
 
     async def _authenticate(self, frame: Frame) -> None:
         if frame["type"] != "auth" or not isinstance(frame.get("token"), str):

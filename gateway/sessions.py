@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 Receiver = Callable[[bytes], None]
 
 _HEARTBEAT_S = 10.0
+_RECONNECT_AT_ONCE_S = 0.02
 _RECONNECT_S = 0.5
 _SUBSCRIBE_TIMEOUT_S = 3.0
 _IDLE_CHANNEL = "tocsin.gateway"  # keeps the connection subscribed while nobody is here
@@ -39,7 +40,9 @@ class Hub:
             socket_timeout=None,
             socket_connect_timeout=3,
             health_check_interval=0,
-            retry=Retry(NoBackoff(), 0),  # the reader tries again; nobody waits on its lock for a backoff
+            # Only the reader connects again. The client's own retries would do it in the middle of its reads,
+            # and let everybody wait for the lock meanwhile.
+            retry=Retry(NoBackoff(), 0, supported_errors=()),
         )
         self._pubsub = self._redis.pubsub()
         self._receivers: dict[str, set[Receiver]] = defaultdict(set)
@@ -93,11 +96,12 @@ class Hub:
             try:
                 await self._read()
             except (RedisError, OSError) as error:
+                pause_s = _RECONNECT_AT_ONCE_S if self._connected else _RECONNECT_S
                 self._connected = False
                 log.warning("hub_disconnected", extra={"error": type(error).__name__})
                 for confirmed in self._confirmed.values():
                     confirmed.clear()
-                await asyncio.sleep(_RECONNECT_S)
+                await asyncio.sleep(pause_s)
 
     async def _read(self) -> None:
         """Read until the connection breaks. A silent peer is found by pings that go unanswered."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import count
 
 from notifications import store
 from notifications.events import Ack, Aftermath, ChannelOutcome
@@ -70,15 +71,17 @@ def event_ack(event: Event, deliveries: Iterable[Delivery], *, now: datetime) ->
 
 
 def _outcomes(event: Event, deliveries: Iterable[Delivery]) -> tuple[ChannelOutcome, ...]:
-    tried = [
-        ChannelOutcome(Channel(row.channel), row.state, row.failure_kind or row.error) for row in deliveries
-    ]
-    skipped = [
-        ChannelOutcome(Channel(line["channel"]), DeliveryState.SKIPPED, line["reason"])
-        for line in event.trace
-        if line["verdict"] == "skipped"
-    ]
-    return (*tried, *skipped)
+    """Return what each channel came to, in the order in which routing considered them."""
+    reached = {row.position: row for row in deliveries}
+    positions = count()  # the chosen lines of the trace are the steps of the plan, in its order
+    outcomes = []
+    for line in event.trace:
+        channel = Channel(line["channel"])
+        if line["verdict"] == "skipped":
+            outcomes.append(ChannelOutcome(channel, DeliveryState.SKIPPED, line["reason"]))
+        elif (row := reached.get(next(positions))) is not None:
+            outcomes.append(ChannelOutcome(channel, row.state, row.failure_kind or row.error))
+    return tuple(outcomes)
 
 
 def _reasons(event: Event, deliveries: Iterable[Delivery]) -> str:

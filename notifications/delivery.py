@@ -192,7 +192,7 @@ def _record(batch: list[Tried], clock: Clock) -> Aftermath:
             log.warning("late_result_refused", extra={"delivery_id": delivery_id})
         for tried in sent:
             if tried.receipt and tried.receipt.moved_to:
-                store.move_address(tried.claimed.delivery_id, tried.receipt.moved_to)
+                store.move_address(tried.claimed.delivery_id, tried.receipt.moved_to, now=tried.ended_at)
     unstarted = [tried.claimed for tried in batch if tried.receipt is None and tried.error is None]
     if unstarted:
         store.release(unstarted, now=clock())

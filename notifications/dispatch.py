@@ -45,7 +45,9 @@ def dispatch(batch: Sequence[tuple[Routed, Stored]], online: frozenset[int], now
     only in those whose first step is the page.
     """
     accepted = [(item, answer) for item, answer in batch if answer.kind == "accepted"]
-    _push(accepted, online, now)
+    # Who came online since the routing may have read their `seq` before this commit: they miss it without us.
+    came = live.online({item.person.id for item, _ in accepted} - online)
+    _push(accepted, online | came, now)
     rings = [
         Ring(answer.delivery_id, item.envelope.priority)
         for item, answer in accepted

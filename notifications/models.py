@@ -125,12 +125,11 @@ class Delivery(models.Model):
         verbose_name_plural = "deliveries"
         ordering: ClassVar = ["event_id", "position"]
         constraints: ClassVar = [
-            # One row a step; a step is one destination, and WEB has none.
+            # One row a step; a step is one destination. WEB has none, and a removed one leaves none:
+            # rows without a destination do not exclude each other.
             models.UniqueConstraint(fields=["event", "position"], name="delivery_once_per_step"),
             models.UniqueConstraint(
-                fields=["event", "channel", "destination"],
-                name="delivery_once_per_destination",
-                nulls_distinct=False,
+                fields=["event", "channel", "destination"], name="delivery_once_per_destination"
             ),
         ]
         indexes: ClassVar = [

@@ -91,12 +91,10 @@ def route(
     preferences = _applicable(person.preferences, event_type)
     trace: list[Decision] = []
     steps: list[Step] = []
-    seen: set[Channel] = set()
     for choice in _resolve_active(requested or _person_order(preferences), person, online, trace):
-        if choice.channel in seen:
-            continue
-        seen.add(choice.channel)
         for decision in _judge(choice, priority, preferences, person, online, supported):
+            if decision in trace:  # the producer named this channel twice
+                continue
             trace.append(decision)
             if decision.verdict == "chosen":
                 steps.append(Step(decision.channel, decision.destination_id))
@@ -128,6 +126,7 @@ def _resolve_active(
 ) -> list[ChannelChoice]:
     """Replace ACTIVE_SESSION by what is live now: an open page, a chat the person just wrote in."""
     resolved: list[ChannelChoice] = []
+    nothing = Decision(Channel.ACTIVE_SESSION, "skipped", "no_session")
     for choice in choices:
         if choice.channel is not Channel.ACTIVE_SESSION:
             resolved.append(choice)
@@ -135,8 +134,8 @@ def _resolve_active(
         live = [Channel.WEB] if online else []
         live += [address.channel for address in person.addresses if address.active]
         resolved += [ChannelChoice(channel, only_if_active=True) for channel in live]
-        if not live:
-            trace.append(Decision(Channel.ACTIVE_SESSION, "skipped", "no_session"))
+        if not live and nothing not in trace:
+            trace.append(nothing)
     return resolved
 
 

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from config.embedded import Postgres, Valkey, free_port
 
@@ -19,6 +20,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         number = int(config.workerinput["workerid"].removeprefix("gw"))
         os.environ["REDIS_URL"] = os.environ["REDIS_URL"].rsplit("/", 1)[0] + f"/{number + 1}"
+        _read_settings()
         return
     _folder = Path(tempfile.mkdtemp(prefix="tocsin-test-"))
     _folder.chmod(0o755)
@@ -33,6 +35,17 @@ def pytest_configure(config: pytest.Config) -> None:
         _servers.append(valkey)
         valkey.start()
         os.environ["REDIS_URL"] = valkey.url
+    _read_settings()
+
+
+def _read_settings() -> None:
+    """Let Django read its settings now that the servers' URLs are known; pytest-django sets up the rest.
+
+    The name does not stay in the environment: pytest-django of xdist's workers would read them too early.
+    """
+    os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings.test"
+    assert settings.DATABASES
+    del os.environ["DJANGO_SETTINGS_MODULE"]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -23,7 +23,6 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS")
 
 INSTALLED_APPS = [
-    "daphne",  # before staticfiles: its runserver speaks WebSocket
     "unfold",
     "django.contrib.admin",
     "django.contrib.auth",

@@ -12,6 +12,8 @@ from config.settings.base import *  # noqa: E402, F403
 
 ALLOWED_HOSTS = ["*"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+SERVESTATIC_USE_FINDERS = True
+SERVESTATIC_AUTOREFRESH = True
 TOCSIN_DEMO = True
 SANDBOX_URL = env.str("SANDBOX_URL", default="")
 DEMO_PASSWORD = env.str("DEMO_PASSWORD", default="")

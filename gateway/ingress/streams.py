@@ -190,6 +190,7 @@ class StreamIngress:
             if read.ack is not None and read.source and not _told_by_replies(read.ack):
                 reply = {"a": codec.ack_to_protobuf(read.ack)}
                 pipe.xadd(acks_stream(read.source), reply, maxlen=ACKS_KEPT, approximate=True)
+        pipe.execute()  # raises for an ack that was not taken, and then nothing is acknowledged
         ids = [read.entry_id for read in reads]
         pipe.xack(STREAM, GROUP, *ids)
         pipe.xdel(STREAM, *ids)  # bounded by what is acknowledged, never by age

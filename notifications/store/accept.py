@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from notifications.events import Envelope
 from notifications.route import Plan
@@ -20,6 +20,14 @@ _RACES_AT_MOST = 5
 
 class _Raced(Exception):
     """Another transaction stored one of these ids for another person; look again."""
+
+
+class _NewPersons(Exception):
+    """These persons have no cursor yet: make them with no lock held, then begin anew."""
+
+    def __init__(self, person_ids: list[int]) -> None:
+        super().__init__(person_ids)
+        self.person_ids = person_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +74,14 @@ def accept(batch: Sequence[Acceptance], *, now: datetime) -> list[Stored]:
         try:
             with transaction.atomic():
                 return _accept(batch, now)
+        except _NewPersons as new:
+            _create_cursors(new.person_ids)
         except _Raced:
             continue
+        except OperationalError as error:
+            # Two batches with the same ids for other persons, in another order: one of them is let go.
+            if not isinstance(error.__cause__, psycopg.errors.DeadlockDetected):
+                raise
     raise RuntimeError("event ids kept changing hands between persons")
 
 
@@ -93,22 +107,26 @@ def _lock_cursors(person_ids: set[int]) -> dict[int, int]:
     """Return the last seq of each person, locked in id order so that two batches cannot deadlock."""
     wanted = sorted(person_ids)
     with connection.cursor() as cursor:
-        for attempt in (1, 2):
-            cursor.execute(
-                "SELECT person_id, last_seq FROM notifications_inboxcursor"
-                " WHERE person_id = ANY(%s) ORDER BY person_id FOR UPDATE",
-                [wanted],
-            )
-            found: dict[int, int] = dict(cursor.fetchall())
-            if len(found) == len(wanted) or attempt == 2:
-                break
-            cursor.execute(
-                "INSERT INTO notifications_inboxcursor (person_id, last_seq, epoch)"
-                " SELECT id, 0, gen_random_uuid() FROM unnest(%s::bigint[]) AS id ORDER BY id"
-                " ON CONFLICT DO NOTHING",
-                [[person for person in wanted if person not in found]],
-            )
+        cursor.execute(
+            "SELECT person_id, last_seq FROM notifications_inboxcursor"
+            " WHERE person_id = ANY(%s) ORDER BY person_id FOR UPDATE",
+            [wanted],
+        )
+        found: dict[int, int] = dict(cursor.fetchall())
+    if len(found) < len(wanted):
+        raise _NewPersons([person for person in wanted if person not in found])
     return found
+
+
+def _create_cursors(person_ids: list[int]) -> None:
+    """Insert what is missing, in id order; what another batch has just made is left alone."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO notifications_inboxcursor (person_id, last_seq, epoch)"
+            " SELECT id, 0, gen_random_uuid() FROM unnest(%s::bigint[]) AS id ORDER BY id"
+            " ON CONFLICT DO NOTHING",
+            [person_ids],
+        )
 
 
 def _known(batch: Sequence[Acceptance]) -> dict[Key, tuple[bytes, Stored]]:

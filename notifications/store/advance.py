@@ -49,6 +49,11 @@ def next_step(
     return end_event(event, EventState.FAILED, code=code, now=now)
 
 
+def has_next(event: Event, after: int) -> bool:
+    """Tell whether one of the plan's steps behind position `after` can still be taken."""
+    return any(not _unusable(step) for step in event.plan[after + 1 :])
+
+
 def _skipped(reason: str, now: datetime) -> JsonObject:
     return {"state": DeliveryState.SKIPPED.value, "error": reason, "ended_at": now}
 
@@ -114,7 +119,9 @@ def _give_up(delivery_id: str, now: datetime, kind: FailureKind, error: str, cod
         ring_at=None,
         ended_at=now,
     )
-    return next_step(event, row.position, now=now, code=code) if ended else Aftermath()
+    if not ended:
+        return Aftermath()
+    return next_step(event, row.position, now=now, possible_duplicate=row.possible_duplicate, code=code)
 
 
 def skip_unpushed(delivery_ids: Iterable[str], *, now: datetime) -> Aftermath:
@@ -133,9 +140,14 @@ def skip_unpushed(delivery_ids: Iterable[str], *, now: datetime) -> Aftermath:
 
 
 def expire(event_pk: int, *, now: datetime) -> Aftermath:
-    """End an event whose time has run out, and its open deliveries."""
+    """End an event whose time has run out, and its open deliveries.
+
+    While a send is in flight it is left alone: its worker, or the end of its lease, decides.
+    """
     with transaction.atomic():
         event = lock_event(event_pk)
+        if event.deliveries.filter(state=DeliveryState.SENDING, lease_until__gt=now).exists():
+            return Aftermath()
         Delivery.objects.filter(
             event=event, ring_at__isnull=False, state__in=may_become(DeliveryState.EXPIRED)
         ).update(state=DeliveryState.EXPIRED, ring_at=None, lease_token=None, ended_at=now)
@@ -157,5 +169,5 @@ def flag_repeat(row: Delivery, *, now: datetime, backoff_s: float) -> None:
 
 def disable_destination(row: Delivery, reason: str, *, now: datetime) -> None:
     Destination.objects.filter(delivery__id=row.pk, disabled_at__isnull=True).update(
-        disabled_at=now, disabled_reason=reason[:200]
+        disabled_at=now, disabled_reason=reason[:200] or "the address is dead"
     )

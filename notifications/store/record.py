@@ -5,12 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from notifications.events import Aftermath
 from notifications.models import Attempt, Delivery
 from notifications.states import AttemptOutcome, DeliveryState, EventState, FailureKind, Priority, may_become
-from notifications.store.advance import disable_destination, end_event, flag_repeat, lock_event, next_step
+from notifications.store.advance import (
+    disable_destination,
+    end_event,
+    flag_repeat,
+    has_next,
+    lock_event,
+    next_step,
+)
 from notifications.store.claim import Claimed, LeaseLost, id_arrays
 from users.models import Destination
 
@@ -45,7 +52,7 @@ _SUCCEED = """
 WITH moved AS (
     UPDATE notifications_delivery d
     SET state = 'sent', provider_message_id = g.provider_message_id, lease_token = NULL,
-        ring_at = NULL, ended_at = g.ended_at
+        ring_at = NULL, ended_at = g.ended_at, error = ''
     FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[], %s::timestamptz[], %s::text[])
         AS g(id, token, started_at, ended_at, provider_message_id)
     WHERE d.id = g.id AND d.lease_token = g.token AND d.state = 'sending'
@@ -101,7 +108,8 @@ def pushed(successes: Sequence[Success], deadlines: Sequence[datetime]) -> None:
 
     A row that was confirmed in the meantime stays confirmed.
     """
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_LOCK_EVENTS, [[item.delivery_id for item in successes]])
         cursor.execute(_PUSHED, [*_columns(successes), list(deadlines)])
 
 
@@ -118,7 +126,9 @@ def fail(failure: Failure, kind: FailureKind, *, now: datetime) -> Aftermath:
         row = _move(failure, DeliveryState.FAILED, failure_kind=kind, ring_at=None, ended_at=now)
         if kind is FailureKind.RECIPIENT:
             disable_destination(row, failure.error, now=now)
-        return next_step(event, row.position, now=now, code=f"{kind}")
+        return next_step(
+            event, row.position, now=now, possible_duplicate=row.possible_duplicate, code=f"{kind}"
+        )
 
 
 def skip(failure: Failure, *, now: datetime) -> Aftermath:
@@ -126,7 +136,13 @@ def skip(failure: Failure, *, now: datetime) -> Aftermath:
     with transaction.atomic():
         event = lock_event(failure.claimed.event_pk)
         row = _move(failure, DeliveryState.SKIPPED, ring_at=None, ended_at=now)
-        return next_step(event, row.position, now=now, code=f"{failure.outcome}")
+        return next_step(
+            event,
+            row.position,
+            now=now,
+            possible_duplicate=row.possible_duplicate,
+            code=f"{failure.outcome}",
+        )
 
 
 def lose(failure: Failure, *, now: datetime, backoff_s: float) -> Aftermath:
@@ -148,8 +164,7 @@ def after_unknown(row: Delivery, *, now: datetime, backoff_s: float) -> Aftermat
         return Aftermath()
     if row.priority != Priority.CRITICAL:
         return end_event(locked, EventState.FAILED, code="outcome_unknown", now=now)
-    has_next = len(locked.plan) > row.position + 1
-    if has_next or row.possible_duplicate:
+    if row.possible_duplicate or has_next(locked, row.position):
         return next_step(locked, row.position, now=now, possible_duplicate=True, code="outcome_unknown")
     Delivery.objects.filter(pk=row.pk).update(ended_at=None)
     flag_repeat(row, now=now, backoff_s=backoff_s)
@@ -175,9 +190,19 @@ def _move(failure: Failure, state: DeliveryState, **changes: object) -> Delivery
     return Delivery.objects.get(pk=claimed.delivery_id)
 
 
-def move_address(delivery_id: str, address: str) -> None:
-    """Store the address that the provider wants to be used from now on."""
+def move_address(delivery_id: str, address: str, *, now: datetime) -> None:
+    """Store the address that the provider wants to be used from now on.
+
+    Where the person has that one already, the old destination is disabled.
+    """
     destination = Destination.objects.filter(delivery__id=delivery_id).first()
-    if destination is not None:
-        destination.address = address
-        destination.save()
+    if destination is None:
+        return
+    destination.address = address
+    try:
+        with transaction.atomic():
+            destination.save(update_fields=["address", "address_digest"])
+    except IntegrityError:
+        Destination.objects.filter(pk=destination.pk, disabled_at__isnull=True).update(
+            disabled_at=now, disabled_reason="moved to an address that the person has already"
+        )

@@ -1,5 +1,6 @@
 """What the sweep finds: rows whose time has come, whatever happened to their doorbell."""
 
+import logging
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -10,6 +11,8 @@ from notifications.models import Attempt, Delivery
 from notifications.states import AttemptOutcome, Channel, DeliveryState, EventState, FailureKind, Priority
 from notifications.store.advance import expire, give_up, lock_event, postpone
 from notifications.store.record import after_unknown
+
+log = logging.getLogger(__name__)
 
 
 def rings_due(*, now: datetime, knobs: Knobs) -> Aftermath:
@@ -27,7 +30,10 @@ def rings_due(*, now: datetime, knobs: Knobs) -> Aftermath:
         # Another sweep, or the next one, leaves these alone while this one works.
         postpone([str(row.pk) for row in rows], until=now + timedelta(seconds=knobs.ring_again_s))
     for row in rows:
-        aftermath.add(_look_after(row, now, knobs))
+        try:
+            aftermath.add(_look_after(row, now, knobs))
+        except Exception:  # one row must not hold up the others; its turn comes again
+            log.exception("sweep_failed", extra={"delivery_id": str(row.pk)})
     return aftermath
 
 
@@ -59,7 +65,9 @@ def _close(row: Delivery, now: datetime) -> Aftermath:
 
 
 def _unconfirmed(row: Delivery, now: datetime) -> Aftermath:
-    if row.ack_deadline is None or row.ack_deadline > now:
+    # Without a deadline it was not pushed yet: the worker that claimed it has until its lease ends.
+    deadline = row.ack_deadline or row.lease_until
+    if deadline is None or deadline > now:
         return Aftermath()
     return give_up(
         [str(row.pk)],

@@ -1,6 +1,7 @@
 """Which transport sends on which channel. WEB is not here: its frames go to the gateway's hub."""
 
-from functools import cache
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from notifications.states import Channel
 from notifications.transports.base import Transport
@@ -17,7 +18,24 @@ def supported() -> frozenset[Channel]:
     return frozenset(TRANSPORTS)
 
 
-@cache
+_made: dict[Channel, Transport] = {}
+
+
 def transport(channel: Channel) -> Transport:
     """Return this process's transport of a channel. Raises: `KeyError` for one without a transport."""
-    return TRANSPORTS[channel]()
+    if channel not in _made:
+        _made[channel] = TRANSPORTS[channel]()
+    return _made[channel]
+
+
+@contextmanager
+def using(stand_in: Transport) -> Iterator[None]:
+    """Send on the channel of `stand_in` through it while the block runs. For tests."""
+    usual = _made.get(stand_in.channel)
+    _made[stand_in.channel] = stand_in
+    try:
+        yield
+    finally:
+        del _made[stand_in.channel]
+        if usual is not None:
+            _made[stand_in.channel] = usual

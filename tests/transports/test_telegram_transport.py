@@ -73,7 +73,7 @@ async def test_a_malformed_token_is_our_configuration(make_transport, token):
         await make_transport(TelegramTransport, token=token).send(MESSAGE, "77", timeout_s=5)
 
 
-async def test_an_answer_that_is_no_json_leaves_it_unknown(make_transport):
+async def test_an_answer_that_is_no_json_leaves_it_unknown(make_transport, caplog):
     """The call was answered with 200, so a message may have left."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -89,3 +89,4 @@ async def test_an_answer_that_is_no_json_leaves_it_unknown(make_transport):
     async with server:
         with pytest.raises(OutcomeUnknown):
             await telegram.send(MESSAGE, "77", timeout_s=5)
+    assert caplog.records == []  # the library would log the answer, and the message is in it

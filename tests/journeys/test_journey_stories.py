@@ -1,0 +1,142 @@
+"""The three stories of the first five minutes, with every process and server that a person would run."""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+
+from config.development import curl_line
+
+
+class Page:
+    """A page as the server sees it: a socket of a signed-in browser."""
+
+    def __init__(self, socket: ClientConnection, confirming: bool) -> None:
+        self._socket = socket
+        self._confirming = confirming
+        self.events: list[dict] = []
+
+    async def read(self) -> None:
+        async for text in self._socket:
+            frame = json.loads(text)
+            if frame["type"] == "event":
+                self.events.append(frame)
+                if self._confirming:
+                    await self.confirm(frame["event_id"])
+
+    async def confirm(self, event_id: str) -> None:
+        await self._socket.send(json.dumps({"type": "ack", "event_ids": [event_id]}))
+
+
+@contextlib.asynccontextmanager
+async def page(system, *, confirming: bool) -> AsyncIterator[Page]:
+    with system.signed_in() as person:
+        cookies = "; ".join(f"{name}={value}" for name, value in person.cookies.items())
+    url = system.url.replace("http", "ws", 1) + "/ws"
+    headers = {"Cookie": cookies}
+    async with connect(url, additional_headers=headers, origin=system.url, proxy=None) as socket:
+        assert json.loads(await socket.recv())["type"] == "ready"
+        opened = Page(socket, confirming)
+        reader = asyncio.create_task(opened.read())
+        try:
+            yield opened
+        finally:
+            reader.cancel()
+            await asyncio.gather(reader, return_exceptions=True)
+
+
+async def publish(system, **fields: object) -> dict:
+    return await asyncio.to_thread(system.publish, **fields)
+
+
+def ending(ack: dict) -> tuple:
+    return ack["final"], ack["status"], ack["delivered_via"], ack["evidence"]
+
+
+async def test_with_a_page_open_the_printed_curl_line_ends_confirmed_by_the_client(system):
+    async with page(system, confirming=True) as opened:
+        line = curl_line(system.values["PORT"], system.values["DEMO_API_KEY"])
+        began = time.monotonic()
+        process = await asyncio.create_subprocess_exec("sh", "-c", line, stdout=asyncio.subprocess.PIPE)
+        output, _ = await process.communicate()
+        took_s = time.monotonic() - began
+        ack = json.loads(output)
+        assert ending(ack) == (True, "DELIVERED", "WEB", "CLIENT")
+        assert [event["event_id"] for event in opened.events] == [ack["event_id"]]
+    assert took_s < 1
+    assert system.received() == []
+
+
+async def test_the_printed_curl_line_makes_a_new_event_each_time(system):
+    line = curl_line(system.values["PORT"], system.values["DEMO_API_KEY"])
+    process = await asyncio.create_subprocess_exec(
+        "sh", "-c", f"{line}; echo; {line}", stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await process.communicate()
+    acks = [json.loads(text) for text in output.splitlines() if text]
+    assert [ack["status"] for ack in acks] == ["DELIVERED", "DELIVERED"]
+    assert len({ack["event_id"] for ack in acks}) == 2
+
+
+def test_with_no_page_open_critical_goes_to_telegram_at_once(system):
+    began = time.monotonic()
+    ack = system.publish()
+    assert time.monotonic() - began < 2
+    assert ending(ack) == (True, "DELIVERED", "TELEGRAM", "TRANSPORT")
+    assert [entry["channel"] for entry in system.received()] == ["telegram"]
+
+
+def test_a_dead_chat_is_disabled_and_the_mailbox_gets_it(system):
+    system.misbehave("telegram", error="chat_not_found")
+    ack = system.publish()
+    assert ending(ack) == (True, "DELIVERED", "EMAIL", "TRANSPORT")
+    assert [entry["channel"] for entry in system.received()] == ["smtp"]
+    telegram = system.story(ack["event_id"])["deliveries"][0]
+    assert (telegram["channel"], telegram["state"], telegram["failure_kind"]) == (
+        "TELEGRAM",
+        "failed",
+        "recipient",
+    )
+
+    after = system.publish()
+    assert ending(after) == (True, "DELIVERED", "EMAIL", "TRANSPORT")
+    trace = system.story(after["event_id"])["trace"]
+    skipped = next(line for line in trace if line["channel"] == "TELEGRAM")
+    assert (skipped["verdict"], skipped["reason"]) == ("skipped", "disabled: Telegram: chat not found")
+    assert len(system.requests("telegram")) == 1  # the dead chat was not asked again
+
+
+async def test_a_silent_page_is_no_proof_and_telegram_gets_it_once(system):
+    async with page(system, confirming=False) as opened:
+        ack = await publish(system, ack_timeout_ms=1_000)
+        assert ending(ack) == (True, "DELIVERED", "TELEGRAM", "TRANSPORT")
+        (sent,) = system.received()
+        assert sent["at_ms"] - opened.events[0]["ack_by"] in range(3_000)
+
+        await opened.confirm(ack["event_id"])  # too late
+        await asyncio.to_thread(_until_confirmed_late, system, ack["event_id"])
+        assert ending(system.story(ack["event_id"])["ack"]) == ending(ack)
+    assert len(system.received()) == 1
+
+
+def _until_confirmed_late(system, event_id: str) -> None:
+    for _ in range(50):
+        if any(step["text"] == "the page confirmed it late" for step in system.story(event_id)["timeline"]):
+            return
+        time.sleep(0.1)
+    pytest.fail("the late confirmation was not noted")
+
+
+async def test_two_pages_both_get_it_and_one_confirmation_is_enough(system):
+    async with page(system, confirming=True) as one, page(system, confirming=False) as other:
+        ack = await publish(system)
+        assert ending(ack) == (True, "DELIVERED", "WEB", "CLIENT")
+        for _ in range(20):
+            if other.events:
+                break
+            await asyncio.sleep(0.05)
+        assert one.events == other.events

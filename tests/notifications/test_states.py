@@ -1,0 +1,88 @@
+"""The tables of states say one thing, and the same thing everywhere."""
+
+from itertools import product
+
+import pytest
+
+from notifications.models import Attempt, Delivery, Event
+from notifications.states import (
+    DELIVERY_OPEN,
+    DELIVERY_TRANSITIONS,
+    EVENT_FINAL,
+    EVENT_TRANSITIONS,
+    AttemptOutcome,
+    DeliveryState,
+    EventState,
+    Evidence,
+    FailureKind,
+    may_become,
+)
+
+_D = DeliveryState
+
+
+@pytest.mark.parametrize(
+    ("table", "states"), [(EVENT_TRANSITIONS, EventState), (DELIVERY_TRANSITIONS, DeliveryState)]
+)
+def test_every_state_has_its_row_and_leads_to_known_states(table, states) -> None:
+    assert set(table) == set(states)
+    assert all(targets <= set(states) for targets in table.values())
+
+
+@pytest.mark.parametrize("table", [EVENT_TRANSITIONS, DELIVERY_TRANSITIONS])
+def test_no_state_follows_itself(table) -> None:
+    assert [state for state, targets in table.items() if state in targets] == []
+
+
+def test_an_event_ends_once() -> None:
+    assert EVENT_TRANSITIONS[EventState.ACCEPTED] == EVENT_FINAL
+    assert {state for state, targets in EVENT_TRANSITIONS.items() if not targets} == EVENT_FINAL
+
+
+def test_every_delivery_state_is_reached_from_pending() -> None:
+    reached, todo = {_D.PENDING}, [_D.PENDING]
+    while todo:
+        new = DELIVERY_TRANSITIONS[todo.pop()] - reached
+        reached |= new
+        todo += new
+    assert reached == set(DeliveryState)
+
+
+def test_every_open_delivery_can_be_confirmed_given_up_cancelled_and_expired() -> None:
+    ends = {_D.CONFIRMED, _D.FAILED, _D.CANCELLED, _D.EXPIRED}
+    assert {state for state in DELIVERY_OPEN if not ends <= DELIVERY_TRANSITIONS[state]} == set()
+
+
+def test_nothing_that_has_ended_is_sent_again() -> None:
+    ended = set(DeliveryState) - DELIVERY_OPEN
+    assert {state for state in ended if _D.SENDING in DELIVERY_TRANSITIONS[state]} == set()
+
+
+def test_only_a_late_confirmation_changes_a_failed_delivery() -> None:
+    assert DELIVERY_TRANSITIONS[_D.FAILED] == {_D.CONFIRMED}
+
+
+@pytest.mark.parametrize(("source", "target"), list(product(DeliveryState, DeliveryState)))
+def test_may_become_is_the_table_read_backwards(source, target) -> None:
+    assert (source.value in may_become(target)) == (target in DELIVERY_TRANSITIONS[source])
+
+
+def test_may_become_names_the_states_in_a_fixed_order() -> None:
+    assert may_become(_D.SENT) == ["sending"]
+    assert may_become(_D.SENDING) == ["deferred", "pending", "unknown"]
+
+
+@pytest.mark.parametrize(
+    ("model", "column", "states"),
+    [
+        (Event, "state", EventState),
+        (Event, "evidence", Evidence),
+        (Delivery, "state", DeliveryState),
+        (Delivery, "failure_kind", FailureKind),
+        (Attempt, "outcome", AttemptOutcome),
+    ],
+)
+def test_every_state_fits_its_column(model, column, states) -> None:
+    field = model._meta.get_field(column)
+    assert [value for value, _ in field.choices] == [state.value for state in states]
+    assert max(len(state) for state in states) <= field.max_length

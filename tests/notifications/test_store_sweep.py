@@ -1,0 +1,219 @@
+"""The retry of record: what the sweep does with every row whose time has come."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from notifications import store
+from notifications.knobs import Knobs
+from notifications.models import Attempt, Delivery, Event
+from notifications.states import AttemptOutcome, FailureKind, Priority
+from notifications.sweep import sweep
+
+KNOBS = Knobs()
+CRITICAL = Priority.CRITICAL
+
+
+@pytest.fixture
+def after(now):
+    """Sweep a given number of seconds after now."""
+
+    def after(seconds, **knobs):
+        return store.rings_due(now=now + timedelta(seconds=seconds), knobs=replace(KNOBS, **knobs))
+
+    return after
+
+
+def rung(aftermath):
+    return [ring.delivery_id for ring in aftermath.rings]
+
+
+def test_a_pending_row_rings_after_its_doorbell_had_time(desk, ada, chat, after) -> None:
+    row = desk.delivery(desk.event(ada, chat))
+    assert rung(after(4.9)) == []
+    aftermath = after(5)
+    assert rung(aftermath) == [str(row.pk)]
+    assert (aftermath.rings[0].priority, aftermath.rings[0].alone) == (Priority.NORMAL, False)
+
+
+def test_a_row_does_not_ring_again_at_once(desk, ada, chat, after) -> None:
+    desk.event(ada, chat)
+    assert len(rung(after(5, ring_again_s=60))) == 1
+    assert rung(after(64.9)) == []
+    assert len(rung(after(65))) == 1
+
+
+def test_a_row_that_was_tried_before_rings_alone(desk, ada, chat, records, now, after) -> None:
+    failure = records.failure(desk.claim(desk.delivery(desk.event(ada, chat))), AttemptOutcome.TEMPORARY)
+    store.defer(failure, not_before=now, ring_at=now + timedelta(seconds=9))
+    assert rung(after(8)) == []
+    assert [ring.alone for ring in after(9).rings] == [True]
+
+
+def test_the_most_urgent_rows_are_taken_first_and_no_more_than_the_limit(desk, ada, chat, after) -> None:
+    normal = desk.event(ada, chat, event_id="n")
+    urgent = [desk.event(ada, chat, event_id=f"c{n}", priority=CRITICAL) for n in range(2)]
+    first = rung(after(5, sweep_limit=2))
+    assert set(first) == {str(desk.delivery(event).pk) for event in urgent}
+    assert rung(after(5, sweep_limit=2)) == [str(desk.delivery(normal).pk)]
+
+
+def test_a_page_that_did_not_confirm_gives_way_to_the_next_channel_exactly_once(
+    desk, ada, chat, records, now, after
+) -> None:
+    event = desk.event(ada, None, chat, priority=CRITICAL)
+    row, deadline = desk.delivery(event), now + timedelta(seconds=5)
+    store.pushed([store.Success(str(row.pk), str(row.lease_token), now, now)], [deadline])
+    assert rung(after(4.9)) == []
+    aftermath = after(5)
+    row.refresh_from_db()
+    assert (row.state, row.failure_kind, row.ended_at) == ("failed", "unconfirmed", deadline)
+    assert rung(aftermath) == [str(desk.delivery(event, 1).pk)]
+    assert rung(after(9.9)) == []
+    assert Delivery.objects.count() == 2
+
+
+def test_a_page_whose_accepter_died_before_the_push_gives_way_too(desk, ada, chat, after) -> None:
+    event = desk.event(ada, None, chat)
+    assert rung(after(5)) == [str(desk.delivery(event, 1).pk)]
+    assert desk.delivery(event).state == "failed"
+
+
+def test_a_page_without_a_next_channel_ends_the_event(desk, ada, after) -> None:
+    event = desk.event(ada, None)
+    assert after(5).finals == [event.pk]
+    event.refresh_from_db()
+    assert (event.state, event.code) == ("failed", "unconfirmed")
+
+
+def test_a_later_page_whose_worker_died_before_the_push_gives_way_after_its_lease(
+    desk, ada, chat, mailbox, records, after
+) -> None:
+    event = desk.event(ada, chat, None, mailbox, priority=CRITICAL)
+    records.failed(desk.delivery(event), FailureKind.MESSAGE)
+    desk.claim(desk.delivery(event, 1), lease_s=55)
+    assert rung(after(54.9)) == []
+    assert rung(after(55)) == [str(desk.delivery(event, 2).pk)]
+
+
+def test_a_send_under_a_lease_is_left_alone(desk, ada, chat, after) -> None:
+    row = desk.delivery(desk.event(ada, chat))
+    token = desk.claim(row).token
+    Delivery.objects.update(ring_at=desk.now)
+    assert after(54) == store.rings_due(now=desk.now, knobs=KNOBS)  # nothing, both times
+    row.refresh_from_db()
+    assert (row.state, str(row.lease_token)) == ("sending", token)
+
+
+def test_a_lease_that_ended_is_an_unknown_outcome(desk, ada, chat, mailbox, now, after) -> None:
+    event = desk.event(ada, chat, mailbox, priority=CRITICAL)
+    desk.claim(desk.delivery(event))
+    aftermath = after(55)
+    first, second = desk.delivery(event), desk.delivery(event, 1)
+    assert (first.state, first.error, first.lease_token) == ("unknown", "the lease expired", None)
+    assert second.possible_duplicate
+    assert rung(aftermath) == [str(second.pk)]
+    attempt = Attempt.objects.get()
+    assert (attempt.outcome, attempt.number, attempt.started_at) == ("lease_expired", 1, now)
+
+
+def test_a_lease_of_a_normal_event_that_ended_is_not_repeated(desk, ada, chat, mailbox, after) -> None:
+    event = desk.event(ada, chat, mailbox)
+    desk.claim(desk.delivery(event))
+    assert after(55).finals == [event.pk]
+    event.refresh_from_db()
+    assert (event.state, event.code) == ("failed", "outcome_unknown")
+
+
+def test_the_one_repeat_rings_when_its_wait_is_over(desk, ada, chat, records, after) -> None:
+    row = desk.delivery(desk.event(ada, chat, priority=CRITICAL))
+    records.lost(row, backoff_s=30)
+    assert rung(after(29.9)) == []
+    assert rung(after(30)) == [str(row.pk)]
+
+
+def test_a_row_whose_tries_are_used_up_gives_way_to_the_next_channel(desk, ada, chat, mailbox, after) -> None:
+    event = desk.event(ada, chat, mailbox)
+    Delivery.objects.update(state="deferred", attempts=3)
+    assert rung(after(5, max_tries=3)) == [str(desk.delivery(event, 1).pk)]
+    row = desk.delivery(event)
+    assert (row.state, row.failure_kind, row.error) == ("failed", "temporary", "tries used up")
+
+
+def test_an_event_whose_time_is_over_ends_with_its_open_rows(desk, ada, chat, now, after) -> None:
+    event = desk.event(ada, chat, expires_s=10)
+    aftermath = after(10)
+    event.refresh_from_db()
+    row = desk.delivery(event)
+    ended = now + timedelta(seconds=10)
+    assert (event.state, event.code, event.final_at) == ("expired", "expired", ended)
+    assert (row.state, row.ring_at, row.ended_at) == ("expired", None, ended)
+    assert (aftermath.finals, aftermath.rings) == ([event.pk], [])
+
+
+def test_a_page_that_did_not_confirm_before_the_event_expired_is_closed(desk, ada, chat, now, after) -> None:
+    event = desk.event(ada, None, chat, expires_s=3)
+    row = desk.delivery(event)
+    store.pushed([store.Success(str(row.pk), str(row.lease_token), now, now)], [now + timedelta(seconds=5)])
+    assert after(5).finals == [event.pk]
+    after(5 + KNOBS.ring_again_s)
+    event.refresh_from_db()
+    assert (event.state, Delivery.objects.filter(ring_at__isnull=False).count()) == ("expired", 0)
+
+
+def test_a_send_in_flight_is_not_expired_under_its_worker(desk, ada, chat, records, now) -> None:
+    from notifications.store.advance import expire
+
+    event = desk.event(ada, chat, expires_s=10)
+    claimed = desk.claim(desk.delivery(event), now=now + timedelta(seconds=9))
+    assert expire(event.pk, now=now + timedelta(seconds=10)).finals == []
+    aftermath, lost = store.succeed([records.success(claimed)])
+    assert (aftermath.finals, lost) == ([event.pk], [])
+
+
+@pytest.mark.parametrize(
+    ("state", "closed"),
+    [("pending", "cancelled"), ("deferred", "cancelled"), ("sent", "cancelled"), ("sending", "unknown")],
+)
+def test_open_rows_of_an_ended_event_are_closed(desk, ada, chat, now, after, state, closed) -> None:
+    row = desk.delivery(desk.event(ada, chat))
+    Event.objects.update(state="delivered", final_at=now)
+    Delivery.objects.update(state=state, lease_until=now)
+    assert rung(after(5)) == []
+    row.refresh_from_db()
+    assert (row.state, row.ring_at) == (closed, None)
+    assert row.ended_at == now + timedelta(seconds=5)
+
+
+def test_a_send_in_flight_of_an_ended_event_keeps_its_lease(desk, ada, chat, records, now, after) -> None:
+    claimed = desk.claim(desk.delivery(desk.event(ada, chat)))
+    Event.objects.update(state="delivered", final_at=now)
+    Delivery.objects.update(ring_at=now)
+    after(5)
+    _, lost = store.succeed([records.success(claimed)])
+    assert lost == []
+
+
+def test_a_row_that_breaks_the_sweep_does_not_hold_up_the_others(desk, ada, chat, after) -> None:
+    broken = desk.event(ada, None, chat, event_id="broken", priority=CRITICAL)
+    Event.objects.filter(pk=broken.pk).update(plan=[{}, {"channel": "none"}])
+    good = desk.event(ada, chat, event_id="good")
+    assert rung(after(5)) == [str(desk.delivery(good).pk)]
+
+
+def test_a_sweep_takes_the_knobs_of_the_process(desk, ada, chat, knobs, now) -> None:
+    desk.event(ada, chat)
+    knobs(sweep_limit=0)
+    assert sweep(now=now + timedelta(seconds=5)).rings == []
+    knobs(sweep_limit=1)
+    assert len(sweep(now=now + timedelta(seconds=5)).rings) == 1
+
+
+def test_giving_up_leaves_a_send_in_flight_alone(desk, ada, chat, mailbox, now) -> None:
+    row = desk.delivery(desk.event(ada, chat, mailbox))
+    desk.claim(row)
+    given_up = {"kind": FailureKind.TEMPORARY, "error": "used up", "code": "temporary"}
+    assert store.give_up([str(row.pk)], now=now, **given_up).rings == []
+    assert len(store.give_up([str(row.pk)], now=now + timedelta(seconds=55), **given_up).rings) == 1
+    assert store.give_up([str(row.pk)], now=now + timedelta(seconds=55), **given_up).rings == []
