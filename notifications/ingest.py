@@ -35,8 +35,9 @@ def ingest(batch: Sequence[Envelope], *, now: datetime) -> list[Ack]:
         routed = dispatch.Routed(envelope, person, _plan(envelope, person, person.id in online))
         lane = informational if envelope.priority is Priority.INFORMATIONAL else stored
         lane.append((index, routed))
-    acks.update(_live_only(informational, now))
+    # First what may fail: an informational event would go out again with the batch's next try.
     acks.update(_keep(stored, online, now, settings))
+    acks.update(_live_only(informational, now))
     return [acks[index] for index in range(len(batch))]
 
 

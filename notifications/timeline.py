@@ -7,7 +7,7 @@ from typing import Any
 from notifications.events import JsonObject
 from notifications.frames import to_ms
 from notifications.models import Attempt, Delivery, Event
-from notifications.states import Channel, DeliveryState, EventState
+from notifications.states import Channel, DeliveryState, EventState, FailureKind
 
 _SKIPPED = {
     "no_session": "no page is open",
@@ -28,9 +28,11 @@ def timeline(event: Event, deliveries: Iterable[Delivery]) -> list[JsonObject]:
     """
     steps = [_step(event.accepted_at, "accepted", f"accepted as seq {event.seq}")]
     steps += [_routed(event, line) for line in event.trace]
-    for row in deliveries:
+    rows = list(deliveries)
+    for row in rows:
         steps += _delivery_steps(row)
-    if event.confirmed_at is not None and event.delivered_via != Channel.WEB:
+    told = any(row.channel == Channel.WEB and row.state == DeliveryState.CONFIRMED for row in rows)
+    if event.confirmed_at is not None and not told:
         steps.append(_step(event.confirmed_at, "confirmed", "the page confirmed it late", "ok", Channel.WEB))
     if event.final_at is not None:
         steps.append(_final(event))
@@ -59,10 +61,15 @@ def _delivery_steps(row: Delivery) -> list[JsonObject]:
     ending = _ENDINGS.get(DeliveryState(row.state))
     if ending and row.ended_at is not None:
         kind, text, level = ending
-        if row.failure_kind == "unconfirmed":
-            kind, text = "unconfirmed", "did not confirm in time"
-        because = f": {row.error}" if row.error and kind != "unconfirmed" else ""
-        steps.append(_step(row.ended_at, kind, f"{name} {text}{because}", level, row.channel))
+        if row.failure_kind != FailureKind.UNCONFIRMED:
+            because = f": {row.error}" if row.error else ""
+            return [*steps, _step(row.ended_at, kind, f"{name} {text}{because}", level, row.channel)]
+        late = row.state == DeliveryState.CONFIRMED
+        missed_at = row.ack_deadline if late and row.ack_deadline else row.ended_at
+        text = f"{name} did not confirm in time"
+        steps.append(_step(missed_at, "unconfirmed", text, "error", row.channel))
+        if late:
+            steps.append(_step(row.ended_at, "confirmed", "the page confirmed it late", level, row.channel))
     return steps
 
 

@@ -59,7 +59,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         usable = Q(destinations__verified_at__isnull=False, destinations__disabled_at__isnull=True)
         people: QuerySet[User] = super().get_queryset(request)
-        return people.annotate(usable_count=Count("destinations", filter=usable))
+        return people.annotate(usable_count=Count("destinations", filter=usable, distinct=True))
 
     @admin.display(description="usable destinations", ordering="usable_count")
     def reachable_by(self, user: User) -> int:

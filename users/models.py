@@ -1,6 +1,7 @@
 """People and producers: who is told, where they can be reached, and who may tell them."""
 
 import re
+from collections.abc import Collection
 from typing import ClassVar
 from zoneinfo import available_timezones
 
@@ -133,6 +134,10 @@ class Destination(models.Model):
         elif self.kind == self.Kind.TELEGRAM and not _CHAT_ID.fullmatch(self.address):
             raise ValidationError({"address": "A Telegram chat id is a number, or @channelname."})
         self.set_address(self.address)
+
+    def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
+        """Check what forms leave out as well: `clean` sets the digest, a person's own page the person."""
+        super().validate_constraints(set(exclude or ()) - {"address_digest", "user"})
 
     @property
     def masked(self) -> str:

@@ -140,13 +140,13 @@ LOGGING = logging_config(LOG_LEVEL, json=env.bool("LOG_JSON", default=True))
 # --- Celery: a doorbell, not a store. Each line says why it is not the default. -------------------------
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=REDIS_URL)
 CELERY_RESULT_BACKEND = None  # results live in Postgres rows; a result store would only add round trips
-CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_SERIALIZER = "json"
+CELERY_TASK_IGNORE_RESULT = True  # nobody reads one
+CELERY_TASK_SERIALIZER = "json"  # the default, written down: never pickle
 CELERY_ACCEPT_CONTENT = ["json"]  # arguments are ids; pickle would run a stranger's code
 CELERY_TASK_ACKS_LATE = True  # a killed worker's message comes back
 CELERY_TASK_REJECT_ON_WORKER_LOST = True  # without it acks_late acknowledges for a killed child
 CELERY_TASK_TIME_LIMIT = 50  # a hung task ends before its lease does (knobs.lease_s)
-CELERY_TASK_SOFT_TIME_LIMIT = 45
+CELERY_TASK_SOFT_TIME_LIMIT = 45  # a task that hangs says so in the log before it is killed
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # a slow send must not hoard the work behind it
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = env.float(
     "CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT", default=20
@@ -155,10 +155,10 @@ CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = True  # prefetched and ETA tasks ar
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True  # their messages will be redelivered
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False  # our JSON logs stay
 CELERY_WORKER_SEND_TASK_EVENTS = True  # Flower
-CELERY_TASK_SEND_SENT_EVENT = False
+CELERY_TASK_SEND_SENT_EVENT = False  # one more publish a doorbell, for Flower alone
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # 100 by default, then the worker exits
-CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_CONNECTION_TIMEOUT = 3
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True  # a worker may be up before its broker
+CELERY_BROKER_CONNECTION_TIMEOUT = 3  # a publisher does not wait long: the rows are due anyway
 _VISIBILITY_S = 180  # redelivery of what a dead worker held; the sweep is quicker
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": _VISIBILITY_S,
@@ -174,8 +174,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "interval_step": 0.2,
     "interval_max": 0.5,
 }
-CELERY_VISIBILITY_TIMEOUT = _VISIBILITY_S
-CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"visibility_timeout": _VISIBILITY_S}
+CELERY_VISIBILITY_TIMEOUT = _VISIBILITY_S  # all three must agree, or the shortest redelivers
+CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"visibility_timeout": _VISIBILITY_S}  # the third of them
+# Without a broker a publisher gives up within a second: the rows are due anyway.
 CELERY_TASK_PUBLISH_RETRY_POLICY = {
     "max_retries": 2,
     "interval_start": 0,
@@ -183,12 +184,14 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {
     "interval_max": 0.5,
 }
 CELERY_TASK_CREATE_MISSING_QUEUES = False  # a typing error in a queue's name is an error
-CELERY_TASK_DEFAULT_QUEUE = "normal"
+CELERY_TASK_DEFAULT_QUEUE = "normal"  # a task without a queue must not land in one that nobody reads
 _TASKS = Exchange("tocsin.tasks", type="direct")
+# By urgency; the sweep has a queue of its own, so that it never waits behind slow sends.
 CELERY_TASK_QUEUES = tuple(
     Queue(name, _TASKS, routing_key=name) for name in ("critical", "normal", "control")
 )
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # in memory: the sweep is idempotent, two beats are fine
+# Every second, see docs/decisions/0001; ticks that nobody took do not pile up.
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "tocsin.sweep", "schedule": 1.0, "options": {"queue": "control", "expires": 5}},
 }

@@ -1,5 +1,6 @@
 """`/api/v1`: each operation authenticates, makes one domain call and translates the answer."""
 
+import contextlib
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -28,7 +29,9 @@ async def publish_event(request: HttpRequest, wait: float = Query(0, ge=0)) -> H
     try:
         ack, protobuf = await publish.publish_one(request)
         if wait and ack.event_pk and not ack.final:
-            ack = await _wait(ack.event_pk, wait, duplicate=ack.duplicate)
+            # It is committed: if the database goes away now, the answer is QUEUED and not an error.
+            with contextlib.suppress(*DATABASE_AWAY):
+                ack = await _wait(ack.event_pk, wait, duplicate=ack.duplicate)
         return publish.one_answer(ack, protobuf)
     except Malformed as error:
         return publish.malformed_answer(error, protobuf)

@@ -204,6 +204,11 @@ class Page:
         return found
 
     def close(self) -> None:
+        """Close the page; the server has taken note when this returns."""
+        if self._pubsub.subscribed:
+            self._pubsub.unsubscribe(self._channel)
+            while self._pubsub.get_message(timeout=5)["type"] != "unsubscribe":
+                pass
         self._pubsub.close()
         self._client.close()
 

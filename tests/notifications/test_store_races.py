@@ -137,6 +137,23 @@ def test_a_row_is_claimed_by_one_of_many(desk, people, now, side_by_side) -> Non
     assert Delivery.objects.filter(state="sending").count() == len(claimed) > 0
 
 
+def test_a_claim_passes_over_a_row_that_another_is_just_claiming(desk, people, now, side_by_side) -> None:
+    [person, *_] = people
+    chat = desk.address(person, Channel.TELEGRAM)
+    row = desk.delivery(desk.event(person, chat))
+
+    def claim():
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '3s'")
+            return store.claim([str(row.pk)], now=now, lease_s=55, max_tries=8)
+
+    with transaction.atomic():
+        desk.claim(row)
+        assert side_by_side(claim) == [[]]
+    row.refresh_from_db()
+    assert row.attempts == 1
+
+
 def test_two_sweeps_side_by_side_take_different_rows(desk, people, now, side_by_side) -> None:
     [person, *_] = people
     chat = desk.address(person, Channel.TELEGRAM)

@@ -1,0 +1,103 @@
+"""docs/api.md and docs/websocket.md name everything that the code can say."""
+
+import ast
+import re
+
+import pytest
+
+from gateway import consumers
+from gateway.api.openapi import EVENT
+from gateway.consumers import SessionConsumer
+from proto.tocsin.v1 import user_events_pb2 as wire
+from tests.gateway.conftest import ROOT
+
+API = (ROOT / "docs/api.md").read_text()
+WEBSOCKET = (ROOT / "docs/websocket.md").read_text()
+
+# Who refuses, and which argument is the code.
+REFUSERS = {"Malformed": 0, "problem": 0, "AuthFailed": 0, "FrameRefused": 0, "no": 0, "refusal": 1}
+
+
+def raised_in(pattern: str) -> set[str]:
+    """Every code that is a literal where something is refused."""
+    found = set()
+    for path in ROOT.glob(pattern):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call):
+                continue
+            place = REFUSERS.get(ast.unparse(node.func))
+            if place is not None and len(node.args) > place and isinstance(node.args[place], ast.Constant):
+                found.add(node.args[place].value)
+            found |= {
+                word.value.value
+                for word in node.keywords
+                if word.arg == "code" and isinstance(word.value, ast.Constant) and word.value.value
+            }
+    return {code for code in found if isinstance(code, str)}
+
+
+def documented(text: str) -> set[str]:
+    """Every name in the first column of a table."""
+    return {name for line in text.splitlines() if line.startswith("| `") for name in _names(line)}
+
+
+def _names(line: str) -> list[str]:
+    return re.findall(r"`([a-z_]+)`", line.split(" | ")[0])
+
+
+def test_every_code_of_the_api_is_documented() -> None:
+    codes = raised_in("gateway/**/*.py") | raised_in("notifications/ingest.py")
+    codes |= raised_in("notifications/acks.py") | raised_in("notifications/store/*.py")
+    assert {"missing_field", "unknown_user", "conflict", "no_session", "poison"} <= codes
+    assert codes - documented(API) - documented(WEBSOCKET) == set()
+
+
+def test_every_code_of_the_socket_is_documented_there() -> None:
+    codes = raised_in("gateway/consumers.py") | raised_in("gateway/auth.py")
+    keys_only = {"missing_key", "invalid_key", "missing_scope"}
+    assert codes - keys_only - documented(WEBSOCKET) == set()
+
+
+def test_no_code_is_documented_that_nobody_says() -> None:
+    source = "".join(
+        path.read_text() for name in ("gateway", "notifications") for path in ROOT.glob(f"{name}/**/*.py")
+    )
+    fields = {field.name for field in wire.UserEvent.DESCRIPTOR.fields}
+    for name in (documented(API) | documented(WEBSOCKET)) - fields:
+        assert f'"{name}"' in source, name
+
+
+def test_every_client_frame_is_documented() -> None:
+    section = WEBSOCKET.split("## What you send")[1].split("\n## ")[0]
+    assert set(re.findall(r'^\| `\{"type": "([a-z.]+)"', section, re.MULTILINE)) == set(
+        SessionConsumer._handlers
+    )
+
+
+def test_every_server_frame_is_documented() -> None:
+    section = WEBSOCKET.split("## What you receive")[1].split("\n## ")[0]
+    said = {"event.archived", "event.seen", "event.read"}  # named after what was marked
+    for path in (ROOT / "gateway/consumers.py", ROOT / "notifications/frames.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in {"self._say", "live.frame"}:
+                kind = node.args[0]
+                said |= {kind.value} if isinstance(kind, ast.Constant) else set()
+    assert {"ready", "event", "error", "pong"} <= said
+    assert set(re.findall(r'^\| `\{"type": "([a-z.]+)"', section, re.MULTILINE)) == said
+
+
+def test_every_close_code_is_documented() -> None:
+    codes = [value for name, value in vars(consumers).items() if name.startswith("CLOSE_")]
+    section = WEBSOCKET.split("## Close codes")[1]
+    assert codes
+    assert [code for code in codes if f"| {code} |" not in section] == []
+
+
+@pytest.mark.parametrize("status", [200, 202, 401, 403, 404, 409, 413, 415, 422, 503])
+def test_every_status_is_documented(status: int) -> None:
+    assert f"\n| {status} |" in API
+
+
+def test_the_openapi_document_has_every_field_that_may_be_sent() -> None:
+    fields = {field.name for field in wire.UserEvent.DESCRIPTOR.fields}
+    assert set(EVENT["properties"]) == fields - {"source", "topic"}  # informative; not available yet

@@ -1,0 +1,76 @@
+"""/healthz and /readyz, and every door of a gateway whose Postgres or Redis is away."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+from django.db import connection
+
+from config.embedded import free_port
+from tests.gateway.conftest import Server, database_url, event_json, event_message, running_daphne
+
+KEY = "Bearer tsn_aaaaaaaaaa_" + "a" * 43
+
+
+def test_a_process_that_answers_is_healthy_and_ready(daphne: Server) -> None:
+    assert httpx.get(f"{daphne.url}/healthz", trust_env=False).json() == {"status": "ok"}
+    answer = httpx.get(f"{daphne.url}/readyz", trust_env=False)
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "status": "ok",
+        "checks": {"postgres": True, "redis": True, "broker": True},
+    }
+
+
+def test_without_redis_it_is_degraded_and_still_ready(django_db_setup, tmp_path) -> None:
+    away = f"redis://127.0.0.1:{free_port(0)}/0"
+    url = database_url(connection.settings_dict["NAME"])
+    with running_daphne(tmp_path / "log", DATABASE_URL=url, REDIS_URL=away, CELERY_BROKER_URL=away) as server:
+        answer = httpx.get(f"{server.url}/readyz", trust_env=False, timeout=10)
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "status": "degraded",
+        "checks": {"postgres": True, "redis": False, "broker": False},
+    }
+
+
+@pytest.fixture(scope="module")
+def without_postgres(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("away")
+    with running_daphne(folder / "log", DATABASE_URL=f"postgres://x:x@127.0.0.1:{free_port(0)}/x") as server:
+        yield server
+
+
+def test_without_postgres_nothing_is_accepted(without_postgres: Server) -> None:
+    """All at once: each waits for a connection as long as the pool lets it."""
+    events = f"{without_postgres.url}/api/v1/events"
+    protobuf = {"Content-Type": "application/x-protobuf"}
+    calls = {
+        "one": ("POST", events, {"json": event_json()}),
+        "protobuf": (
+            "POST",
+            events,
+            {"content": event_message().SerializeToString(), "headers": protobuf},
+        ),
+        "batch": ("POST", f"{events}/batch", {"json": {"events": [event_json()]}}),
+        "read": ("GET", f"{events}/e-1", {}),
+        "readyz": ("GET", f"{without_postgres.url}/readyz", {}),
+        "healthz": ("GET", f"{without_postgres.url}/healthz", {}),
+    }
+
+    def call(name: str) -> httpx.Response:
+        method, url, options = calls[name]
+        headers = {"Authorization": KEY} | options.pop("headers", {})
+        return httpx.request(method, url, headers=headers, timeout=40, trust_env=False, **options)
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        answers = dict(zip(calls, pool.map(call, calls), strict=True))
+    assert answers.pop("healthz").status_code == 200
+    ready = answers.pop("readyz")
+    assert (ready.status_code, ready.json()["status"]) == (503, "unavailable")
+    assert not ready.json()["checks"]["postgres"]
+    for name, answer in answers.items():
+        assert answer.status_code == 503, name
+        assert int(answer.headers["Retry-After"]) > 0
+        assert answer.json()["code"] == "unavailable"
+        assert "Send it again" in answer.json()["detail"]

@@ -1,0 +1,64 @@
+"""Presence and pushes over a real server, and without one."""
+
+import json
+
+import pytest
+import redis
+from django.conf import settings
+
+from notifications import live
+
+
+def test_a_person_is_online_while_a_page_is_open(open_page, ada, desk) -> None:
+    bob = desk.person("bob")
+    assert live.online([ada.pk, bob.pk]) == frozenset()
+    page = open_page(ada)
+    assert live.online([ada.pk, bob.pk]) == {ada.pk}
+    page.close()
+    assert live.online([ada.pk, bob.pk]) == frozenset()
+
+
+def test_nobody_is_asked_about_nobody() -> None:
+    assert live.online([]) == frozenset()
+    assert live.push([]) == []
+
+
+def test_a_push_reaches_every_page_of_its_person_and_no_other(open_page, ada, desk) -> None:
+    bob, one, two = desk.person("bob"), open_page(ada), open_page(ada)
+    other = open_page(bob)
+    assert live.push([(ada.pk, live.frame("a")), (bob.pk, live.frame("b")), (0, b"c")]) == [2, 1, 0]
+    assert [page.frames() for page in (one, two, other)] == [[{"type": "a"}]] * 2 + [[{"type": "b"}]]
+
+
+def test_pushes_to_one_person_arrive_in_order(open_page, ada) -> None:
+    page = open_page(ada)
+    live.push([(ada.pk, live.frame("event", seq=number)) for number in range(100)])
+    assert [frame["seq"] for frame in page.frames()] == list(range(100))
+
+
+def test_an_end_wakes_who_waits_for_it_and_who_writes_the_replies() -> None:
+    with redis.Redis.from_url(settings.REDIS_URL) as client, client.pubsub() as waiting:
+        waiting.subscribe(live.final_channel(7), live.REPLIES_DUE)
+        for _ in range(2):
+            waiting.get_message(timeout=5)
+        live.announce_finals([7, 8])
+        found = [waiting.get_message(timeout=5)["channel"] for _ in range(2)]
+    assert found == [b"final.7", live.REPLIES_DUE.encode()]
+
+
+def test_a_frame_is_one_line_of_json_in_the_persons_own_letters() -> None:
+    frame = live.frame("event", title="Zürich\n€")
+    assert json.loads(frame) == {"type": "event", "title": "Zürich\n€"}
+    assert "Zürich".encode() in frame and b"\n" not in frame
+
+
+@pytest.mark.usefixtures("redis_away")
+class TestWithoutRedis:
+    def test_everybody_is_offline(self) -> None:
+        assert live.online([1, 2]) == frozenset()
+
+    def test_no_push_is_taken(self) -> None:
+        assert live.push([(1, b"a"), (2, b"b")]) == [0, 0]
+
+    def test_an_end_is_not_announced_and_nothing_is_raised(self) -> None:
+        live.announce_finals([1])

@@ -1,0 +1,86 @@
+"""What is refused at the start, and that the models and their migrations agree."""
+
+from dataclasses import fields
+
+import pytest
+from django.core.checks import run_checks
+from django.core.management import call_command
+
+from notifications import checks, knobs
+from notifications.states import Channel
+from notifications.transports.registry import TRANSPORTS
+
+
+@pytest.fixture
+def problems():
+    def problems(**options):
+        return {problem.id for problem in run_checks(**options)}
+
+    return problems
+
+
+def test_the_settings_of_the_tests_have_no_problem(problems) -> None:
+    assert problems() == set()
+
+
+def test_the_migrations_are_those_of_the_models(db) -> None:
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+
+
+def test_a_transport_without_a_kind_of_destination_is_refused(problems) -> None:
+    TRANSPORTS[Channel.SLACK] = TRANSPORTS[Channel.EMAIL]
+    try:
+        assert problems() == {"tocsin.E001"}
+    finally:
+        del TRANSPORTS[Channel.SLACK]
+
+
+def test_a_kind_of_destination_without_a_transport_is_refused(problems) -> None:
+    email = TRANSPORTS.pop(Channel.EMAIL)
+    try:
+        assert problems() == {"tocsin.E001"}
+    finally:
+        TRANSPORTS[Channel.EMAIL] = email
+
+
+@pytest.mark.parametrize(("lease_s", "found"), [(50, {"tocsin.E002"}), (51, set())])
+def test_a_lease_that_ends_before_its_task_is_refused(problems, knobs, lease_s, found) -> None:
+    knobs(lease_s=lease_s)
+    assert problems() == found
+
+
+@pytest.mark.parametrize(("budget_s", "found"), [(35.0, {"tocsin.E003"}), (34.9, set())])
+def test_a_batch_that_ends_after_its_task_is_refused(problems, knobs, budget_s, found) -> None:
+    knobs(batch_budget_s=budget_s, send_timeout_s=10.0)
+    assert problems() == found
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wrong"),
+    [
+        ("TOCSIN_DEMO", True, "tocsin.E101"),
+        ("ALLOWED_HOSTS", ["a.example", "*"], "tocsin.E102"),
+        ("FIELD_ENCRYPTION_KEYS", [], "tocsin.E103"),
+    ],
+)
+def test_what_has_no_place_in_production_is_refused_there(settings, name, value, wrong) -> None:
+    settings.TOCSIN_DEMO, settings.ALLOWED_HOSTS = False, ["tocsin.example"]
+    assert checks.production_is_safe() == []
+    setattr(settings, name, value)
+    assert [problem.id for problem in checks.production_is_safe()] == [wrong]
+
+
+def test_the_production_check_runs_with_deploy_only(problems, settings) -> None:
+    settings.TOCSIN_DEMO = True
+    assert "tocsin.E101" in problems(include_deployment_checks=True)
+    assert "tocsin.E101" not in problems()
+
+
+def test_every_knob_is_documented_with_its_default() -> None:
+    from config.env import ROOT
+
+    text = (ROOT / "docs" / "configuration.md").read_text()
+    missing = [
+        field.name for field in fields(knobs.Knobs) if f"| `{field.name}` | {field.default:,} |" not in text
+    ]
+    assert missing == []

@@ -1,0 +1,235 @@
+"""The admin: every page of every model loads, and its searches, filters and actions do what they say."""
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+from django.contrib import admin
+from django.urls import reverse
+
+from notifications import store
+from notifications.events import Envelope, SourceGrant
+from notifications.models import Attempt, Delivery, Event, Quarantine
+from notifications.route import Plan, Step
+from notifications.states import Channel, Priority
+from users import keys
+from users.models import ApiKey, ChannelPreference, Destination, Source, User
+
+MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def client(client, django_user_model):
+    operator = django_user_model.objects.create_superuser("operator", external_id="operator", password="x")
+    client.force_login(operator)
+    return client
+
+
+@pytest.fixture
+def rows(db):
+    """One row of everything, with an event that was delivered."""
+    person = User.objects.create(external_id="ada", username="ada")
+    chat = Destination.objects.create(
+        user=person, kind=Destination.Kind.TELEGRAM, address="100200300", verified_at=NOW
+    )
+    Destination.objects.create(user=person, kind=Destination.Kind.EMAIL, address="ada@example.org")
+    ChannelPreference.objects.create(user=person, channel=3)
+    source = Source.objects.create(name="exchange", event_types=["ORDER_FILLED"])
+    keys.issue(source, ["publish"])
+    Quarantine.objects.create(
+        ingress="streams", entry_id="1-0", code="malformed", reason="?", content=b"\xff"
+    )
+    envelope = Envelope(
+        SourceGrant(source.pk, "exchange"),
+        "e1",
+        "ada",
+        "ORDER_FILLED",
+        round(NOW.timestamp() * 1000),
+        Priority.CRITICAL,
+        {"note": "<script>"},
+        b"d" * 32,
+    )
+    plan = Plan((Step(Channel.TELEGRAM, chat.pk),))
+    [stored] = store.accept(
+        [store.Acceptance(envelope, person.pk, plan, NOW.replace(year=2100), 5000)], now=NOW
+    )
+    [claimed] = store.claim([stored.delivery_id], now=NOW, lease_s=55, max_tries=8)
+    store.succeed([store.Success(claimed.delivery_id, claimed.token, NOW, NOW, "m1")])
+    return person
+
+
+def url(model, page, *args):
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+class TestEveryModel:
+    def test_its_list_loads_with_its_rows(self, client, rows, model) -> None:
+        answer = client.get(url(model, "changelist"))
+        assert answer.status_code == 200
+        assert answer.context["cl"].result_count == model.objects.count() > 0
+
+    def test_its_search_loads(self, client, rows, model) -> None:
+        answer = client.get(url(model, "changelist"), {"q": "nothing like that"})
+        assert (answer.status_code, answer.context["cl"].result_count) == (200, 0)
+
+    def test_each_of_its_filters_loads_and_narrows_the_list(self, client, rows, model) -> None:
+        for specification in client.get(url(model, "changelist")).context["cl"].filter_specs:
+            changelist = client.get(url(model, "changelist")).context["cl"]
+            for choice in specification.choices(changelist):
+                answer = client.get(url(model, "changelist") + choice["query_string"])
+                assert answer.status_code == 200, choice
+                assert answer.context["cl"].result_count <= model.objects.count()
+
+    def test_the_page_of_a_row_loads(self, client, rows, model) -> None:
+        answer = client.get(url(model, "change", model.objects.first().pk))
+        assert answer.status_code == 200
+
+    def test_its_add_page_loads_or_is_forbidden(self, client, rows, model) -> None:
+        forbidden = model in {Event, Delivery, Quarantine, ApiKey}
+        assert client.get(url(model, "add")).status_code == (403 if forbidden else 200)
+
+
+def test_the_admin_knows_every_model_that_operators_ask_for() -> None:
+    assert set(MODELS) == {
+        User,
+        Destination,
+        ChannelPreference,
+        Source,
+        ApiKey,
+        Event,
+        Delivery,
+        Quarantine,
+    }
+
+
+@pytest.mark.parametrize("model", [Event, Delivery, Quarantine], ids=lambda model: model.__name__)
+def test_what_store_alone_writes_cannot_be_changed_or_deleted(client, rows, model) -> None:
+    row = model.objects.first()
+    assert client.post(url(model, "change", row.pk), {}).status_code == 403
+    assert client.post(url(model, "delete", row.pk), {"post": "yes"}).status_code == 403
+
+
+def test_an_event_tells_its_story_and_no_script_runs_in_it(client, rows) -> None:
+    page = client.get(url(Event, "change", Event.objects.get().pk)).content.decode()
+    assert "producer told: DELIVERED via TELEGRAM, evidence TRANSPORT" in page
+    assert "&lt;script&gt;" in page and '"note": "<script>' not in page
+    assert Attempt.objects.count() == 1
+
+
+@pytest.mark.parametrize("term", ["100200300", " 100200300 ", "ada"])
+def test_a_destination_is_found_by_its_whole_address_or_its_person(client, rows, term) -> None:
+    found = client.get(url(Destination, "changelist"), {"q": term}).context["cl"].queryset
+    assert rows.destinations.get(kind=Destination.Kind.TELEGRAM) in found
+
+
+def test_a_destination_is_not_found_by_part_of_its_address(client, rows) -> None:
+    assert client.get(url(Destination, "changelist"), {"q": "1002003"}).context["cl"].result_count == 0
+
+
+def test_a_destination_is_found_by_an_address_from_before_a_rotation(client, rows, settings) -> None:
+    from cryptography.fernet import Fernet
+
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode(), *settings.FIELD_ENCRYPTION_KEYS]
+    assert client.get(url(Destination, "changelist"), {"q": "100200300"}).context["cl"].result_count == 1
+
+
+def test_lists_show_no_whole_address(client, rows) -> None:
+    page = client.get(url(Destination, "changelist")).content.decode()
+    assert "10•••00" in page
+    assert "100200300" not in page and "ada@example.org" not in page
+
+
+def destination_form(person, **fields):
+    values = {"user": person.pk, "kind": 2, "address": "555666777", "label": ""}
+    values |= {f"{name}_at_{part}": "" for name in ("verified", "disabled") for part in (0, 1)}
+    return values | {"disabled_reason": ""} | fields
+
+
+def test_a_destination_can_be_added(client, rows) -> None:
+    answer = client.post(url(Destination, "add"), destination_form(rows))
+    assert answer.status_code == 302, answer.context["adminform"].form.errors
+    assert rows.destinations.filter(kind=2).count() == 2
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"address": "100200300"},  # the person has it already
+        {"address": "not a chat"},
+        {"disabled_at_0": "2025-11-20", "disabled_at_1": "15:00:00"},  # without a reason
+    ],
+)
+def test_a_destination_that_breaks_a_rule_is_refused_with_a_message(client, rows, fields) -> None:
+    answer = client.post(url(Destination, "add"), destination_form(rows, **fields))
+    assert answer.status_code == 200
+    assert answer.context["adminform"].form.errors
+    assert rows.destinations.filter(kind=2).count() == 1
+
+
+def run_action(client, model, name, row):
+    data = {"action": name, "_selected_action": [row.pk]}
+    return client.post(url(model, "changelist"), data, follow=True)
+
+
+def test_the_issue_action_shows_a_key_that_works_and_shows_it_once(client, rows) -> None:
+    answer = run_action(client, Source, "issue_publish_key", Source.objects.get())
+    [key] = set(re.findall(r"tsn_[a-z0-9]{10}_[\w-]{43}", answer.content.decode()))
+    found = keys.authenticate(key, now=datetime.now(UTC))
+    assert (found.source.name, found.scopes) == ("exchange", ["publish", "read"])
+    for model in (Source, ApiKey):
+        assert key not in client.get(url(model, "changelist")).content.decode()
+
+
+def test_the_revoke_action_ends_a_key(client, rows) -> None:
+    key = keys.issue(Source.objects.get(), ["read"])
+    run_action(client, ApiKey, "revoke", ApiKey.objects.latest("pk"))
+    assert keys.authenticate(key, now=datetime.now(UTC)) is None
+
+
+def test_the_destination_actions_enable_and_verify(client, rows) -> None:
+    mailbox = rows.destinations.get(kind=3)
+    Destination.objects.filter(pk=mailbox.pk).update(disabled_at=NOW, disabled_reason="bounced")
+    run_action(client, Destination, "enable", mailbox)
+    run_action(client, Destination, "mark_verified", mailbox)
+    mailbox.refresh_from_db()
+    assert (mailbox.disabled_at, mailbox.disabled_reason) == (None, "")
+    assert mailbox.verified_at is not None and mailbox.address == "ada@example.org"
+
+
+def test_usable_destinations_are_counted_right_under_a_filter(client, rows) -> None:
+    for number in range(2):
+        Destination.objects.create(user=rows, kind=3, address=f"{number}@example.org", verified_at=NOW)
+    for query in ({}, {"destinations__kind__exact": "3"}):
+        people = client.get(url(User, "changelist"), query).context["cl"].queryset
+        assert people.get(pk=rows.pk).usable_count == 3
+
+
+def person_form(name, **fields):
+    form = {"external_id": name, "username": name, "time_zone": "UTC", "locale": "en", "is_active": "on"}
+    for prefix in ("channel_preferences", "destinations"):
+        form |= {f"{prefix}-TOTAL_FORMS": "0", f"{prefix}-INITIAL_FORMS": "0"}
+    return form | fields
+
+
+def test_a_person_can_be_added(client, db) -> None:
+    form = person_form("bob", password1="a-long-word-7", password2="a-long-word-7")
+    answer = client.post(url(User, "add"), form)
+    assert answer.status_code == 302, answer.context["adminform"].form.errors
+    assert User.objects.get(external_id="bob").check_password("a-long-word-7")
+
+
+def inline_form(address):
+    values = destination_form(User(pk=""), address=address)
+    return {f"destinations-0-{name}": value for name, value in values.items() if name != "user"}
+
+
+def test_an_address_can_be_added_on_the_page_of_its_person_once(client, rows) -> None:
+    page = url(User, "change", rows.pk)
+    new = inline_form("555666777") | {"destinations-TOTAL_FORMS": "1", "destinations-0-user": rows.pk}
+    assert client.post(page, person_form("ada", **new)).status_code == 302
+    again = client.post(page, person_form("ada", **new))
+    assert again.status_code == 200
+    assert again.context["errors"]
+    assert rows.destinations.filter(kind=2).count() == 2

@@ -1,0 +1,90 @@
+"""API keys: shown once, stored as a digest, and good for nothing once they are revoked."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from users import keys
+from users.models import ApiKey, Source
+
+NOW = datetime(2025, 11, 20, 15, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def source(db):
+    return Source.objects.create(name="exchange")
+
+
+@pytest.fixture
+def key(source):
+    return keys.issue(source, ["publish", "read"], note="the matching engine")
+
+
+def test_a_key_that_was_issued_is_found_with_its_source(source, key, django_assert_num_queries) -> None:
+    with django_assert_num_queries(1):
+        found = keys.authenticate(key, now=NOW)
+        assert found.source == source
+    assert (found.scopes, found.note) == (["publish", "read"], "the matching engine")
+
+
+def test_the_secret_is_not_in_the_database(key) -> None:
+    _, prefix, secret = key.split("_", 2)
+    row = ApiKey.objects.values().get()
+    assert row["prefix"] == prefix
+    assert secret not in repr(row) and len(bytes(row["secret_digest"])) == 32
+
+
+def test_no_two_keys_are_alike(source) -> None:
+    assert len({keys.issue(source, []) for _ in range(20)}) == 20
+
+
+def test_a_wrong_secret_is_refused(key) -> None:
+    wrong = key[:-1] + ("A" if key[-1] != "A" else "B")
+    assert keys.authenticate(wrong, now=NOW) is None
+
+
+def test_the_secret_of_another_key_is_refused(source, key) -> None:
+    other = keys.issue(source, ["admin"])
+    assert keys.authenticate(key[:15] + other[15:], now=NOW) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda key: "",
+        lambda key: key.upper(),
+        lambda key: f" {key}",
+        lambda key: f"{key}\n",
+        lambda key: f"{key}A",
+        lambda key: key[:-1],
+        lambda key: key.replace("tsn_", "tsx_"),
+        lambda key: key[:-1] + "é",
+        lambda key: key[:-1] + "\0",
+    ],
+)
+def test_what_is_not_of_the_form_of_a_key_is_refused_without_a_query(
+    key, change, django_assert_num_queries
+) -> None:
+    with django_assert_num_queries(0):
+        assert keys.authenticate(change(key), now=NOW) is None
+
+
+def test_a_revoked_key_is_refused(key) -> None:
+    ApiKey.objects.update(revoked_at=NOW)
+    assert keys.authenticate(key, now=NOW) is None
+
+
+def test_a_key_is_good_until_it_expires(source) -> None:
+    key = keys.issue(source, [], expires_at=NOW)
+    assert keys.authenticate(key, now=NOW - timedelta(seconds=1)) is not None
+    assert keys.authenticate(key, now=NOW) is None
+
+
+def test_the_keys_of_a_disabled_source_are_refused(source, key) -> None:
+    source.enabled = False
+    source.save()
+    assert keys.authenticate(key, now=NOW) is None
+
+
+def test_a_key_is_shown_without_its_secret(key) -> None:
+    assert str(ApiKey.objects.get()) == f"{key[:15]}…"
