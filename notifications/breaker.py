@@ -114,6 +114,12 @@ class _Local:
 _local = _Local()
 
 
+def forget_local() -> None:
+    """Forget what this process counted by itself. For tests."""
+    global _local
+    _local = _Local()
+
+
 def verdict(name: str, *, now_ms: int = 0) -> Verdict:
     """Ask whether the provider `name` may be called."""
     try:

@@ -86,7 +86,8 @@ def attempt_many(delivery_ids: Sequence[str], *, clock: Clock) -> Iterator[After
         yield _push(pages, clock)
     if others:
         others, moved_on = gate.admit(others, clock=clock)
-        yield moved_on
+        if moved_on.rings or moved_on.finals:
+            yield moved_on
         sending_loop.submit(_send_all(others, results, clock))
     open_count = len(others)
     while open_count:

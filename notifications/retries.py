@@ -1,8 +1,9 @@
 """When a delivery is tried again, and how long one try may take: one table, by channel and priority.
 
 Waits up to a minute are the task's own (Celery's autoretry); longer ones stand in the row, and the sweep
-rings for them. Where a schedule ends, the channel is used up; only a CRITICAL event on its last channel goes
-on at `LAST_RESORT_S` until it expires, so that no outage ends it.
+rings for them. Where a schedule ends, the channel is used up. CRITICAL leaves a channel within seconds while
+it has another; on its last one it is as patient as NORMAL, and then goes on at `LAST_RESORT_S` until it
+expires, so that no outage ends it.
 """
 
 from notifications import knobs
@@ -13,12 +14,12 @@ LAST_RESORT_S = 300.0
 
 _QUICK = (2.0, 4.0, 8.0, 16.0)
 
-# Seconds to wait after the first, second, … try that failed for a reason that passes. Telegram's outages are
-# short and the next channel is near; mail servers greylist for minutes (RFC 6647).
+# Seconds to wait after the first, second, … try that failed for a reason that passes. Mail servers greylist
+# for minutes (RFC 6647).
 SCHEDULES: dict[tuple[Channel, Priority], tuple[float, ...]] = {
-    (Channel.TELEGRAM, Priority.CRITICAL): _QUICK,
+    (Channel.TELEGRAM, Priority.CRITICAL): _QUICK[:2],
     (Channel.TELEGRAM, Priority.NORMAL): (*_QUICK, 60.0, 300.0),
-    (Channel.EMAIL, Priority.CRITICAL): (*_QUICK, 60.0, 300.0),
+    (Channel.EMAIL, Priority.CRITICAL): _QUICK[:2],
     (Channel.EMAIL, Priority.NORMAL): (*_QUICK, 60.0, 300.0, 900.0, 1800.0),
 }
 
@@ -32,11 +33,12 @@ def wait_s(channel: Channel, priority: Priority, attempt: int, *, last: bool) ->
 
     `last` says that the event has no further channel.
     """
-    schedule = SCHEDULES.get((channel, priority), _QUICK)
+    persistent = last and priority is Priority.CRITICAL
+    schedule = SCHEDULES.get((channel, Priority.NORMAL if persistent else priority), _QUICK)
     scale = knobs.current().retry_scale
     if attempt <= len(schedule):
         return schedule[attempt - 1] * scale
-    return LAST_RESORT_S * scale if last and priority is Priority.CRITICAL else None
+    return LAST_RESORT_S * scale if persistent else None
 
 
 def timeout_s(channel: Channel) -> float:
