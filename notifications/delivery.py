@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 from queue import SimpleQueue
 from random import random
 
-from notifications import knobs, live, sending_loop, store
+from notifications import breaker, gate, knobs, live, retries, sending_loop, store
 from notifications.events import Aftermath, Ring
 from notifications.frames import event_frame, to_ms
+from notifications.models import Delivery
 from notifications.render import render
-from notifications.states import AttemptOutcome, Channel, FailureKind
+from notifications.states import AttemptOutcome, Channel, FailureKind, Priority
 from notifications.store import Claimed, Failure, LeaseLost, Success
 from notifications.transports.base import (
     ConfigurationError,
@@ -30,6 +31,9 @@ from notifications.transports.registry import transport
 log = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
+
+_LAG_S = 0.5
+_SLOW_SHARE = 0.6  # of its timeout: a send that took longer counts against the provider
 
 
 class AlreadyClaimed(Exception):
@@ -58,6 +62,9 @@ def attempt_one(delivery_id: str, *, clock: Clock) -> Aftermath:
         raise AlreadyClaimed(delivery_id)
     if claimed[0].channel is Channel.WEB:
         return _push(claimed, clock)
+    admitted, aftermath = gate.admit(claimed, clock=clock)
+    if not admitted:
+        return aftermath
     tried = sending_loop.submit(_try(claimed[0], clock)).result()
     aftermath = _record([tried], clock)
     deferred = any(ring.delivery_id == delivery_id for ring in aftermath.rings)
@@ -78,6 +85,9 @@ def attempt_many(delivery_ids: Sequence[str], *, clock: Clock) -> Iterator[After
     if pages:
         yield _push(pages, clock)
     if others:
+        others, moved_on = gate.admit(others, clock=clock)
+        if moved_on.rings or moved_on.finals:
+            yield moved_on
         sending_loop.submit(_send_all(others, results, clock))
     open_count = len(others)
     while open_count:
@@ -97,15 +107,19 @@ async def _send_all(claimed: list[Claimed], results: "SimpleQueue[Tried]", clock
     settings = knobs.current()
     loop = asyncio.get_running_loop()
     stop_at = loop.time() + settings.batch_budget_s
-    # A bulkhead per channel: a hanging provider holds its own slots only.
+    # A bulkhead per channel: a hanging provider holds its own slots only, and not for long.
+    fuse = gate.Fuse()
     slots = {row.channel: asyncio.Semaphore(settings.send_concurrency) for row in claimed}
 
     async def one(row: Claimed) -> None:
         async with slots[row.channel]:
-            if loop.time() > stop_at:  # the lease would not last for another send
+            # Not started: the provider is down, or the lease would not last for another send.
+            if loop.time() > stop_at or fuse.blown(row.channel):
                 results.put(Tried(row, clock(), clock()))
-            else:
-                results.put(await _try(row, clock))
+                return
+            tried = await _try(row, clock)
+            fuse.count(row.channel, failed=_is_providers_fault(tried))
+            results.put(tried)
 
     await asyncio.gather(*(one(row) for row in claimed))
 
@@ -141,7 +155,7 @@ async def _send(row: Claimed) -> Receipt:
     except Exception as failure:
         log.exception("render_failed", extra={"delivery_id": row.delivery_id, "type": row.event_type})
         raise MessageError("the message cannot be rendered") from failure
-    return await transport(row.channel).send(message, row.address, timeout_s=knobs.current().send_timeout_s)
+    return await transport(row.channel).send(message, row.address, timeout_s=retries.timeout_s(row.channel))
 
 
 def _push(rows: list[Claimed], clock: Clock) -> Aftermath:
@@ -184,6 +198,7 @@ def _push(rows: list[Claimed], clock: Clock) -> Aftermath:
 def _record(batch: list[Tried], clock: Clock) -> Aftermath:
     """Write what a few sends came to: the successes in one statement, the rest one by one."""
     aftermath = Aftermath()
+    _tell_breaker(batch)
     sent = [tried for tried in batch if tried.receipt is not None]
     if sent:
         done, lost = store.succeed([_success(tried) for tried in sent])
@@ -227,24 +242,69 @@ def _record_error(tried: Tried, error: TransportError, clock: Clock) -> Aftermat
 
 
 def _decide(failure: Failure, error: TransportError, now: datetime) -> Aftermath:
-    settings = knobs.current()
     row = failure.claimed
-    if isinstance(error, TemporaryError):
-        if row.attempt >= settings.max_tries:
-            return store.fail(failure, FailureKind.TEMPORARY, now=now)
-        wait_s = error.retry_after_s if isinstance(error, LimitedError) else 0.0
-        backoff_s = min(settings.retry_backoff_s * 2**row.attempt, settings.retry_backoff_max_s)
-        not_before = now + timedelta(seconds=wait_s)
-        # The sweep leaves the row to the task's own, quicker retry, unless the wait is long.
-        grace_s = 5 + backoff_s if wait_s <= settings.retry_backoff_max_s else 0
-        store.defer(failure, not_before=not_before, ring_at=not_before + timedelta(seconds=grace_s))
-        delay_s = wait_s or settings.retry_backoff_s * random()  # noqa: S311
-        return Aftermath(rings=[Ring(row.delivery_id, row.priority, delay_s=delay_s, alone=True)])
     if isinstance(error, OutcomeUnknown):
-        return store.lose(failure, now=now, backoff_s=settings.unknown_backoff_s)
+        backoff_s = knobs.current().unknown_backoff_s
+        return store.lose(failure, now=now, backoff_s=backoff_s)
     if row.unusable:
         return store.skip(failure, now=now)
+    if isinstance(error, TemporaryError | ConfigurationError):
+        return _again(failure, error, now)
     return store.fail(failure, _KINDS.get(type(error), FailureKind.MESSAGE), now=now)
+
+
+def _again(failure: Failure, error: TransportError, now: datetime) -> Aftermath:
+    """Defer by the retry table and the provider's Retry-After, or end the channel."""
+    row = failure.claimed
+    kind = _KINDS.get(type(error), FailureKind.TEMPORARY)
+    wait_s = retries.wait_s(row.channel, row.priority, row.attempt, last=row.last)
+    # Our own credentials do not mend themselves in seconds.
+    hopeless = isinstance(error, ConfigurationError) and row.priority is Priority.CRITICAL and not row.last
+    if wait_s is None or hopeless:
+        return store.fail(failure, kind, now=now)
+    asked_s = error.retry_after_s if isinstance(error, LimitedError) else 0.0
+    total_s = max(wait_s, asked_s)
+    quick = isinstance(error, TemporaryError) and row.attempt <= retries.QUICK_TRIES and total_s <= 60
+    # The sweep leaves a quick row to the task's own retry; a long wait is the sweep's alone.
+    not_before = now + timedelta(seconds=asked_s if quick else total_s)
+    store.defer(failure, not_before=not_before, ring_at=now + timedelta(seconds=total_s + 5 * quick))
+    if not quick:
+        return Aftermath()
+    delay_s = asked_s or wait_s * random()  # noqa: S311
+    return Aftermath(rings=[Ring(row.delivery_id, row.priority, delay_s=delay_s, alone=True)])
+
+
+def used_up(delivery_id: str, *, error: str, now: datetime) -> Aftermath:
+    """Go on to the next channel after the task's own retries, unless the table has longer waits."""
+    row = Delivery.objects.select_related("event").get(pk=delivery_id)
+    last = row.position + 1 >= len(row.event.plan)
+    if retries.wait_s(Channel(row.channel), Priority(row.priority), row.attempts, last=last) is not None:
+        return Aftermath()  # its `ring_at` stands
+    return store.give_up([delivery_id], now=now, kind=FailureKind.TEMPORARY, error=error, code="temporary")
+
+
+def _is_providers_fault(tried: Tried) -> bool:
+    """Tell whether a send speaks against the provider: it failed there, or took most of its time.
+
+    When our own loop lags, everything looks slow, and that is nobody else's fault.
+    """
+    if sending_loop.lag_s() > _LAG_S:
+        return False
+    if tried.error is None:
+        taken_s = (tried.ended_at - tried.started_at).total_seconds()
+        return taken_s > _SLOW_SHARE * retries.timeout_s(tried.claimed.channel)
+    return isinstance(tried.error, TemporaryError | OutcomeUnknown | ConfigurationError) and not isinstance(
+        tried.error, LimitedError
+    )
+
+
+def _tell_breaker(batch: list[Tried]) -> None:
+    """Count the batch's sends, one call for each channel."""
+    started = [tried for tried in batch if tried.receipt or (tried.error and not tried.claimed.unusable)]
+    for channel in dict.fromkeys(tried.claimed.channel for tried in started):
+        mine = [tried for tried in started if tried.claimed.channel is channel]
+        failed = sum(map(_is_providers_fault, mine))
+        breaker.record(channel.name, calls=len(mine), failed=failed)
 
 
 _KINDS: dict[type[TransportError], FailureKind] = {

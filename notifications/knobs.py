@@ -12,19 +12,20 @@ class Knobs:
     expiry_normal_s: int = 24 * 3600  # an event without `expires_at` ends after this
     expiry_critical_s: int = 72 * 3600
     future_skew_s: int = 300  # how far ahead a producer's clock may run
-    max_tries: int = 8  # of one delivery, whatever rang for it
+    max_tries: int = 2_000  # of one delivery: ends what no schedule ends, such as a row that kills workers
+    retry_scale: float = 1.0  # multiplies every wait of the retry table (notifications/retries.py)
     lease_s: int = 55  # longer than the hard time limit of a task's sends, see CELERY_TASK_TIME_LIMIT
-    send_timeout_s: float = 10.0  # one try at a provider
+    send_timeout_s: float = 15.0  # longest try at a provider; each channel has its own below it
     batch_budget_s: float = 25.0  # after this a batch starts no further send
     batch_size: int = 100  # deliveries for which one doorbell rings
     send_concurrency: int = 20  # sends in flight per channel and worker process
-    retry_backoff_s: float = 2.0
-    retry_backoff_max_s: float = 60.0
     unknown_backoff_s: float = 30.0  # before the one flagged repeat of a send whose answer was lost
     ring_again_s: float = 60.0  # the sweep rings once more for a row that nobody took
     sweep_limit: int = 500  # rows that one sweep takes
     auth_within_s: float = 5.0  # a socket without a browser session sends its token within this
     final_wait_max_s: float = 30.0  # longest `?wait=`
+    telegram_per_s: int = 25  # messages of the bot; Telegram allows about 30. 0: no limits of ours at all
+    limit_horizon_s: float = 60.0  # how far ahead a limited send may reserve its slot
     telegram_active_s: int = 600  # a chat counts as a live session for this long after a message
 
 

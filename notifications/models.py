@@ -112,6 +112,9 @@ class Delivery(models.Model):
     ring_at = models.DateTimeField(
         null=True, blank=True, help_text="When the sweep looks at this row. Empty: it has ended."
     )
+    slot_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Reserved place within the provider's rate limit."
+    )
     lease_token = models.UUIDField(null=True, blank=True, editable=False)
     lease_until = models.DateTimeField(null=True, blank=True)
     ack_deadline = models.DateTimeField(null=True, blank=True)

@@ -15,6 +15,8 @@ T = TypeVar("T")
 
 _lock = threading.Lock()
 _loops: dict[int, asyncio.AbstractEventLoop] = {}
+_lags: dict[int, float] = {}
+_MEASURE_EVERY_S = 0.1
 
 
 def submit(coroutine: Coroutine[Any, Any, T]) -> "Future[T]":
@@ -27,6 +29,18 @@ def _loop() -> asyncio.AbstractEventLoop:
     with _lock:
         if pid not in _loops:
             loop = asyncio.new_event_loop()
+            loop.call_soon(_measure, loop, loop.time())
             threading.Thread(target=loop.run_forever, name="sending-loop", daemon=True).start()
             _loops[pid] = loop
         return _loops[pid]
+
+
+def lag_s() -> float:
+    """Return how late this process's loop was when it was last looked at: its own slowness."""
+    return _lags.get(os.getpid(), 0.0)
+
+
+def _measure(loop: asyncio.AbstractEventLoop, due: float) -> None:
+    _lags[os.getpid()] = loop.time() - due
+    again = loop.time() + _MEASURE_EVERY_S
+    loop.call_at(again, _measure, loop, again)

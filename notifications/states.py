@@ -72,9 +72,8 @@ class AttemptOutcome(StrEnum):
     MESSAGE = "message"
     CONFIGURATION = "configuration"
     NO_SESSION = "no_session"
-    UNCONFIRMED = "unconfirmed"
     LEASE_EXPIRED = "lease_expired"
-    CRASHED = "crashed"
+    CIRCUIT_OPEN = "circuit_open"  # not sent: the provider is known to be down
 
 
 EVENT_FINAL = frozenset(EventState) - {EventState.ACCEPTED}

@@ -13,10 +13,11 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 from prometheus_client import Counter
 
-from notifications import delivery, knobs, live, store
+from notifications import delivery, knobs, live
 from notifications.delivery import AlreadyClaimed
 from notifications.events import Aftermath, Ring
-from notifications.states import FailureKind, Priority
+from notifications.retries import QUICK_TRIES
+from notifications.states import Priority
 from notifications.sweep import sweep
 from notifications.transports.base import LimitedError, TemporaryError
 
@@ -40,15 +41,7 @@ class _Deliver(Task[..., None]):
             extra = {"delivery_id": kwargs.get("delivery_id"), "error": type(exc).__name__}
             log.error("task_crashed", extra=extra)
             return
-        follow(
-            store.give_up(
-                [kwargs["delivery_id"]],
-                now=timezone.now(),
-                kind=FailureKind.TEMPORARY,
-                error=exc.reason,
-                code="temporary",
-            )
-        )
+        follow(delivery.used_up(kwargs["delivery_id"], error=exc.reason, now=timezone.now()))
 
 
 @shared_task(  # type: ignore[arg-type]
@@ -60,7 +53,7 @@ class _Deliver(Task[..., None]):
     retry_backoff=2,
     retry_backoff_max=60,
     retry_jitter=True,
-    max_retries=5,
+    max_retries=QUICK_TRIES,
 )
 def deliver(self: Any, *, delivery_id: str, **_: Any) -> None:
     """Try one delivery; Celery retries it, and `on_failure` moves on to the next channel."""

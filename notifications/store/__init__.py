@@ -6,7 +6,7 @@ waits for anything but Postgres. What has to happen afterwards is returned as an
 
 from notifications.store.accept import Acceptance, Stored, accept
 from notifications.store.advance import give_up, skip_unpushed
-from notifications.store.claim import Claimed, LeaseLost, claim, release
+from notifications.store.claim import Claimed, LeaseLost, claim, postpone, release
 from notifications.store.confirm import confirm
 from notifications.store.record import (
     Failure,
@@ -36,6 +36,7 @@ __all__ = [
     "give_up",
     "lose",
     "move_address",
+    "postpone",
     "pushed",
     "release",
     "rings_due",

@@ -37,6 +37,8 @@ class Claimed:
     time_zone: str
     address: str  # "" for WEB, and where the destination is gone
     unusable: str  # why the destination may not be used any more
+    last: bool = False  # the plan has no further step
+    has_slot: bool = False  # its place within the rate limit was reserved, and is now
 
 
 _CLAIM = """
@@ -54,6 +56,7 @@ FROM free WHERE d.id = free.id
 RETURNING d.id
 """
 
+_SLOT_KEPT = timedelta(seconds=5)
 _CLAIMABLE = [DeliveryState.PENDING, DeliveryState.DEFERRED, DeliveryState.UNKNOWN]
 
 
@@ -76,10 +79,10 @@ def claim(ids: Sequence[str], *, now: datetime, lease_s: float, max_tries: int) 
         )
         claimed = [row[0] for row in cursor.fetchall()]
     rows = Delivery.objects.filter(id__in=claimed).select_related("event__person", "destination")
-    return [_claimed(row) for row in rows] if claimed else []
+    return [_claimed(row, now) for row in rows] if claimed else []
 
 
-def _claimed(row: Delivery) -> Claimed:
+def _claimed(row: Delivery, now: datetime) -> Claimed:
     event, destination = row.event, row.destination
     unusable = ""
     if row.channel != Channel.WEB:
@@ -105,19 +108,41 @@ def _claimed(row: Delivery) -> Claimed:
         time_zone=event.person.time_zone,
         address=destination.address if destination is not None else "",
         unusable=unusable,
+        last=row.position + 1 >= len(event.plan),
+        # The sweep comes a little after the slot; a slot that is long past would make a burst.
+        has_slot=row.slot_at is not None and now - row.slot_at < _SLOT_KEPT,
     )
 
 
+_RELEASE = """
+UPDATE notifications_delivery d
+SET state = 'pending', attempts = d.attempts - 1, lease_token = NULL, lease_until = NULL,
+    not_before = g.at, ring_at = g.at + g.grace, slot_at = CASE WHEN g.slot THEN g.at END
+FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[], %s::interval[], %s::bool[])
+    AS g(id, token, at, grace, slot)
+WHERE d.id = g.id AND d.lease_token = g.token AND d.state = 'sending' RETURNING d.id
+"""
+
+
 def release(claimed: Sequence[Claimed], *, now: datetime) -> list[str]:
-    """Give back rows for which nothing was sent, as if they had not been claimed. Return their ids."""
+    """Give back rows for which nothing was sent, as if they had not been claimed. Return their ids.
+
+    Their doorbell is rung again by the caller; the sweep comes after it.
+    """
+    return _release(claimed, [now] * len(claimed), timedelta(seconds=5), [False] * len(claimed))
+
+
+def postpone(claimed: Sequence[Claimed], *, until: Sequence[datetime], slots: Sequence[bool]) -> list[str]:
+    """Give back rows until a time of their own; the sweep rings then. `slots`: that time is reserved."""
+    return _release(claimed, until, timedelta(0), slots)
+
+
+def _release(
+    claimed: Sequence[Claimed], at: Sequence[datetime], grace: timedelta, slots: Sequence[bool]
+) -> list[str]:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE notifications_delivery d SET state = 'pending', attempts = d.attempts - 1,"
-            " lease_token = NULL, lease_until = NULL, ring_at = %s"
-            " FROM unnest(%s::uuid[], %s::uuid[]) AS g(id, token)"
-            " WHERE d.id = g.id AND d.lease_token = g.token AND d.state = 'sending' RETURNING d.id",
-            [now + timedelta(seconds=5), *id_arrays(claimed)],
-        )
+        given: list[Any] = [list(at), [grace] * len(claimed), list(slots)]
+        cursor.execute(_RELEASE, [*id_arrays(claimed), *given])
         return [str(row[0]) for row in cursor.fetchall()]
 
 

@@ -87,12 +87,31 @@ def states(system, event_ids: list[str]) -> dict[str, int]:
 def test_a_broken_provider_falls_back_to_the_next_and_a_dead_letter_says_why(system):
     system.misbehave("telegram", status=502)
     system.misbehave("smtp", error="mailbox_full")
-    ack = system.publish(wait_s=30)
-    assert (ack["final"], ack["status"], ack["code"]) == (True, "ACK_ERROR", "temporary")
-    assert ack["detail"] == "TELEGRAM: Telegram: bad gateway; EMAIL: the mail server said 452 4.2.2"
-    tries = {row["channel"]: len(row["attempts"]) for row in system.story(ack["event_id"])["deliveries"]}
-    assert tries == {"TELEGRAM": 3, "EMAIL": 3}  # TOCSIN_MAX_TRIES of this system
+    ack = system.publish(wait_s=30, expires_at=int(time.time() * 1000) + 15_000)
+    assert (ack["final"], ack["status"], ack["code"]) == (True, "ACK_ERROR", "expired")
+    rows = {row["channel"]: row for row in system.story(ack["event_id"])["deliveries"]}
+    assert {channel: row["error"] for channel, row in rows.items()} == {
+        "TELEGRAM": "Telegram: bad gateway",
+        "EMAIL": "the mail server said 452 4.2.2",  # the last channel goes on until the event expires
+    }
+    assert len(rows["TELEGRAM"]["attempts"]) == 3
+    assert len(rows["EMAIL"]["attempts"]) > 1
     assert system.received() == []
+
+
+def test_a_provider_that_is_down_costs_later_critical_events_no_time(system):
+    system.misbehave("telegram", status=502)
+    for _ in range(3):  # each of them tries Telegram to the end
+        assert ending(system.publish())[2] == "EMAIL"
+    asked = len(system.requests("telegram"))
+    started = time.monotonic()
+    ack = system.publish()
+    assert ending(ack) == (True, "DELIVERED", "EMAIL", "TRANSPORT")
+    assert time.monotonic() - started < 5
+    assert system.story(ack["event_id"])["deliveries"][0]["error"] == "TELEGRAM is down"
+    assert len(system.requests("telegram")) - asked <= 3  # probes at most
+    system.misbehave("telegram")
+    system.until(lambda: ending(system.publish())[2] == "TELEGRAM", within_s=30)
 
 
 def test_a_killed_worker_child_is_replaced_and_what_waits_is_sent(system):

@@ -17,7 +17,7 @@ import redis
 from django.conf import settings as django_settings
 from django.db import connections
 
-from notifications import live
+from notifications import breaker, live
 from notifications.events import Aftermath, ChannelChoice, Envelope, SourceGrant
 from notifications.route import Plan, Step
 from notifications.states import AttemptOutcome, Channel, FailureKind, Priority
@@ -30,6 +30,15 @@ if TYPE_CHECKING:
     from users.models import Destination, User
 
 ADDRESSES = {Channel.TELEGRAM: "4242{}", Channel.EMAIL: "person{}@example.org"}
+
+
+@pytest.fixture(autouse=True)
+def closed_breakers() -> Iterator[None]:
+    """An outage that one test played is not the next one's."""
+    yield
+    for key in live.client().scan_iter("breaker.*"):
+        live.client().delete(key)
+    breaker.forget_local()
 
 
 @pytest.fixture

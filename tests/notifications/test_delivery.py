@@ -55,43 +55,46 @@ def test_a_passing_trouble_defers_the_row_before_it_is_raised(desk, event, provi
         attempt()
     row = desk.delivery(event)
     assert (row.state, row.error, row.not_before) == ("deferred", "busy", now)
-    assert row.ring_at == now + timedelta(seconds=5 + 4)
+    assert row.ring_at == now + timedelta(seconds=5 + 2)
     assert Delivery.objects.count() == 1
 
 
-@pytest.mark.parametrize(("wait_s", "ring_s"), [(30, 30 + 5 + 4), (90, 90)])
-def test_a_limit_is_honoured_for_as_long_as_the_provider_asks(
-    desk, event, provider, attempt, now, wait_s, ring_s
-) -> None:
-    provider(LimitedError("slow down", wait_s), Receipt())
+def test_a_short_limit_is_the_tasks_own_to_wait_for(desk, event, provider, attempt, now) -> None:
+    provider(LimitedError("slow down", 30.0), Receipt())
     with pytest.raises(LimitedError):
         attempt()
     row = desk.delivery(event)
-    assert row.not_before == now + timedelta(seconds=wait_s)
-    assert row.ring_at == now + timedelta(seconds=ring_s)
+    assert row.not_before == now + timedelta(seconds=30)
+    assert row.ring_at == now + timedelta(seconds=30 + 5)
     with pytest.raises(AlreadyClaimed):
-        attempt(at=now + timedelta(seconds=wait_s - 1))
-    assert attempt(at=now + timedelta(seconds=wait_s)).finals == [event.pk]
+        attempt(at=now + timedelta(seconds=29))
+    assert attempt(at=now + timedelta(seconds=30)).finals == [event.pk]
 
 
-def test_the_backoff_of_record_grows_to_its_limit(desk, event, provider, attempt, now) -> None:
-    provider(*[TemporaryError("busy")] * 7)
+def test_a_long_limit_is_the_sweeps_to_wait_for(desk, event, provider, attempt, now) -> None:
+    provider(LimitedError("slow down", 90.0))
+    assert attempt().rings == []
+    row = desk.delivery(event)
+    assert (row.state, row.not_before, row.ring_at) == (
+        "deferred",
+        now + timedelta(seconds=90),
+        row.not_before,
+    )
+
+
+def test_quick_waits_are_the_tasks_and_the_tables_end_is_the_channels(
+    desk, event, provider, attempt, now
+) -> None:
+    provider(*[TemporaryError("busy")] * 3)
     waits = []
-    for _ in range(7):
+    for _ in range(2):
         with pytest.raises(TemporaryError):
             attempt()
         waits.append((desk.delivery(event).ring_at - now).total_seconds() - 5)
-    assert waits == [4, 8, 16, 32, 60, 60, 60]
-
-
-def test_the_last_of_all_tries_gives_way_to_the_next_channel(desk, event, provider, attempt, knobs) -> None:
-    knobs(max_tries=2)
-    provider(TemporaryError("busy"), TemporaryError("still busy"))
-    with pytest.raises(TemporaryError):
-        attempt()
+    assert waits == [2, 4]
     aftermath = attempt()
     row = desk.delivery(event)
-    assert (row.state, row.failure_kind, row.attempts) == ("failed", "temporary", 2)
+    assert (row.state, row.failure_kind, row.attempts) == ("failed", "temporary", 3)
     assert [ring.delivery_id for ring in aftermath.rings] == [next_pk(desk, event)]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from notifications import dispatch, tasks
+from notifications import dispatch, retries, tasks
 from notifications.events import Aftermath, Ring
 from notifications.models import Delivery
 from notifications.states import Priority
@@ -136,7 +136,7 @@ def test_a_batch_rings_for_what_it_leaves(desk, ada, chat, provider, doorbells) 
 
 def test_a_task_whose_retries_are_used_up_moves_on_to_the_next_channel(desk, event, doorbells) -> None:
     row = desk.delivery(event)
-    Delivery.objects.update(state="deferred")
+    Delivery.objects.update(state="deferred", attempts=1 + retries.QUICK_TRIES)
     tasks.deliver.on_failure(TemporaryError("busy"), "id", (), {"delivery_id": str(row.pk)}, None)
     row.refresh_from_db()
     assert (row.state, row.failure_kind, row.error) == ("failed", "temporary", "busy")
