@@ -22,6 +22,7 @@ class Knobs:
     retry_backoff_max_s: float = 60.0
     unknown_backoff_s: float = 30.0  # before the one flagged repeat of a send whose answer was lost
     ring_again_s: float = 60.0  # the sweep rings once more for a row that nobody took
+    replay_per_s: float = 20.0  # first deliveries that all replays together start in a second
     sweep_limit: int = 500  # rows that one sweep takes
     auth_within_s: float = 5.0  # a socket without a browser session sends its token within this
     final_wait_max_s: float = 30.0  # longest `?wait=`
