@@ -90,6 +90,17 @@ def _outcomes(event: Event, deliveries: Iterable[Delivery]) -> tuple[ChannelOutc
     return tuple(outcomes)
 
 
+def reasons(event: Event, deliveries: Iterable[Delivery]) -> list[tuple[Channel, str]]:
+    """Return why each channel did not reach the person, since the last acceptance."""
+    rows = {row.position: row for row in deliveries}
+    tried = [row for _, row in sorted(rows.items()) if row.replay == event.replay_count]
+    if tried:
+        return [(Channel(row.channel), row.error or row.failure_kind or row.state) for row in tried]
+    return [
+        (item.channel, item.reason) for item in _outcomes(event, ()) if item.state == DeliveryState.SKIPPED
+    ]
+
+
 def _reasons(event: Event, deliveries: Iterable[Delivery]) -> str:
     if event.state != EventState.FAILED:
         return ""

@@ -27,6 +27,7 @@ class EventFilter:
     states: tuple[EventState, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
+    asked: str = ""  # how the operator put it, for the audit; it narrows nothing
 
     def events(self) -> "QuerySet[Event]":
         wanted = {column: value for column, value in self._columns().items() if value or value == 0}
