@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import redis
 from django.http import HttpRequest
 from django.utils import timezone
 
 from gateway.api.publish import json_body
 from gateway.limits import Malformed, check_integer, check_text
-from notifications import dispatch, search
+from notifications import canary, dispatch, monitor, search
 from notifications.frames import to_ms
 from notifications.models import Event
 from notifications.replay import Operator, preview, replay
@@ -101,6 +102,22 @@ def _line(event: Event) -> dict[str, Any]:
         "replay_id": str(event.replay_id) if event.replay_id else None,
         "replay_count": event.replay_count,
     }
+
+
+def stats(source_id: int, window_s: int) -> dict[str, Any]:
+    """Return a source's counts, and how the whole system fares. Redis away: canaries are `null`."""
+    now = timezone.now()
+    try:
+        ages = canary.ages(now=now)
+    except redis.RedisError:
+        ages = dict.fromkeys(canary.queues())
+    canaries = {queue: None if age is None else round(age, 1) for queue, age in ages.items()}
+    system = {
+        "overdue": monitor.overdue(now=now),
+        "orphaned": monitor.orphaned(),
+        "canary_age_s": canaries,
+    }
+    return monitor.stats(source_id, now=now, window_s=window_s) | {"system": system}
 
 
 def replayed(request: HttpRequest) -> tuple[dict[str, Any], bool]:

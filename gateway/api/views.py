@@ -60,6 +60,16 @@ async def list_events(
     return JsonResponse(await sync_to_async(operate.listed)(source_id, given, cursor, limit))
 
 
+@api.get("/events/stats", auth=SourceKey("read"), summary="Counts, and whether the guarantee is kept")
+async def event_stats(
+    request: HttpRequest,
+    window_s: int = Query(3600, ge=1, le=86_400),  # type: ignore[type-arg]
+) -> HttpResponse:
+    """Return counts of the source's events of the window, and the health of the whole system."""
+    source_id = request.auth.source_id  # type: ignore[attr-defined]
+    return JsonResponse(await sync_to_async(operate.stats)(source_id, window_s))
+
+
 @api.post(
     "/events/replay",
     auth=SourceKey("replay"),
