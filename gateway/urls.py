@@ -1,7 +1,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from gateway import health, pages
+from gateway import health, metrics, pages
 from gateway.api.views import api
 from gateway.demo import views as demo
 
@@ -11,6 +11,7 @@ urlpatterns = [
     path("logout/", LogoutView.as_view(), name="logout"),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
+    path("metrics", metrics.metrics),
     path("api/v1/", api.urls),
     path("demo/send", demo.send),
     path("demo/timeline", demo.events),

@@ -71,11 +71,17 @@ def event_ack(event: Event, deliveries: Iterable[Delivery], *, now: datetime) ->
 
 
 def _outcomes(event: Event, deliveries: Iterable[Delivery]) -> tuple[ChannelOutcome, ...]:
-    """Return what each channel came to, in the order in which routing considered them."""
+    """Return what each channel came to, in the order in which routing considered them.
+
+    After a replay, only what belongs to it: what was before has had an ack of its own.
+    """
     reached = {row.position: row for row in deliveries}
-    positions = count()  # the chosen lines of the trace are the steps of the plan, in its order
+    before = sum(step.get("replay", 0) != event.replay_count for step in event.plan)
+    positions = count(before)  # the chosen lines of the trace are the steps of the plan, in its order
     outcomes = []
     for line in event.trace:
+        if line.get("replay", 0) != event.replay_count:
+            continue
         channel = Channel(line["channel"])
         if line["verdict"] == "skipped":
             outcomes.append(ChannelOutcome(channel, DeliveryState.SKIPPED, line["reason"]))
@@ -84,7 +90,19 @@ def _outcomes(event: Event, deliveries: Iterable[Delivery]) -> tuple[ChannelOutc
     return tuple(outcomes)
 
 
+def reasons(event: Event, deliveries: Iterable[Delivery]) -> list[tuple[Channel, str]]:
+    """Return why each channel did not reach the person, since the last acceptance."""
+    rows = {row.position: row for row in deliveries}
+    tried = [row for _, row in sorted(rows.items()) if row.replay == event.replay_count]
+    if tried:
+        return [(Channel(row.channel), row.error or row.failure_kind or row.state) for row in tried]
+    return [
+        (item.channel, item.reason) for item in _outcomes(event, ()) if item.state == DeliveryState.SKIPPED
+    ]
+
+
 def _reasons(event: Event, deliveries: Iterable[Delivery]) -> str:
     if event.state != EventState.FAILED:
         return ""
-    return "; ".join(f"{Channel(row.channel).name}: {row.error or row.state}" for row in deliveries)
+    last = [row for row in deliveries if row.replay == event.replay_count]
+    return "; ".join(f"{Channel(row.channel).name}: {row.error or row.state}" for row in last)

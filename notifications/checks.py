@@ -55,6 +55,14 @@ def batch_ends_in_time(**_: Any) -> list[CheckMessage]:
     ]
 
 
+@register
+def replays_have_a_pace(**_: Any) -> list[CheckMessage]:
+    """Without a pace above zero a replay could not say when its deliveries are due."""
+    if knobs.current().replay_per_s > 0:
+        return []
+    return [Error("replay_per_s must be above 0.", hint="Raise TOCSIN_REPLAY_PER_S.", id="tocsin.E004")]
+
+
 @register(deploy=True)
 def production_is_safe(**_: Any) -> list[CheckMessage]:
     """The demo page, wild-card hosts and missing keys have no place in production."""

@@ -17,6 +17,9 @@ class ChannelChoice:
     channel: Channel
     only_if_active: bool = False
 
+    def to_json(self) -> JsonObject:
+        return {"channel": int(self.channel), "only_if_active": self.only_if_active}
+
 
 @dataclass(frozen=True, slots=True)
 class SourceGrant:

@@ -21,7 +21,10 @@ class Knobs:
     send_concurrency: int = 20  # sends in flight per channel and worker process
     unknown_backoff_s: float = 30.0  # before the one flagged repeat of a send whose answer was lost
     ring_again_s: float = 60.0  # the sweep rings once more for a row that nobody took
+    replay_per_s: float = 20.0  # first deliveries that all replays together start in a second
     sweep_limit: int = 500  # rows that one sweep takes
+    canary_max_age_s: float = 60.0  # a queue through which no task came for this long is not well
+    heartbeat_critical_age_s: float = 900.0  # no heartbeat while a CRITICAL event waits longer for its end
     auth_within_s: float = 5.0  # a socket without a browser session sends its token within this
     final_wait_max_s: float = 30.0  # longest `?wait=`
     telegram_per_s: int = 25  # messages of the bot; Telegram allows about 30. 0: no limits of ours at all

@@ -44,6 +44,9 @@ class Event(models.Model):
     correlation_id = models.CharField(max_length=200, blank=True)
     metadata = models.JSONField[JsonObject, JsonObject](default=dict)
     ack_timeout_ms = models.IntegerField(default=0)
+    channels = models.JSONField[list[JsonObject], list[JsonObject]](
+        default=list, help_text="The producer's ordered channel list; empty: the person's order."
+    )
     plan = models.JSONField[list[JsonObject], list[JsonObject]](
         default=list, help_text="The steps that routing chose, in order."
     )
@@ -60,6 +63,16 @@ class Event(models.Model):
     )
     reply_to = models.CharField(max_length=8, blank=True)
     replied_at = models.DateTimeField(null=True, blank=True, help_text="Final ack put on the reply stream.")
+    replay = models.ForeignKey(
+        "Replay", on_delete=models.PROTECT, null=True, blank=True, related_name="events"
+    )
+    replay_count = models.SmallIntegerField(default=0)
+    replay_due_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the first delivery of the last replay is due."
+    )
+    history = models.JSONField[list[JsonObject], list[JsonObject]](
+        default=list, blank=True, help_text="How each acceptance before the last replay ended, oldest first."
+    )
     seen_at = models.DateTimeField(null=True, blank=True)
     read_at = models.DateTimeField(null=True, blank=True)
     archived_at = models.DateTimeField(null=True, blank=True)
@@ -90,10 +103,43 @@ class Event(models.Model):
                 name="event_unread",
             ),
             models.Index(fields=["accepted_at"], name="event_by_time"),
+            models.Index(fields=["source", "-id"], name="event_by_source"),
+            models.Index(fields=["-id"], condition=Q(state="failed"), name="event_dead_letters"),
         ]
 
     def __str__(self) -> str:
         return self.event_id
+
+
+class DeadLetter(Event):
+    """An event whose channels are all used up."""
+
+    class Meta:
+        proxy = True
+        verbose_name = "dead letter"
+        ordering: ClassVar = ["-id"]
+
+
+class Replay(models.Model):
+    """Who had which events sent once more, and when. Written with the replay itself, never changed."""
+
+    id: "models.UUIDField[uuid.UUID, uuid.UUID]" = models.UUIDField(
+        primary_key=True, default=uuid.uuid4, editable=False
+    )
+    at = models.DateTimeField()
+    surface = models.CharField(max_length=8, choices=_choices(states.Surface))
+    who = models.CharField(max_length=200, help_text="A person, a source and its key, or a system user.")
+    filter = models.JSONField[JsonObject, JsonObject](default=dict, blank=True)
+    forced = models.BooleanField(default=False, help_text="Also what had been delivered before.")
+    count = models.IntegerField(default=0, help_text="Events that were accepted anew.")
+    paced_until = models.DateTimeField(help_text="When its last delivery is due.")
+
+    class Meta:
+        ordering: ClassVar = ["-at"]
+        indexes: ClassVar = [models.Index(fields=["paced_until"], name="replay_by_pace")]
+
+    def __str__(self) -> str:
+        return str(self.id)
 
 
 class Delivery(models.Model):
@@ -104,6 +150,7 @@ class Delivery(models.Model):
     channel = models.SmallIntegerField(choices=CHANNELS)
     destination = models.ForeignKey(Destination, on_delete=models.SET_NULL, null=True, blank=True)
     position = models.SmallIntegerField(help_text="Index in the event's plan.")
+    replay = models.SmallIntegerField(default=0, help_text="0: the first acceptance, 1: the first replay.")
     priority = models.SmallIntegerField(choices=PRIORITIES)
     state = models.CharField(max_length=12, choices=_choices(states.DeliveryState))
     attempts = models.SmallIntegerField(default=0)
@@ -128,11 +175,11 @@ class Delivery(models.Model):
         verbose_name_plural = "deliveries"
         ordering: ClassVar = ["event_id", "position"]
         constraints: ClassVar = [
-            # One row a step; a step is one destination. WEB has none, and a removed one leaves none:
-            # rows without a destination do not exclude each other.
+            # One row a step; a replay adds steps of its own, so positions go on. A step is one destination.
+            # WEB has none, and a removed one leaves none: rows without one do not exclude each other.
             models.UniqueConstraint(fields=["event", "position"], name="delivery_once_per_step"),
             models.UniqueConstraint(
-                fields=["event", "channel", "destination"], name="delivery_once_per_destination"
+                fields=["event", "replay", "channel", "destination"], name="delivery_once_per_destination"
             ),
         ]
         indexes: ClassVar = [

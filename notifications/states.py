@@ -76,15 +76,27 @@ class AttemptOutcome(StrEnum):
     CIRCUIT_OPEN = "circuit_open"  # not sent: the provider is known to be down
 
 
+class Surface(StrEnum):
+    """Where an operator asked for something."""
+
+    ADMIN = "admin"
+    API = "api"
+    COMMAND = "command"
+
+
 EVENT_FINAL = frozenset(EventState) - {EventState.ACCEPTED}
 
+# An end is only left by a replay, which is a new acceptance: see `store/replay.py`.
 EVENT_TRANSITIONS: dict[EventState, frozenset[EventState]] = {
     EventState.ACCEPTED: EVENT_FINAL,
-    EventState.DELIVERED: frozenset(),
-    EventState.FAILED: frozenset(),
-    EventState.EXPIRED: frozenset(),
+    EventState.DELIVERED: frozenset({EventState.ACCEPTED}),  # by a forced replay
+    EventState.FAILED: frozenset({EventState.ACCEPTED}),  # by a replay
+    EventState.EXPIRED: frozenset({EventState.ACCEPTED}),  # by a replay
     EventState.SUPERSEDED: frozenset(),
 }
+
+REPLAYABLE = frozenset({EventState.FAILED, EventState.EXPIRED})  # nobody was reached
+REPLAYABLE_BY_FORCE = REPLAYABLE | {EventState.DELIVERED}
 
 _D = DeliveryState
 _STOPPED = {_D.FAILED, _D.SKIPPED, _D.CANCELLED, _D.EXPIRED}

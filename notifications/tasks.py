@@ -13,7 +13,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 from prometheus_client import Counter
 
-from notifications import delivery, knobs, live
+from notifications import canary, delivery, heartbeat, knobs, live
 from notifications.delivery import AlreadyClaimed
 from notifications.events import Aftermath, Ring
 from notifications.retries import QUICK_TRIES
@@ -77,6 +77,18 @@ def deliver_many(*, delivery_ids: list[str], **_: Any) -> None:
 def sweep_due(**_: Any) -> None:
     """Ring for every row that is due, whatever became of its doorbell."""
     follow(sweep(now=timezone.now()))
+
+
+@shared_task(name="tocsin.canary")
+def canary_through(*, queue: str, **_: Any) -> None:
+    """Show that somebody consumes this queue."""
+    canary.mark(queue, now=timezone.now())
+
+
+@shared_task(name="tocsin.heartbeat")
+def heartbeat_if_well(**_: Any) -> None:
+    """Call the heartbeat URL while all is well."""
+    heartbeat.send(now=timezone.now())
 
 
 def follow(aftermath: Aftermath) -> None:

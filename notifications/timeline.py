@@ -27,35 +27,55 @@ def timeline(event: Event, deliveries: Iterable[Delivery]) -> list[JsonObject]:
     `deliveries` come with their `tries` prefetched.
     """
     steps = [_step(event.accepted_at, "accepted", f"accepted as seq {event.seq}")]
+    for end in event.history:
+        steps += _replayed(end)
     steps += [_routed(event, line) for line in event.trace]
     rows = list(deliveries)
+    firsts: set[int] = set()  # replays, 0 for none, whose first delivery has been told
     for row in rows:
-        steps += _delivery_steps(row)
+        steps += _delivery_steps(row, first=row.replay not in firsts)
+        firsts.add(row.replay)
     told = any(row.channel == Channel.WEB and row.state == DeliveryState.CONFIRMED for row in rows)
     if event.confirmed_at is not None and not told:
         steps.append(_step(event.confirmed_at, "confirmed", "the page confirmed it late", "ok", Channel.WEB))
     if event.final_at is not None:
-        steps.append(_final(event))
+        at = event.final_at
+        steps.append(_told(at, event.state, event.code, event.delivered_via, event.evidence))
     return sorted(steps, key=lambda step: int(step["at"]))
 
 
-def _step(at: datetime, kind: str, text: str, level: str = "info", channel: int | None = None) -> JsonObject:
+def _step(
+    at: datetime | int, kind: str, text: str, level: str = "info", channel: int | None = None
+) -> JsonObject:
     name = None if channel is None else Channel(channel).name
-    return {"at": to_ms(at), "kind": kind, "text": text, "level": level, "channel": name}
+    at_ms = at if isinstance(at, int) else to_ms(at)
+    return {"at": at_ms, "kind": kind, "text": text, "level": level, "channel": name}
+
+
+def _replayed(end: JsonObject) -> list[JsonObject]:
+    """Return the end of an acceptance, and the replay that followed it."""
+    forced = ", forced: a possible duplicate" if end["forced"] else ""
+    text = f"accepted anew by replay {end['replay_id']}{forced}"
+    return [
+        _told(end["final_at"], end["state"], end["code"], end["delivered_via"], end["evidence"]),
+        _step(end["replayed_at"], "replayed", text),
+    ]
 
 
 def _routed(event: Event, line: dict[str, Any]) -> JsonObject:
     name = Channel(line["channel"]).name
+    replay = line.get("replay", 0)
+    at = event.history[replay - 1]["replayed_at"] if replay else event.accepted_at
     if line["verdict"] == "chosen":
-        return _step(event.accepted_at, "routed", f"{name} chosen", "info", line["channel"])
+        return _step(at, "routed", f"{name} chosen", "info", line["channel"])
     reason = _SKIPPED.get(line["reason"], line["reason"])
-    return _step(event.accepted_at, "skipped", f"{name} skipped: {reason}", "info", line["channel"])
+    return _step(at, "skipped", f"{name} skipped: {reason}", "info", line["channel"])
 
 
-def _delivery_steps(row: Delivery) -> list[JsonObject]:
+def _delivery_steps(row: Delivery, *, first: bool) -> list[JsonObject]:
     name = Channel(row.channel).name
     steps = []
-    if row.position > 0:
+    if not first:
         steps.append(_step(row.created_at, "next", f"next channel: {name}", "info", row.channel))
     steps += [_attempt(row, attempt, name) for attempt in row.tries.all()]
     ending = _ENDINGS.get(DeliveryState(row.state))
@@ -100,10 +120,8 @@ def _seconds_left(row: Delivery, attempt: Attempt) -> str:
     return f"{left:.1f}"
 
 
-def _final(event: Event) -> JsonObject:
-    assert event.final_at is not None
-    if event.state == EventState.DELIVERED and event.delivered_via is not None:
-        via = Channel(event.delivered_via).name
-        text = f"producer told: DELIVERED via {via}, evidence {event.evidence.upper()}"
-        return _step(event.final_at, "final", text, "ok", event.delivered_via)
-    return _step(event.final_at, "final", f"producer told: ACK_ERROR {event.code}", "error")
+def _told(at: datetime | int, state: str, code: str, channel: int | None, evidence: str) -> JsonObject:
+    if state == EventState.DELIVERED and channel is not None:
+        text = f"producer told: DELIVERED via {Channel(channel).name}, evidence {evidence.upper()}"
+        return _step(at, "final", text, "ok", channel)
+    return _step(at, "final", f"producer told: ACK_ERROR {code}", "error")

@@ -194,7 +194,22 @@ CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # in memory: the sweep is idemp
 # Every second, see docs/decisions/0001; ticks that nobody took do not pile up.
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "tocsin.sweep", "schedule": 1.0, "options": {"queue": "control", "expires": 5}},
+    "heartbeat": {
+        "task": "tocsin.heartbeat",
+        "schedule": 60.0,
+        "options": {"queue": "control", "expires": 50},
+    },
+} | {
+    f"canary-{queue.name}": {
+        "task": "tocsin.canary",
+        "schedule": 10.0,
+        "kwargs": {"queue": queue.name},
+        "options": {"queue": queue.name, "expires": 10},  # they must not pile up where nobody consumes
+    }
+    for queue in CELERY_TASK_QUEUES
 }
+# Called every minute while all is well: whoever stops hearing it raises the alarm.
+HEARTBEAT_URL = env.str("HEARTBEAT_URL", default="")
 
 DEMO_PASSWORD = ""
 FLOWER_URL = env.str("FLOWER_URL", default="")

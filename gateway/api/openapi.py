@@ -135,3 +135,43 @@ PUBLISH_BATCH: dict[str, Any] = {
         **_REFUSALS,
     },
 }
+
+_FILTER: dict[str, Any] = {
+    "user": {"type": "string", "description": "The person's external id."},
+    "type": {"type": "string", "description": "The event type, as it is shown."},
+    "priority": {"enum": ["NORMAL", "CRITICAL"]},
+    "state": {"enum": ["accepted", "delivered", "failed", "expired", "superseded"]},
+    "from": {**_NUMBER, "description": "Accepted at or after, Unix milliseconds."},
+    "to": {**_NUMBER, "description": "Accepted before, Unix milliseconds."},
+}
+
+LIST: dict[str, Any] = {
+    "parameters": [{"in": "query", "name": name, "schema": schema} for name, schema in _FILTER.items()]
+}
+
+REPLAY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "properties": {
+                        "event_ids": {"type": "array", "maxItems": 1000, "items": _TEXT},
+                        "filter": {"type": "object", "properties": _FILTER, "additionalProperties": False},
+                        "dry_run": {"type": "boolean"},
+                        "force": {"type": "boolean", "description": "Also what has been delivered."},
+                        "limit": {"type": "integer", "minimum": 1, "maximum": 10000},
+                    },
+                },
+                "example": {"filter": {"priority": "CRITICAL", "state": "failed"}, "dry_run": True},
+            }
+        },
+    },
+    "responses": {
+        200: {"description": "A dry run: the count"},
+        202: {"description": "Accepted anew: the replay's id and counts"},
+        **_REFUSALS,
+    },
+}

@@ -97,6 +97,16 @@ def _body(request: HttpRequest, longest: int) -> bytes:
     return request.body
 
 
+def json_body(request: HttpRequest) -> dict[str, Any]:
+    """Return the object in the body of a call that speaks only JSON. Raises: `Malformed`."""
+    if request.content_type != "application/json":
+        raise Malformed("unsupported_media_type", "Send application/json.")
+    body = limits.parse_json(_body(request, limits.EVENT_BYTES), "")
+    if not isinstance(body, dict):
+        raise Malformed("not_an_object", "Send a JSON object.")
+    return body
+
+
 async def _ingest(envelopes: list[Envelope]) -> list[Ack]:
     if not envelopes:
         return []

@@ -48,6 +48,9 @@ def story(pk: int) -> dict[str, Any]:
         "plan": [_named(step) for step in event.plan],
         "trace": [_named(line) for line in event.trace],
         "deliveries": [_delivery(row) for row in deliveries],
+        "replay_id": str(event.replay_id) if event.replay_id else None,
+        "replay_count": event.replay_count,
+        "history": [_ended(end) for end in event.history],
         "timeline": timeline(event, deliveries),
     }
 
@@ -56,9 +59,16 @@ def _named(step: dict[str, Any]) -> dict[str, Any]:
     return {**step, "channel": Channel(step["channel"]).name}
 
 
+def _ended(end: dict[str, Any]) -> dict[str, Any]:
+    """Return how an acceptance before a replay ended."""
+    via = end["delivered_via"]
+    return end | {"delivered_via": None if via is None else Channel(via).name}
+
+
 def _delivery(row: Delivery) -> dict[str, Any]:
     return {
         "id": str(row.pk),
+        "replay": row.replay,
         "channel": Channel(row.channel).name,
         "destination_id": row.destination_id,
         "state": row.state,

@@ -9,11 +9,11 @@ from ninja import NinjaAPI, Query
 from ninja.errors import ValidationError
 
 from gateway import codec
-from gateway.api import openapi, publish, read
+from gateway.api import openapi, operate, publish, read
 from gateway.api.publish import Unavailable
 from gateway.auth import AuthFailed, SourceKey, person_of_session
 from gateway.limits import Malformed
-from gateway.problems import DATABASE_AWAY, problem, unavailable
+from gateway.problems import DATABASE_AWAY, from_malformed, problem, unavailable
 from gateway.waiting import until_final
 from notifications import inbox, knobs
 from notifications.events import Ack
@@ -49,6 +49,40 @@ async def publish_events(request: HttpRequest) -> HttpResponse:
         return publish.batch_answer(*await publish.publish_batch(request))
     except Malformed as error:
         return publish.malformed_answer(error, request.content_type == codec.PROTOBUF)
+
+
+@api.get("/events", auth=SourceKey("read"), summary="Events, the latest first", openapi_extra=openapi.LIST)
+async def list_events(
+    request: HttpRequest,
+    cursor: int | None = Query(None, ge=1, lt=2**63),  # type: ignore[type-arg]
+    limit: int = Query(50, ge=1, le=200),  # type: ignore[type-arg]
+) -> HttpResponse:
+    """Return a page of the source's own events. `next_cursor` is the `cursor` of the page after it."""
+    source_id = request.auth.source_id  # type: ignore[attr-defined]
+    given = operate.query(request.GET)
+    return JsonResponse(await sync_to_async(operate.listed)(source_id, given, cursor, limit))
+
+
+@api.get("/events/stats", auth=SourceKey("read"), summary="Counts, and whether the guarantee is kept")
+async def event_stats(
+    request: HttpRequest,
+    window_s: int = Query(3600, ge=1, le=86_400),  # type: ignore[type-arg]
+) -> HttpResponse:
+    """Return counts of the source's events of the window, and the health of the whole system."""
+    source_id = request.auth.source_id  # type: ignore[attr-defined]
+    return JsonResponse(await sync_to_async(operate.stats)(source_id, window_s))
+
+
+@api.post(
+    "/events/replay",
+    auth=SourceKey("replay"),
+    openapi_extra=openapi.REPLAY,
+    summary="Send dead letters once more",
+)
+async def replay_events(request: HttpRequest) -> HttpResponse:
+    """Accept failed or expired events anew, under their own ids, or count them with `dry_run`."""
+    answer, accepted = await sync_to_async(operate.replayed)(request)
+    return JsonResponse(answer, status=202 if accepted else 200)
 
 
 @api.get("/events/{path:event_id}", auth=SourceKey("read"), summary="One event, with its whole story")
@@ -108,6 +142,11 @@ def _auth_failed(request: HttpRequest, error: AuthFailed) -> HttpResponse:
 @api.exception_handler(Unavailable)
 def _unavailable(request: HttpRequest, error: Unavailable) -> HttpResponse:
     return unavailable()
+
+
+@api.exception_handler(Malformed)
+def _malformed(request: HttpRequest, error: Malformed) -> HttpResponse:
+    return from_malformed(error)
 
 
 @api.exception_handler(ValidationError)

@@ -19,6 +19,7 @@ from notifications.store.record import (
     skip,
     succeed,
 )
+from notifications.store.replay import Rerouted, may_replay, open_replay, replay, replay_of
 from notifications.store.ring import rings_due
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Claimed",
     "Failure",
     "LeaseLost",
+    "Rerouted",
     "Stored",
     "Success",
     "accept",
@@ -35,10 +37,14 @@ __all__ = [
     "fail",
     "give_up",
     "lose",
+    "may_replay",
     "move_address",
+    "open_replay",
     "postpone",
     "pushed",
     "release",
+    "replay",
+    "replay_of",
     "rings_due",
     "skip",
     "skip_unpushed",

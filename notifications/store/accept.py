@@ -218,6 +218,7 @@ _EVENT_COLUMNS = {
     "correlation_id": "text",
     "metadata": "jsonb",
     "ack_timeout_ms": "int",
+    "channels": "jsonb",
     "plan": "jsonb",
     "trace": "jsonb",
     "state": "text",
@@ -227,8 +228,8 @@ _EVENT_COLUMNS = {
 }
 
 _INSERT_EVENTS = (
-    f"INSERT INTO notifications_event ({', '.join(_EVENT_COLUMNS)}, evidence)"  # noqa: S608
-    f" SELECT *, '' FROM unnest({', '.join(map(_array, _EVENT_COLUMNS.values()))})"
+    f"INSERT INTO notifications_event ({', '.join(_EVENT_COLUMNS)}, evidence, replay_count, history)"  # noqa: S608
+    f" SELECT *, '', 0, '[]' FROM unnest({', '.join(map(_array, _EVENT_COLUMNS.values()))})"
     " ON CONFLICT (source_id, event_id) DO NOTHING RETURNING id, source_id, event_id"
 )
 
@@ -256,6 +257,7 @@ def _event_row(item: Acceptance, seq: int, now: datetime) -> dict[str, Any]:
         "correlation_id": envelope.correlation_id,
         "metadata": json.dumps(dict(envelope.metadata)),
         "ack_timeout_ms": item.ack_timeout_ms,
+        "channels": json.dumps([choice.to_json() for choice in envelope.channels]),
         "plan": json.dumps([step.to_json() for step in item.plan.steps]),
         "trace": json.dumps([decision.to_json() for decision in item.plan.trace]),
         "state": (EventState.FAILED if dead else EventState.ACCEPTED).value,
@@ -310,6 +312,7 @@ def new_delivery(
         "channel": int(channel),
         "destination_id": destination_id,
         "position": position,
+        "replay": 0,
         "priority": int(priority),
         "state": DeliveryState.PENDING.value,
         "attempts": 0,
@@ -334,6 +337,7 @@ _DELIVERY_COLUMNS = {
     "channel": "smallint",
     "destination_id": "bigint",
     "position": "smallint",
+    "replay": "smallint",
     "priority": "smallint",
     "state": "text",
     "attempts": "smallint",

@@ -38,6 +38,7 @@ def next_step(
             channel=step["channel"],
             destination_id=step["destination_id"] if unusable != "the destination was removed" else None,
             position=position,
+            replay=event.replay_count,
             priority=event.priority,
             now=now,
             possible_duplicate=possible_duplicate,

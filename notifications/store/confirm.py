@@ -24,9 +24,13 @@ UPDATE notifications_event SET confirmed_at = %(now)s,
 WHERE id = ANY(%(ids)s) RETURNING id, final_at = %(now)s
 """
 
+# What had failed before a replay stays as it was.
 _CONFIRM_DELIVERIES = """
-UPDATE notifications_delivery SET state = 'confirmed', lease_token = NULL, ring_at = NULL, ended_at = %(now)s
-WHERE event_id = ANY(%(ids)s) AND channel = 1 AND state IN ('pending', 'sending', 'sent', 'failed')
+UPDATE notifications_delivery d
+SET state = 'confirmed', lease_token = NULL, ring_at = NULL, ended_at = %(now)s
+FROM notifications_event e
+WHERE e.id = d.event_id AND e.id = ANY(%(ids)s) AND d.replay = e.replay_count
+  AND d.channel = 1 AND d.state IN ('pending', 'sending', 'sent', 'failed')
 """
 
 # A send that is in flight is left to its worker; it finds the event ended and changes nothing.

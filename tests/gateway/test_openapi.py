@@ -19,6 +19,9 @@ def test_it_lists_the_calls(document: dict) -> None:
     calls = {(path, method) for path, item in document["paths"].items() for method in item}
     assert calls == {
         ("/api/v1/events", "post"),
+        ("/api/v1/events", "get"),
+        ("/api/v1/events/replay", "post"),
+        ("/api/v1/events/stats", "get"),
         ("/api/v1/events/batch", "post"),
         ("/api/v1/events/{event_id}", "get"),
         ("/api/v1/users/{external_id}/inbox", "get"),

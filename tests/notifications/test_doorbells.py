@@ -168,11 +168,6 @@ def test_every_queue_is_consumed_by_a_process_of_the_procfile() -> None:
     assert {*tasks._QUEUES.values(), settings.CELERY_TASK_DEFAULT_QUEUE} <= consumed
 
 
-def test_every_scheduled_task_exists() -> None:
-    scheduled = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
-    assert scheduled <= {tasks.deliver.name, tasks.deliver_many.name, tasks.sweep_due.name}
-
-
 def test_every_celery_setting_says_why_it_is_not_the_default() -> None:
     path = ROOT / "config" / "settings" / "base.py"
     text = path.read_text()

@@ -10,6 +10,8 @@ from notifications.states import (
     DELIVERY_TRANSITIONS,
     EVENT_FINAL,
     EVENT_TRANSITIONS,
+    REPLAYABLE,
+    REPLAYABLE_BY_FORCE,
     AttemptOutcome,
     DeliveryState,
     EventState,
@@ -34,9 +36,17 @@ def test_no_state_follows_itself(table) -> None:
     assert [state for state, targets in table.items() if state in targets] == []
 
 
-def test_an_event_ends_once() -> None:
+def test_an_end_is_only_left_by_a_replay() -> None:
     assert EVENT_TRANSITIONS[EventState.ACCEPTED] == EVENT_FINAL
-    assert {state for state, targets in EVENT_TRANSITIONS.items() if not targets} == EVENT_FINAL
+    left = {
+        state: targets for state, targets in EVENT_TRANSITIONS.items() if state in EVENT_FINAL and targets
+    }
+    assert set(left) == REPLAYABLE_BY_FORCE
+    assert set(left.values()) == {frozenset({EventState.ACCEPTED})}
+
+
+def test_what_was_delivered_is_replayed_by_force_only() -> None:
+    assert frozenset({EventState.DELIVERED}) | REPLAYABLE == REPLAYABLE_BY_FORCE
 
 
 def test_every_delivery_state_is_reached_from_pending() -> None:

@@ -1,4 +1,4 @@
-"""The admin of what happened: events with their story, what was sent where, and the quarantine."""
+"""Events with their story, what was sent where, and the quarantine."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ class AttemptInline(ReadOnly, TabularInline):  # type: ignore[misc]
 @admin.register(Event)
 class EventAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     list_display = ("event_id", "event_type", "person", "priority", "state", "via", "code", "accepted_at")
-    list_filter = ("state", "priority", "delivered_via", "source", "code", "event_type")
+    list_filter: tuple[str, ...] = ("state", "priority", "delivered_via", "source", "code", "event_type")
     search_fields = ("=event_id", "=person__external_id", "=correlation_id", "event_type")
     search_help_text = "Whole event id, person or correlation id, or part of an event type."
     date_hierarchy = "accepted_at"

@@ -1,0 +1,90 @@
+"""`/metrics` for Prometheus: the state of the guarantee, read at each scrape, and the processes' counters."""
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+
+import redis
+from asgiref.sync import sync_to_async
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest, multiprocess
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from gateway.problems import DATABASE_AWAY
+from notifications import canary, monitor
+
+log = logging.getLogger(__name__)
+
+
+async def metrics(request: HttpRequest) -> HttpResponse:
+    """Answer also while Postgres or Redis is away: then their gauges are missing, and `up` says so."""
+    text = await sync_to_async(_exposition)()
+    return HttpResponse(text, content_type=CONTENT_TYPE_LATEST)
+
+
+def _exposition() -> bytes:
+    guarantee = CollectorRegistry()
+    guarantee.register(_Guarantee())
+    return generate_latest(guarantee) + generate_latest(_processes())
+
+
+def _processes() -> CollectorRegistry:
+    """Return this process's counters, or those of all that share `PROMETHEUS_MULTIPROC_DIR`."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return REGISTRY
+    shared = CollectorRegistry()
+    multiprocess.MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
+    return shared
+
+
+class _Guarantee(Collector):
+    def collect(self) -> Iterator[Metric]:
+        up = GaugeMetricFamily("tocsin_up", "What the gauges are read from answers: 1, or 0", labels=["what"])
+        for what, read in (("postgres", _rows), ("redis", _canaries)):
+            found = _read(what, read)
+            up.add_metric([what], float(bool(found)))
+            yield from found
+        yield up
+
+    def describe(self) -> list[Metric]:
+        return []  # so that registering does not ask the database
+
+
+def _read(what: str, read: Callable[[], list[Metric]]) -> list[Metric]:
+    try:
+        return read()
+    except (*DATABASE_AWAY, redis.RedisError) as error:
+        log.warning("metrics_incomplete", extra={"what": what, "error": type(error).__name__})
+        return []
+
+
+def _rows() -> list[Metric]:
+    found = monitor.vitals(now=timezone.now())
+    oldest = "Age of the oldest CRITICAL event without an end; 0: none"
+    return [
+        GaugeMetricFamily("tocsin_oldest_critical_seconds", oldest, value=found.oldest_critical_s),
+        _labelled(
+            "tocsin_stuck_rows",
+            "Rows that nobody looks after: due for a minute, or accepted with nothing due",
+            "kind",
+            {"overdue": found.overdue, "orphaned": found.orphaned},
+        ),
+        _labelled("tocsin_unfinished_events", "Accepted, not ended", "priority", found.unfinished),
+        GaugeMetricFamily("tocsin_dead_letters", "Events that have failed", value=found.dead_letters),
+        _labelled("tocsin_recent_events", "Accepted in the last 5 minutes, by state", "state", found.recent),
+    ]
+
+
+def _canaries() -> list[Metric]:
+    ages = canary.ages(now=timezone.now())
+    known = {queue: float("inf") if age is None else age for queue, age in ages.items()}
+    return [_labelled("tocsin_canary_age_seconds", "Since a task came through; +Inf: never", "queue", known)]
+
+
+def _labelled(name: str, text: str, label: str, values: "dict[str, int] | dict[str, float]") -> Metric:
+    family = GaugeMetricFamily(name, text, labels=[label])
+    for key, value in values.items():
+        family.add_metric([key], value)
+    return family

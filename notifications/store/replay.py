@@ -1,0 +1,207 @@
+"""Replay: the one way out of an end. An event that reached nobody is accepted anew, under its own key.
+
+What was before stays: the plan and the trace grow, the deliveries remain, and `history` keeps each end.
+"""
+
+import json
+import math
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import F, Max, Q
+
+from notifications.events import Aftermath, JsonObject, Ring
+from notifications.knobs import Knobs
+from notifications.models import Delivery, Event, Replay
+from notifications.route import Plan
+from notifications.states import (
+    REPLAYABLE,
+    REPLAYABLE_BY_FORCE,
+    AttemptOutcome,
+    DeliveryState,
+    Priority,
+    Surface,
+    may_become,
+)
+from notifications.store.accept import insert_deliveries, new_delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Rerouted:
+    """An event that may be replayed, with the plan for the person as they are now. It has a step."""
+
+    event_pk: int
+    plan: Plan
+
+
+@dataclass(slots=True)
+class Chunk:
+    """What one transaction came to. `skipped` counts events that were left alone, by reason."""
+
+    count: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    aftermath: Aftermath = field(default_factory=Aftermath)
+
+
+def may_replay(*, force: bool) -> Q:
+    """Return the condition under which an event may be accepted anew.
+
+    Without force: it reached nobody, and no client has confirmed it late. An event that is on its way, a
+    replayed one too, is never replayed: it has yet to end.
+    """
+    if force:
+        return Q(state__in=REPLAYABLE_BY_FORCE)
+    return Q(state__in=REPLAYABLE, confirmed_at__isnull=True)
+
+
+def open_replay(*, surface: Surface, who: str, filter: JsonObject, forced: bool, now: datetime) -> Replay:
+    """Write down who asks for what, before anything is sent."""
+    return Replay.objects.create(
+        surface=surface, who=who[:200], filter=filter, forced=forced, at=now, paced_until=now
+    )
+
+
+def replay(order: Replay, routes: Sequence[Rerouted], *, now: datetime, knobs: Knobs) -> Chunk:
+    """Accept these events anew in one transaction, and pace their first deliveries.
+
+    All replays together start `replay_per_s` deliveries a second: what is due now is returned as rings,
+    the rest waits in `ring_at` for the sweep. Events that have changed since they were routed are skipped.
+    """
+    with transaction.atomic():
+        start = _take_turn(now)
+        chunk = Chunk()
+        chosen = _lock([route.event_pk for route in routes], chunk, force=order.forced)
+        maybe_known = _may_have_arrived(list(chosen))
+        rows: list[dict[str, Any]] = []
+        accepted: list[tuple[Event, Plan, datetime]] = []
+        for route in routes:
+            event = chosen.get(route.event_pk)
+            if event is not None:
+                due = start + timedelta(seconds=int(len(rows) / knobs.replay_per_s))
+                rows.append(
+                    _first_delivery(event, route.plan, due, now, order.forced or event.pk in maybe_known)
+                )
+                accepted.append((event, route.plan, due))
+        chunk.count = len(rows)
+        if rows:
+            _close_open(list(chosen), now)
+            _accept_anew(order, accepted, now, knobs)
+            insert_deliveries(rows)
+            paced_until = start + timedelta(seconds=len(rows) / knobs.replay_per_s)
+            Replay.objects.filter(pk=order.pk).update(count=F("count") + len(rows), paced_until=paced_until)
+        chunk.aftermath.rings += [
+            Ring(str(row["id"]), Priority(row["priority"])) for row in rows if row["not_before"] <= now
+        ]
+        return chunk
+
+
+_TURN = 0x70C51  # the key of the advisory lock: one transaction after the other decides on the pace
+
+
+def _take_turn(now: datetime) -> datetime:
+    """Return when the next delivery may start, after those of all replays before."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_TURN])
+    last: datetime | None = Replay.objects.filter(paced_until__gt=now).aggregate(at=Max("paced_until"))["at"]
+    return last or now
+
+
+def _lock(pks: list[int], chunk: Chunk, *, force: bool) -> dict[int, Event]:
+    """Lock what may still be replayed, in id order. A send in flight of an ended event is waited for."""
+    found = Event.objects.select_for_update().filter(may_replay(force=force), pk__in=pks).order_by("pk")
+    events = {event.pk: event for event in found.only("pk", "plan", "priority", "replay_count")}
+    in_flight = set(
+        Delivery.objects.filter(event_id__in=list(events), state=DeliveryState.SENDING).values_list(
+            "event_id", flat=True
+        )
+    )
+    chunk.skipped["in_flight"] += len(in_flight)
+    chunk.skipped["changed"] += len(pks) - len(events)
+    return {pk: event for pk, event in events.items() if pk not in in_flight}
+
+
+def _may_have_arrived(event_pks: list[int]) -> set[int]:
+    """Return the events of which a send was made whose outcome nobody knows."""
+    lost = [AttemptOutcome.UNKNOWN, AttemptOutcome.LEASE_EXPIRED]
+    unsure = Q(state=DeliveryState.UNKNOWN) | Q(possible_duplicate=True) | Q(tries__outcome__in=lost)
+    rows = Delivery.objects.filter(unsure, event_id__in=event_pks)
+    return set(rows.values_list("event_id", flat=True))
+
+
+def _first_delivery(event: Event, plan: Plan, due: datetime, now: datetime, unsure: bool) -> dict[str, Any]:
+    step = plan.steps[0]
+    return new_delivery(
+        event.pk,
+        channel=step.channel,
+        destination_id=step.destination_id,
+        position=len(event.plan),
+        replay=event.replay_count + 1,
+        priority=event.priority,
+        now=now,
+        not_before=due,
+        ring_at=due if due > now else None,
+        possible_duplicate=unsure,
+    )
+
+
+def _close_open(event_pks: list[int], now: datetime) -> None:
+    """End what an ended event has left open: with the event accepted again, it could be sent once more."""
+    Delivery.objects.filter(
+        event_id__in=event_pks, ring_at__isnull=False, state__in=may_become(DeliveryState.CANCELLED)
+    ).update(state=DeliveryState.CANCELLED, ring_at=None, lease_token=None, ended_at=now)
+
+
+_ACCEPT_ANEW = """
+UPDATE notifications_event e
+SET history = e.history || jsonb_build_array(jsonb_build_object(
+        'state', e.state, 'code', e.code, 'delivered_via', e.delivered_via, 'evidence', e.evidence,
+        'final_at', (extract(epoch FROM e.final_at) * 1000)::bigint,
+        'confirmed_at', (extract(epoch FROM e.confirmed_at) * 1000)::bigint,
+        'replayed_at', %(now_ms)s::bigint, 'replay_id', %(replay)s::text,
+        'forced', %(forced)s::boolean)),
+    state = 'accepted', code = '', delivered_via = NULL, evidence = '', final_at = NULL,
+    confirmed_at = NULL, replied_at = NULL,
+    replay_id = %(replay)s::uuid, replay_count = e.replay_count + 1, replay_due_at = g.due,
+    expires_at = GREATEST(e.expires_at, g.expires_at),
+    plan = e.plan || g.plan, trace = e.trace || g.trace
+FROM unnest(%(ids)s::bigint[], %(dues)s::timestamptz[], %(expiries)s::timestamptz[],
+            %(plans)s::text[]::jsonb[], %(traces)s::text[]::jsonb[]) AS g(id, due, expires_at, plan, trace)
+WHERE e.id = g.id
+"""
+
+
+def _accept_anew(
+    order: Replay, accepted: Sequence[tuple[Event, Plan, datetime]], now: datetime, knobs: Knobs
+) -> None:
+    """Write the new acceptance. The events are locked, and may become accepted."""
+    expiry_s = {Priority.CRITICAL: knobs.expiry_critical_s}
+    given: Any = {
+        "now_ms": math.floor(now.timestamp() * 1000),
+        "replay": str(order.pk),
+        "forced": order.forced,
+        "ids": [event.pk for event, _, _ in accepted],
+        "dues": [due for _, _, due in accepted],
+        "expiries": [
+            due + timedelta(seconds=expiry_s.get(Priority(event.priority), knobs.expiry_normal_s))
+            for event, _, due in accepted
+        ],
+        "plans": [_numbered(plan.steps, event) for event, plan, _ in accepted],
+        "traces": [_numbered(plan.trace, event) for event, plan, _ in accepted],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_ACCEPT_ANEW, given)
+
+
+def _numbered(items: Sequence[Any], event: Event) -> str:
+    """Return steps or decisions as JSON, each with the number of its replay."""
+    return json.dumps([item.to_json() | {"replay": event.replay_count + 1} for item in items])
+
+
+def replay_of(pk: uuid.UUID) -> Replay:
+    """Return the audit row as it stands now."""
+    return Replay.objects.get(pk=pk)
