@@ -237,6 +237,8 @@ def _decide(failure: Failure, error: TransportError, now: datetime) -> Aftermath
         not_before = now + timedelta(seconds=wait_s)
         # The sweep leaves the row to the task's own, quicker retry, unless the wait is long.
         grace_s = 5 + backoff_s if wait_s <= settings.retry_backoff_max_s else 0
+        if not settings.countdown_max_s:  # there is none: the sweep is the quick way too
+            grace_s = 0 if wait_s else backoff_s * random() / 2  # noqa: S311
         store.defer(failure, not_before=not_before, ring_at=not_before + timedelta(seconds=grace_s))
         delay_s = wait_s or settings.retry_backoff_s * random()  # noqa: S311
         return Aftermath(rings=[Ring(row.delivery_id, row.priority, delay_s=delay_s, alone=True)])

@@ -20,6 +20,7 @@ class Knobs:
     send_concurrency: int = 20  # sends in flight per channel and worker process
     retry_backoff_s: float = 2.0
     retry_backoff_max_s: float = 60.0
+    countdown_max_s: float = 60.0  # longest wait that a doorbell carries; 0: the sweep rings after all waits
     unknown_backoff_s: float = 30.0  # before the one flagged repeat of a send whose answer was lost
     ring_again_s: float = 60.0  # the sweep rings once more for a row that nobody took
     sweep_limit: int = 500  # rows that one sweep takes

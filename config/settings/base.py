@@ -5,8 +5,8 @@ from typing import Any
 
 import django_stubs_ext
 from django.templatetags.static import static
-from kombu import Exchange, Queue
 
+from config import brokers
 from config.env import ROOT, env, knobs
 from config.logs import logging_config
 
@@ -116,7 +116,10 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
 }
 
-TOCSIN = knobs()
+# A doorbell, not a store; see the end of this file.
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=REDIS_URL)
+
+TOCSIN = knobs(countdown_max_s=brokers.countdown_max_s(CELERY_BROKER_URL))
 # A page with sample buttons and the provider simulator's log. Never in production.
 TOCSIN_DEMO = False
 SANDBOX_URL = ""
@@ -138,7 +141,6 @@ LOGGING_CONFIG = None
 LOGGING = logging_config(LOG_LEVEL, json=env.bool("LOG_JSON", default=True))
 
 # --- Celery: a doorbell, not a store. Each line says why it is not the default. -------------------------
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=REDIS_URL)
 CELERY_RESULT_BACKEND = None  # results live in Postgres rows; a result store would only add round trips
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
@@ -159,23 +161,9 @@ CELERY_TASK_SEND_SENT_EVENT = False
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # 100 by default, then the worker exits
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_TIMEOUT = 3
-_VISIBILITY_S = 180  # redelivery of what a dead worker held; the sweep is quicker
-CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "visibility_timeout": _VISIBILITY_S,
-    "socket_timeout": 10,
-    "socket_connect_timeout": 3,
-    "socket_keepalive": True,
-    "health_check_interval": 10,
-    "queue_order_strategy": "priority",  # `-Q critical,normal` then means critical first
-    "unacked_restore_interval": 5,
-    "unacked_restore_throttle": 1,
-    "max_retries": 2,
-    "interval_start": 0,
-    "interval_step": 0.2,
-    "interval_max": 0.5,
-}
-CELERY_VISIBILITY_TIMEOUT = _VISIBILITY_S
-CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"visibility_timeout": _VISIBILITY_S}
+CELERY_BROKER_TRANSPORT_OPTIONS = brokers.transport_options(CELERY_BROKER_URL)
+CELERY_VISIBILITY_TIMEOUT = brokers.VISIBILITY_S
+CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"visibility_timeout": brokers.VISIBILITY_S}
 CELERY_TASK_PUBLISH_RETRY_POLICY = {
     "max_retries": 2,
     "interval_start": 0,
@@ -184,10 +172,8 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {
 }
 CELERY_TASK_CREATE_MISSING_QUEUES = False  # a typing error in a queue's name is an error
 CELERY_TASK_DEFAULT_QUEUE = "normal"
-_TASKS = Exchange("tocsin.tasks", type="direct")
-CELERY_TASK_QUEUES = tuple(
-    Queue(name, _TASKS, routing_key=name) for name in ("critical", "normal", "control")
-)
+CELERY_TASK_QUEUES = brokers.queues(CELERY_BROKER_URL)
+CELERY_WORKER_CONSUMER = brokers.consumer(CELERY_BROKER_URL)
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # in memory: the sweep is idempotent, two beats are fine
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "tocsin.sweep", "schedule": 1.0, "options": {"queue": "control", "expires": 5}},
