@@ -177,7 +177,10 @@ def _push(rows: list[Claimed], clock: Clock) -> Aftermath:
     for row, count in zip(rows, receivers, strict=True):
         if not count:
             failure = Failure(row, started_at, ended_at, AttemptOutcome.NO_SESSION, "no_session")
-            aftermath.add(store.skip(failure, now=ended_at))
+            try:
+                aftermath.add(store.skip(failure, now=ended_at))
+            except LeaseLost:  # confirmed meanwhile: the person had the frame from an earlier push
+                log.warning("late_result_refused", extra={"delivery_id": row.delivery_id})
     return aftermath
 
 
