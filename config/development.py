@@ -228,6 +228,7 @@ _SECRETS: dict[str, Callable[[], str]] = {
     "DEMO_PASSWORD": lambda: secrets.token_hex(5),
 }
 _MAY_BE_GIVEN = (
+    "CELERY_BROKER_URL",
     "DATABASE_URL",
     "REDIS_URL",
     "DJANGO_SETTINGS_MODULE",

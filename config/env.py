@@ -18,12 +18,12 @@ def home() -> Path:
     return Path(env.str("TOCSIN_HOME", default=str(ROOT / "var")))
 
 
-def knobs() -> Knobs:
-    """Return the domain knobs; `TOCSIN_<NAME>` overrides one."""
+def knobs(**derived: float) -> Knobs:
+    """Return the domain knobs; `TOCSIN_<NAME>` overrides one, also one derived from other settings."""
     casts = {int: env.int, float: env.float}
     given = {
         field.name: casts[field.type](f"TOCSIN_{field.name.upper()}")  # type: ignore[index]
         for field in fields(Knobs)
         if f"TOCSIN_{field.name.upper()}" in env.ENVIRON
     }
-    return Knobs(**given)
+    return Knobs(**(derived | given))  # type: ignore[arg-type]

@@ -191,7 +191,10 @@ def _push(rows: list[Claimed], clock: Clock) -> Aftermath:
     for row, count in zip(rows, receivers, strict=True):
         if not count:
             failure = Failure(row, started_at, ended_at, AttemptOutcome.NO_SESSION, "no_session")
-            aftermath.add(store.skip(failure, now=ended_at))
+            try:
+                aftermath.add(store.skip(failure, now=ended_at))
+            except LeaseLost:  # confirmed meanwhile: the person had the frame from an earlier push
+                log.warning("late_result_refused", extra={"delivery_id": row.delivery_id})
     return aftermath
 
 
@@ -264,7 +267,8 @@ def _again(failure: Failure, error: TransportError, now: datetime) -> Aftermath:
         return store.fail(failure, kind, now=now)
     asked_s = error.retry_after_s if isinstance(error, LimitedError) else 0.0
     total_s = max(wait_s, asked_s)
-    quick = isinstance(error, TemporaryError) and row.attempt <= retries.QUICK_TRIES and total_s <= 60
+    carried = total_s <= knobs.current().countdown_max_s
+    quick = isinstance(error, TemporaryError) and row.attempt <= retries.QUICK_TRIES and carried
     # The sweep leaves a quick row to the task's own retry; a long wait is the sweep's alone.
     not_before = now + timedelta(seconds=asked_s if quick else total_s)
     store.defer(failure, not_before=not_before, ring_at=now + timedelta(seconds=total_s + 5 * quick))

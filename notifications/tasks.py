@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from amqp.exceptions import AMQPError, MessageNacked
 from celery import Task, shared_task
 from django.utils import timezone
 from kombu.exceptions import OperationalError
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 
 RINGS_LOST = Counter("tocsin_doorbells_lost_total", "Doorbells that the broker did not take", ["queue"])
 
-COUNTDOWN_MAX_S = 60.0  # longer waits belong to the row's `ring_at`: a broker may redeliver or lose them
+CONFIRM_WITHIN_S = 10.0  # RabbitMQ says that it has a message; Redis has no such word
 _QUEUES = {Priority.CRITICAL: "critical", Priority.NORMAL: "normal", Priority.INFORMATIONAL: "normal"}
 
 
@@ -62,8 +63,11 @@ def deliver(self: Any, *, delivery_id: str, **_: Any) -> None:
     except AlreadyClaimed:
         log.info("already_claimed", extra={"delivery_id": delivery_id})
     except LimitedError as limited:
-        if limited.retry_after_s <= COUNTDOWN_MAX_S:  # else the sweep rings when the wait is over
+        if _may_carry(limited.retry_after_s):
             raise self.retry(exc=limited, countdown=limited.retry_after_s) from limited
+    except TemporaryError:
+        if _may_carry(self.retry_backoff):
+            raise  # to Celery's autoretry
 
 
 @shared_task(name="tocsin.deliver_many")
@@ -91,6 +95,11 @@ def heartbeat_if_well(**_: Any) -> None:
     heartbeat.send(now=timezone.now())
 
 
+def _may_carry(wait_s: float) -> bool:
+    """Tell whether the broker keeps a doorbell for so long; else the row's `ring_at` and the sweep do."""
+    return 0 < knobs.current().countdown_max_s >= wait_s
+
+
 def follow(aftermath: Aftermath) -> None:
     """Do what a committed change asks for: ring for the next deliveries, tell who waits for an end."""
     ring(aftermath.rings)
@@ -104,7 +113,7 @@ def ring(rings: Sequence[Ring]) -> None:
     """
     together: dict[str, list[str]] = defaultdict(list)
     for item in rings:
-        if item.delay_s > COUNTDOWN_MAX_S:
+        if item.delay_s and not _may_carry(item.delay_s):
             continue
         queue = _QUEUES[item.priority]
         if item.alone or item.delay_s:
@@ -122,7 +131,9 @@ def ring(rings: Sequence[Ring]) -> None:
 
 def _publish(task: Any, queue: str, kwargs: dict[str, Any], delay_s: float) -> None:
     try:
-        task.apply_async(kwargs=kwargs, queue=queue, countdown=delay_s or None)
-    except (OperationalError, OSError) as error:
+        task.apply_async(
+            kwargs=kwargs, queue=queue, countdown=delay_s or None, confirm_timeout=CONFIRM_WITHIN_S
+        )
+    except (OperationalError, OSError, AMQPError, MessageNacked) as error:
         RINGS_LOST.labels(queue).inc()
         log.warning("doorbell_lost", extra={"queue": queue, "error": type(error).__name__})

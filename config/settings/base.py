@@ -5,8 +5,8 @@ from typing import Any
 
 import django_stubs_ext
 from django.templatetags.static import static
-from kombu import Exchange, Queue
 
+from config import brokers
 from config.env import ROOT, env, knobs
 from config.logs import logging_config
 
@@ -116,7 +116,10 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
 }
 
-TOCSIN = knobs()
+# A doorbell, not a store; see the end of this file.
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=REDIS_URL)
+
+TOCSIN = knobs(countdown_max_s=brokers.countdown_max_s(CELERY_BROKER_URL))
 # A page with sample buttons and the provider simulator's log. Never in production.
 TOCSIN_DEMO = False
 SANDBOX_URL = ""
@@ -138,7 +141,6 @@ LOGGING_CONFIG = None
 LOGGING = logging_config(LOG_LEVEL, json=env.bool("LOG_JSON", default=True))
 
 # --- Celery: a doorbell, not a store. Each line says why it is not the default. -------------------------
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=REDIS_URL)
 CELERY_RESULT_BACKEND = None  # results live in Postgres rows; a result store would only add round trips
 CELERY_TASK_IGNORE_RESULT = True  # nobody reads one
 CELERY_TASK_SERIALIZER = "json"  # the default, written down: never pickle
@@ -159,23 +161,9 @@ CELERY_TASK_SEND_SENT_EVENT = False  # one more publish a doorbell, for Flower a
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # 100 by default, then the worker exits
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True  # a worker may be up before its broker
 CELERY_BROKER_CONNECTION_TIMEOUT = 3  # a publisher does not wait long: the rows are due anyway
-_VISIBILITY_S = 180  # redelivery of what a dead worker held; the sweep is quicker
-CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "visibility_timeout": _VISIBILITY_S,
-    "socket_timeout": 10,
-    "socket_connect_timeout": 3,
-    "socket_keepalive": True,
-    "health_check_interval": 10,
-    "queue_order_strategy": "priority",  # `-Q critical,normal` then means critical first
-    "unacked_restore_interval": 5,
-    "unacked_restore_throttle": 1,
-    "max_retries": 2,
-    "interval_start": 0,
-    "interval_step": 0.2,
-    "interval_max": 0.5,
-}
-CELERY_VISIBILITY_TIMEOUT = _VISIBILITY_S  # all three must agree, or the shortest redelivers
-CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"visibility_timeout": _VISIBILITY_S}  # the third of them
+CELERY_BROKER_TRANSPORT_OPTIONS = brokers.transport_options(CELERY_BROKER_URL)  # see there
+CELERY_VISIBILITY_TIMEOUT = brokers.VISIBILITY_S  # all three must agree, or the shortest redelivers
+CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"visibility_timeout": brokers.VISIBILITY_S}  # the third of them
 # Without a broker a publisher gives up within a second: the rows are due anyway.
 CELERY_TASK_PUBLISH_RETRY_POLICY = {
     "max_retries": 2,
@@ -185,11 +173,8 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {
 }
 CELERY_TASK_CREATE_MISSING_QUEUES = False  # a typing error in a queue's name is an error
 CELERY_TASK_DEFAULT_QUEUE = "normal"  # a task without a queue must not land in one that nobody reads
-_TASKS = Exchange("tocsin.tasks", type="direct")
-# By urgency; the sweep has a queue of its own, so that it never waits behind slow sends.
-CELERY_TASK_QUEUES = tuple(
-    Queue(name, _TASKS, routing_key=name) for name in ("critical", "normal", "control")
-)
+CELERY_TASK_QUEUES = brokers.queues(CELERY_BROKER_URL)  # by urgency; the sweep's is apart from slow sends
+CELERY_WORKER_CONSUMER = brokers.consumer(CELERY_BROKER_URL)  # RabbitMQ's declares where dead doorbells go
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # in memory: the sweep is idempotent, two beats are fine
 # Every second, see docs/decisions/0001; ticks that nobody took do not pile up.
 CELERY_BEAT_SCHEDULE = {

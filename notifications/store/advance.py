@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Q
 
 from notifications.events import Aftermath, JsonObject, Ring
 from notifications.models import Delivery, Event
@@ -94,8 +95,9 @@ def give_up(
 ) -> Aftermath:
     """End open deliveries without a send in flight, and go on to the next channel of each.
 
-    For rows whose tries are used up or whose deadline has passed. A row under a lease that still holds
-    is left alone: its worker will record what came of it, or the lease will end.
+    For rows whose tries are used up or whose deadline has passed. A row under a lease is left alone: its
+    worker will record what came of it, or the sweep will find the lease ended and the outcome unknown.
+    A page's lease is its deadline: a frame that nobody confirmed is no doubt, whoever held it.
     """
     aftermath = Aftermath()
     for delivery_id in delivery_ids:
@@ -109,16 +111,18 @@ def _give_up(delivery_id: str, now: datetime, kind: FailureKind, error: str, cod
     if row is None:
         return Aftermath()
     event = lock_event(row.event_id)
-    idle = Delivery.objects.exclude(state=DeliveryState.SENDING, lease_until__gt=now)
-    ended = idle.filter(
-        pk=delivery_id, state__in=may_become(DeliveryState.FAILED), ring_at__isnull=False
-    ).update(
-        state=DeliveryState.FAILED,
-        failure_kind=kind,
-        error=error[:300],
-        lease_token=None,
-        ring_at=None,
-        ended_at=now,
+    sending = Q(state=DeliveryState.SENDING) & (~Q(channel=Channel.WEB) | Q(lease_until__gt=now))
+    ended = (
+        Delivery.objects.exclude(sending)
+        .filter(pk=delivery_id, state__in=may_become(DeliveryState.FAILED), ring_at__isnull=False)
+        .update(
+            state=DeliveryState.FAILED,
+            failure_kind=kind,
+            error=error[:300],
+            lease_token=None,
+            ring_at=None,
+            ended_at=now,
+        )
     )
     if not ended:
         return Aftermath()

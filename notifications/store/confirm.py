@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from notifications.events import Aftermath
 
 _FIND = """
-SELECT e.id FROM notifications_event e
+SELECT e.id, e.state = 'accepted' FROM notifications_event e
 JOIN unnest(%s::bigint[], %s::text[]) AS g(person_id, event_id)
   ON e.person_id = g.person_id AND e.event_id = g.event_id
 WHERE e.confirmed_at IS NULL ORDER BY e.id FOR UPDATE OF e
@@ -21,7 +21,7 @@ UPDATE notifications_event SET confirmed_at = %(now)s,
     evidence = CASE WHEN state = 'accepted' THEN 'client' ELSE evidence END,
     final_at = CASE WHEN state = 'accepted' THEN %(now)s ELSE final_at END,
     state = CASE WHEN state = 'accepted' THEN 'delivered' ELSE state END
-WHERE id = ANY(%(ids)s) RETURNING id, final_at = %(now)s
+WHERE id = ANY(%(ids)s)
 """
 
 # What had failed before a replay stays as it was.
@@ -51,12 +51,11 @@ def confirm(confirmations: Sequence[tuple[int, str]], *, now: datetime) -> After
     people, event_ids = zip(*confirmations, strict=True)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_FIND, [list(people), list(event_ids)])
-        found = [row[0] for row in cursor.fetchall()]
+        found: dict[int, bool] = dict(cursor.fetchall())
         if not found:
             return Aftermath()
-        given: Any = {"now": now, "ids": found}
+        given: Any = {"now": now, "ids": list(found)}
         cursor.execute(_CONFIRM_EVENTS, given)
-        finals = [row[0] for row in cursor.fetchall() if row[1]]
         cursor.execute(_CONFIRM_DELIVERIES, given)
         cursor.execute(_CANCEL_OTHERS, given)
-    return Aftermath(finals=finals)
+    return Aftermath(finals=[pk for pk, unfinished in found.items() if unfinished])

@@ -56,6 +56,11 @@ def test_a_confirmation_that_comes_before_the_push_was_recorded_holds(desk, ada,
     assert (row.state, row.ring_at) == ("confirmed", None)
 
 
+def test_a_late_confirmation_in_the_moment_of_the_end_does_not_tell_it_twice(desk, ada, event, now) -> None:
+    Event.objects.update(state="failed", final_at=now)
+    assert store.confirm([(ada.pk, "e1")], now=now).finals == []
+
+
 @pytest.mark.parametrize("state", ["pending", "deferred", "unknown"])
 def test_what_waits_on_other_channels_is_cancelled(desk, ada, event, push, now, state) -> None:
     push()

@@ -13,6 +13,7 @@ from notifications.sweep import sweep
 
 KNOBS = Knobs()
 CRITICAL = Priority.CRITICAL
+GIVEN_UP = {"kind": FailureKind.TEMPORARY, "error": "used up", "code": "temporary"}
 
 
 @pytest.fixture
@@ -213,7 +214,22 @@ def test_a_sweep_takes_the_knobs_of_the_process(desk, ada, chat, knobs, now) -> 
 def test_giving_up_leaves_a_send_in_flight_alone(desk, ada, chat, mailbox, now) -> None:
     row = desk.delivery(desk.event(ada, chat, mailbox))
     desk.claim(row)
-    given_up = {"kind": FailureKind.TEMPORARY, "error": "used up", "code": "temporary"}
-    assert store.give_up([str(row.pk)], now=now, **given_up).rings == []
-    assert len(store.give_up([str(row.pk)], now=now + timedelta(seconds=55), **given_up).rings) == 1
-    assert store.give_up([str(row.pk)], now=now + timedelta(seconds=55), **given_up).rings == []
+    assert store.give_up([str(row.pk)], now=now, **GIVEN_UP).rings == []
+
+
+def test_giving_up_does_not_hide_that_a_dead_worker_may_have_sent(
+    desk, ada, chat, mailbox, now, after
+) -> None:
+    """Between the end of its lease and the sweep, a late task's failure came first."""
+    event = desk.event(ada, chat, mailbox, priority=CRITICAL)
+    row = desk.delivery(event)
+    desk.claim(row)
+    assert store.give_up([str(row.pk)], now=now + timedelta(seconds=56), **GIVEN_UP).rings == []
+    after(56)
+    assert (desk.delivery(event).state, desk.delivery(event, 1).possible_duplicate) == ("unknown", True)
+
+
+def test_giving_up_goes_on_to_the_next_channel_once(desk, ada, chat, mailbox, now) -> None:
+    row = desk.delivery(desk.event(ada, chat, mailbox))
+    assert len(store.give_up([str(row.pk)], now=now, **GIVEN_UP).rings) == 1
+    assert store.give_up([str(row.pk)], now=now, **GIVEN_UP).rings == []

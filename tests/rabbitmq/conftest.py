@@ -1,0 +1,59 @@
+"""The real system over a RabbitMQ of its own, started as `make run` starts it with `CELERY_BROKER_URL`."""
+
+import os
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.journeys.conftest import System
+from tests.rabbitmq.server import INSTALL, RabbitMQ, binary
+
+PROCESSES = ("web", "worker", "control", "beat", "flower", "sandbox")
+
+
+@pytest.fixture(scope="session")
+def rabbit_folder() -> Iterator[Path]:
+    made = Path(tempfile.mkdtemp(prefix="tocsin-rabbitmq-"))
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def rabbitmq(rabbit_folder: Path) -> Iterator[RabbitMQ]:
+    if binary() is None:
+        assert not os.environ.get("TOCSIN_REQUIRE_RABBITMQ"), f"RabbitMQ is missing: {INSTALL}"
+        pytest.skip(f"needs RabbitMQ: {INSTALL}")
+    broker = RabbitMQ(rabbit_folder / "broker")
+    try:
+        yield broker.start()
+    finally:
+        broker.stop()
+
+
+@pytest.fixture(scope="session")
+def running_system(rabbit_folder: Path, rabbitmq: RabbitMQ) -> Iterator[System]:
+    environment = {"CELERY_BROKER_URL": rabbitmq.url, "TOCSIN_MAX_TRIES": "3"}
+    started = System(rabbit_folder / "home", *PROCESSES, **environment)
+    try:
+        started.wait_until_ready()
+        rabbitmq.settled_at = time.monotonic() + 5
+        yield started
+        leaks = started.leaks()
+        code = started.stop(signal.SIGINT)
+        left_over = started.left_over()
+    finally:
+        started.kill()
+    assert code == 0, started.output
+    assert left_over == []
+    assert leaks == []
+
+
+@pytest.fixture
+def system(running_system: System) -> System:
+    running_system.fresh()
+    return running_system

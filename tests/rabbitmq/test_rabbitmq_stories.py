@@ -1,0 +1,10 @@
+"""The stories of the first five minutes, and a burst, told over RabbitMQ: nothing differs for a person."""
+
+from tests.journeys import test_journey_faults as faults
+from tests.journeys import test_journey_stories as stories
+
+test_the_mailbox_gets_what_a_dead_chat_cannot = stories.test_a_dead_chat_is_disabled_and_the_mailbox_gets_it
+test_a_silent_page_is_no_proof = stories.test_a_silent_page_is_no_proof_and_telegram_gets_it_once
+test_a_burst_is_delivered_exactly_once_each = faults.test_a_burst_is_delivered_exactly_once_each
+test_a_rate_limit_is_waited_for = faults.test_a_rate_limit_is_waited_for
+test_used_up_tries_lead_on = faults.test_a_broken_provider_falls_back_to_the_next_and_a_dead_letter_says_why
