@@ -91,11 +91,6 @@ class Deliveries(Promises, RuleBasedStateMachine):
     def ring_for_everything(self):
         self._claim(list(self.rows))
 
-    @precondition(lambda self: self.bells)
-    @rule()
-    def lose_all_doorbells(self):
-        self.bells.clear()
-
     # --- workers ----------------------------------------------------------------------------------------
     def _claim(self, ids):
         for claimed in store.claim(ids, now=self.now, lease_s=KNOBS.lease_s, max_tries=KNOBS.max_tries):
@@ -170,6 +165,11 @@ class Deliveries(Promises, RuleBasedStateMachine):
     def die(self, hold):
         pass  # and never records what it did
 
+    @by_holder(lambda hold: hold.may_send)
+    def die_while_it_sends_and_beat_is_away(self, hold):
+        self._send(hold)
+        self.wait(seconds=56)
+
     @by_holder(lambda hold: not hold.is_page and hold.claim.unusable)
     def skip_the_unusable(self, hold):
         failure = self.failure(hold, AttemptOutcome.RECIPIENT)
@@ -217,16 +217,19 @@ class Deliveries(Promises, RuleBasedStateMachine):
     def wait(self, seconds):
         self.now = self.desk.now = self.now + timedelta(seconds=seconds)
 
-    @rule(name=st.sampled_from(["chat", "mailbox"]), disabled=st.booleans())
-    def disable_or_enable_an_address(self, name, disabled):
-        place = self.places[name]
-        place.disabled_at, place.disabled_reason = (self.now, "dead") if disabled else (None, "")
-        place.save(update_fields=["disabled_at", "disabled_reason"])
-
-    @precondition(lambda self: self.places["spare"].pk is not None)
-    @rule()
-    def remove_an_address(self):
-        self.places["spare"].delete()  # and leaves it without a key
+    @rule(what=st.sampled_from(["disable", "enable", "remove", "lose doorbells"]))
+    def trouble(self, what):
+        """One rule for all that is rare, so that most steps are about deliveries."""
+        place = self.places["spare" if what == "remove" else "mailbox"]
+        if what == "lose doorbells":
+            self.bells.clear()
+        elif what == "remove":
+            if place.pk is not None:
+                place.delete()  # and leaves it without a key
+        else:
+            disabled = what == "disable"
+            place.disabled_at, place.disabled_reason = (self.now, "dead") if disabled else (None, "")
+            place.save(update_fields=["disabled_at", "disabled_reason"])
 
     # --- the end ------------------------------------------------------------------------------------------
     @invariant()
