@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from queue import SimpleQueue
 from random import random
 
-from notifications import knobs, live, sending_loop, store
+from notifications import crash_points, knobs, live, sending_loop, store
 from notifications.events import Aftermath, Ring
 from notifications.frames import event_frame, to_ms
 from notifications.render import render
@@ -90,7 +90,9 @@ def attempt_many(delivery_ids: Sequence[str], *, clock: Clock) -> Iterator[After
 
 def _claim(delivery_ids: Sequence[str], clock: Clock) -> list[Claimed]:
     settings = knobs.current()
-    return store.claim(delivery_ids, now=clock(), lease_s=settings.lease_s, max_tries=settings.max_tries)
+    claimed = store.claim(delivery_ids, now=clock(), lease_s=settings.lease_s, max_tries=settings.max_tries)
+    crash_points.passing("claimed_before_send")
+    return claimed
 
 
 async def _send_all(claimed: list[Claimed], results: "SimpleQueue[Tried]", clock: Clock) -> None:
@@ -183,6 +185,7 @@ def _push(rows: list[Claimed], clock: Clock) -> Aftermath:
 
 def _record(batch: list[Tried], clock: Clock) -> Aftermath:
     """Write what a few sends came to: the successes in one statement, the rest one by one."""
+    crash_points.passing("sent_before_record")
     aftermath = Aftermath()
     sent = [tried for tried in batch if tried.receipt is not None]
     if sent:

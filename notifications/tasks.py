@@ -13,7 +13,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 from prometheus_client import Counter
 
-from notifications import delivery, knobs, live, store
+from notifications import crash_points, delivery, knobs, live, store
 from notifications.delivery import AlreadyClaimed
 from notifications.events import Aftermath, Ring
 from notifications.states import FailureKind, Priority
@@ -88,6 +88,7 @@ def sweep_due(**_: Any) -> None:
 
 def follow(aftermath: Aftermath) -> None:
     """Do what a committed change asks for: ring for the next deliveries, tell who waits for an end."""
+    crash_points.passing("recorded_before_follow")
     ring(aftermath.rings)
     live.announce_finals(aftermath.finals)
 
@@ -116,8 +117,10 @@ def ring(rings: Sequence[Ring]) -> None:
 
 
 def _publish(task: Any, queue: str, kwargs: dict[str, Any], delay_s: float) -> None:
+    crash_points.passing("ring_before_publish")
     try:
         task.apply_async(kwargs=kwargs, queue=queue, countdown=delay_s or None)
     except (OperationalError, OSError) as error:
         RINGS_LOST.labels(queue).inc()
         log.warning("doorbell_lost", extra={"queue": queue, "error": type(error).__name__})
+    crash_points.passing("ring_after_publish")

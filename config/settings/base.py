@@ -145,8 +145,10 @@ CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]  # arguments are ids; pickle would run a stranger's code
 CELERY_TASK_ACKS_LATE = True  # a killed worker's message comes back
 CELERY_TASK_REJECT_ON_WORKER_LOST = True  # without it acks_late acknowledges for a killed child
-CELERY_TASK_TIME_LIMIT = 50  # a hung task ends before its lease does (knobs.lease_s)
-CELERY_TASK_SOFT_TIME_LIMIT = 45
+CELERY_TASK_TIME_LIMIT = env.int(
+    "CELERY_TASK_TIME_LIMIT", default=50
+)  # a hung task ends before its lease does (knobs.lease_s)
+CELERY_TASK_SOFT_TIME_LIMIT = env.int("CELERY_TASK_SOFT_TIME_LIMIT", default=45)
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # a slow send must not hoard the work behind it
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = env.float(
     "CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT", default=20

@@ -19,6 +19,7 @@ from gateway import codec
 from gateway.auth import grant_of
 from gateway.limits import Malformed
 from gateway.problems import DATABASE_AWAY
+from notifications import crash_points
 from notifications.events import Ack, Envelope, SourceGrant, refusal
 from notifications.ingest import ingest
 from notifications.models import Quarantine
@@ -175,6 +176,7 @@ class StreamIngress:
         good = [read for read in reads if read.envelope is not None]
         envelopes = [read.envelope for read in good if read.envelope is not None]
         acks = ingest(envelopes, now=timezone.now()) if envelopes else []
+        crash_points.passing("stream_committed_before_ack")
         for read, ack in zip(good, acks, strict=True):
             read.ack = ack
             if ack.status == "ACK_ERROR" and not ack.event_pk and ack.code != "no_session":
@@ -191,6 +193,7 @@ class StreamIngress:
                 reply = {"a": codec.ack_to_protobuf(read.ack)}
                 pipe.xadd(acks_stream(read.source), reply, maxlen=ACKS_KEPT, approximate=True)
         pipe.execute()  # raises for an ack that was not taken, and then nothing is acknowledged
+        crash_points.passing("stream_acked_before_xack")
         ids = [read.entry_id for read in reads]
         pipe.xack(STREAM, GROUP, *ids)
         pipe.xdel(STREAM, *ids)  # bounded by what is acknowledged, never by age

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from notifications import crash_points
 from notifications.events import Aftermath
 
 _FIND = """
@@ -55,4 +56,5 @@ def confirm(confirmations: Sequence[tuple[int, str]], *, now: datetime) -> After
         finals = [row[0] for row in cursor.fetchall() if row[1]]
         cursor.execute(_CONFIRM_DELIVERIES, given)
         cursor.execute(_CANCEL_OTHERS, given)
+        crash_points.passing("confirm_before_commit")
     return Aftermath(finals=finals)
