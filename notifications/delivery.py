@@ -114,6 +114,8 @@ async def _send_all(claimed: list[Claimed], results: "SimpleQueue[Tried]", clock
 
 async def _try(row: Claimed, clock: Clock) -> Tried:
     started_at = clock()
+    if started_at + timedelta(seconds=knobs.current().send_timeout_s) > row.lease_until:
+        return Tried(row, started_at, started_at)  # this process was paused: the row may be another's by now
     receipt: Receipt | None = None
     error: TransportError | None = None
     try:

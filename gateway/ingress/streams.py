@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import redis
+from django.db import connection
 from django.utils import timezone
 from redis.exceptions import ResponseError
 
@@ -90,6 +91,7 @@ class StreamIngress:
 
     def _wait(self, what: str, error: Exception, stopping: threading.Event) -> None:
         log.warning(what, extra={"error": type(error).__name__})
+        connection.close()  # no request ends here: a broken one would be used for ever
         self._reclaim_at = 0.0
         stopping.wait(RETRY_S)
 

@@ -23,6 +23,7 @@ class Claimed:
     delivery_id: str
     token: str
     attempt: int
+    lease_until: datetime
     channel: Channel
     priority: Priority
     possible_duplicate: bool
@@ -76,10 +77,10 @@ def claim(ids: Sequence[str], *, now: datetime, lease_s: float, max_tries: int) 
         )
         claimed = [row[0] for row in cursor.fetchall()]
     rows = Delivery.objects.filter(id__in=claimed).select_related("event__person", "destination")
-    return [_claimed(row) for row in rows] if claimed else []
+    return [_claimed(row, now) for row in rows] if claimed else []
 
 
-def _claimed(row: Delivery) -> Claimed:
+def _claimed(row: Delivery, now: datetime) -> Claimed:
     event, destination = row.event, row.destination
     unusable = ""
     if row.channel != Channel.WEB:
@@ -91,6 +92,7 @@ def _claimed(row: Delivery) -> Claimed:
         delivery_id=str(row.id),
         token=str(row.lease_token),
         attempt=row.attempts,
+        lease_until=row.lease_until or now,
         channel=Channel(row.channel),
         priority=Priority(row.priority),
         possible_duplicate=row.possible_duplicate,

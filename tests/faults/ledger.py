@@ -54,6 +54,7 @@ class Ledger:
     recovered: int = 0
     dead_letters: int = 0
     leases_expired: int = 0
+    ends: dict[str, str] = field(default_factory=dict)  # how the tables end what must not be
 
     @property
     def holds(self) -> bool:
@@ -61,7 +62,9 @@ class Ledger:
 
     def figures(self) -> dict[str, int]:
         return {
-            name: len(value) if isinstance(value, list) else value for name, value in asdict(self).items()
+            name: len(value) if isinstance(value, list) else value
+            for name, value in asdict(self).items()
+            if name != "ends"
         }
 
 
@@ -120,4 +123,12 @@ def draw_up(
     )
     ledger.dead_letters = sum(story.state == "failed" for story in told.values())
     ledger.leases_expired = sum(story.leases_expired for story in told.values())
+    wrong = [*ledger.lost, *ledger.stuck, *ledger.unflagged]
+    ledger.ends = {key: _end(told.get(key)) for key in wrong}
     return ledger
+
+
+def _end(story: Story | None) -> str:
+    if story is None:
+        return "no row"
+    return f"{story.state} {story.code} via {story.via}, {story.attempts} tries"

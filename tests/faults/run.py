@@ -46,6 +46,8 @@ def scenario(
 def perform(chosen: Scenario, system: FaultSystem, *, seed: int) -> Result:
     """Play a scenario on a running system and draw up its ledger."""
     stage = Stage(chosen.id, system, seed=seed)
+    for child in system.supervisor.children.values():
+        child.ends.clear()
     started = time.monotonic()
     try:
         chosen.play(stage)
@@ -71,7 +73,11 @@ def perform(chosen: Scenario, system: FaultSystem, *, seed: int) -> Result:
         duration_s=round(time.monotonic() - started, 1),
         ledger=drawn.figures(),
         figures=stage.figures,
-        examples={name: getattr(drawn, name)[:5] for name in must_be_none if getattr(drawn, name)},
+        examples={
+            name: [f"{key} ({drawn.ends.get(key, '')})" for key in getattr(drawn, name)[:5]]
+            for name in must_be_none
+            if getattr(drawn, name)
+        },
     )
 
 

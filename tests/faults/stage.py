@@ -138,7 +138,7 @@ class Stage:
         return time.monotonic() - self.last_fault_at
 
     def received(self) -> "Counter[str]":
-        counted = Counter(ref for ref, _, _ in ledger.arrivals(self.system.simulator_log, self.run))
+        counted = Counter(ref for ref, _, _ in ledger.arrivals(self.system.written_log(), self.run))
         for clients in self.clients:
             counted.update(event_id for event_id in clients.seen if event_id.startswith(self.run))
         return counted

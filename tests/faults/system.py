@@ -1,5 +1,6 @@
 """The whole system as separate processes on free ports, in a folder that is thrown away."""
 
+import json
 import os
 import secrets
 import shutil
@@ -170,7 +171,7 @@ class FaultSystem:
             },
             "control": ([*worker, "-Q", "control", "-n", "control@%h", "-P", "solo"], " ready."),
             "beat": ([*celery, "beat", "--pidfile=", "-l", "INFO"], ""),
-            "streams": ([python, "manage.py", "ingest_streams"], ""),
+            "streams": ([python, "manage.py", "ingest_streams", "--consumer", "streams"], ""),
         }
 
     @property
@@ -223,6 +224,13 @@ class FaultSystem:
             answer = client.put(f"{base}/{provider}", json=rule) if provider else client.delete(base)
             answer.raise_for_status()
 
+    def written_log(self) -> Path:
+        """Return the simulator's file once it holds all that the simulator has taken so far."""
+        url = f"http://{HOST}:{self.simulator_port}/control/log"
+        last = httpx.get(url, params={"after": 2**40}, trust_env=False, timeout=10).json()["last"]
+        until(lambda: _last_number(self.simulator_log) >= last, within_s=10, what="the log is on disk")
+        return self.simulator_log
+
     def kill_postgres(self) -> None:
         """End Postgres at once, as `pg_ctl stop -m immediate` does: no checkpoint, open work is lost."""
         process = self.postgres._process
@@ -241,3 +249,11 @@ class FaultSystem:
     def token(self, person: str) -> str:
         claims = {"sub": person, "aud": "tocsin", "exp": int(time.time()) + 800}
         return jwt.encode(claims, self._signing_key, algorithm="EdDSA")
+
+
+def _last_number(log: Path) -> int:
+    """Return the number of the last whole line."""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 65_536))
+        lines = file.read().rpartition(b"\n")[0].splitlines()
+    return int(json.loads(lines[-1])["n"]) if lines else 0

@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-MODULES = ("workers",)
+MODULES = ("workers", "broker", "database", "crashes", "ingress", "providers", "network")
 
 
 def load() -> None:
