@@ -40,8 +40,8 @@ bench: $(DEV_READY)
 		$(BIN)/python benchmarks/$$script || exit 1; done
 
 chaos: $(DEV_READY)
-	@$(BIN)/python -m tests.faults.run $(SCENARIO) --size $(or $(SIZE),full) --seed $(or $(SEED),1)
-	@$(BIN)/python -m tests.faults.report
+	@$(BIN)/python -m tests.faults.run $(SCENARIO) --size $(or $(SIZE),full) --seed $(or $(SEED),1); \
+		held=$$?; $(BIN)/python -m tests.faults.report && exit $$held
 
 format: $(DEV_READY)
 	$(BIN)/ruff format .

@@ -82,6 +82,11 @@ DATABASES = {
         "OPTIONS": {
             "pool": {"min_size": 0, "max_size": env.int("DATABASE_POOL_SIZE", default=10), "timeout": 5},
             "connect_timeout": 3,
+            # A network that swallows packets: a connection without an answer ends within ten seconds or so.
+            "tcp_user_timeout": 10_000,
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
             "application_name": "tocsin",
         },
     }
