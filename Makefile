@@ -6,13 +6,14 @@ UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes
 RUN_READY := $(VENV)/.ready-to-run
 DEV_READY := $(VENV)/.ready-to-develop
 
-.PHONY: run test check bench format lock proto clean help
+.PHONY: run test check bench chaos format lock proto clean help
 
 help:
 	@echo "make run     start the whole system on this machine"
 	@echo "make test    run the tests"
 	@echo "make check   linters, types, layers, migrations, wire contract"
 	@echo "make bench   measure; SCRIPT=deliveries.py runs one"
+	@echo "make chaos   faults against real processes; SCENARIO=L1 runs one, SIZE=short a quick one, SEED=7"
 	@echo "make format  format the code"
 	@echo "make proto   regenerate the protobuf code"
 	@echo "make lock    compile requirements/*.in to pinned, hashed *.txt"
@@ -37,6 +38,10 @@ check: $(DEV_READY)
 bench: $(DEV_READY)
 	@for script in $(or $(SCRIPT),ingest_streams.py deliveries.py toast.py); do \
 		$(BIN)/python benchmarks/$$script || exit 1; done
+
+chaos: $(DEV_READY)
+	@$(BIN)/python -m tests.faults.run $(SCENARIO) --size $(or $(SIZE),full) --seed $(or $(SEED),1); \
+		held=$$?; $(BIN)/python -m tests.faults.report && exit $$held
 
 format: $(DEV_READY)
 	$(BIN)/ruff format .

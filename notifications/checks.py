@@ -1,5 +1,6 @@
 """System checks: what would only show at three in the morning is refused at the start."""
 
+import os
 from typing import Any
 
 from django.conf import settings
@@ -70,6 +71,7 @@ def production_is_safe(**_: Any) -> list[CheckMessage]:
         "TOCSIN_DEMO must be off.": settings.TOCSIN_DEMO,
         "ALLOWED_HOSTS must name hosts, not '*'.": "*" in settings.ALLOWED_HOSTS,
         "FIELD_ENCRYPTION_KEYS is empty.": not settings.FIELD_ENCRYPTION_KEYS,
+        "TOCSIN_CRASH must not be set: it ends processes.": "TOCSIN_CRASH" in os.environ,
     }
     return [
         Error(text, hint="See docs/configuration.md.", id=f"tocsin.E1{number:02}")

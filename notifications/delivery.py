@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from queue import SimpleQueue
 from random import random
 
-from notifications import breaker, gate, knobs, live, retries, sending_loop, store
+from notifications import breaker, crash_points, gate, knobs, live, retries, sending_loop, store
 from notifications.events import Aftermath, Ring
 from notifications.frames import event_frame, to_ms
 from notifications.models import Delivery
@@ -100,7 +100,9 @@ def attempt_many(delivery_ids: Sequence[str], *, clock: Clock) -> Iterator[After
 
 def _claim(delivery_ids: Sequence[str], clock: Clock) -> list[Claimed]:
     settings = knobs.current()
-    return store.claim(delivery_ids, now=clock(), lease_s=settings.lease_s, max_tries=settings.max_tries)
+    claimed = store.claim(delivery_ids, now=clock(), lease_s=settings.lease_s, max_tries=settings.max_tries)
+    crash_points.passing("claimed_before_send")
+    return claimed
 
 
 async def _send_all(claimed: list[Claimed], results: "SimpleQueue[Tried]", clock: Clock) -> None:
@@ -126,6 +128,8 @@ async def _send_all(claimed: list[Claimed], results: "SimpleQueue[Tried]", clock
 
 async def _try(row: Claimed, clock: Clock) -> Tried:
     started_at = clock()
+    if started_at + timedelta(seconds=knobs.current().send_timeout_s) > row.lease_until:
+        return Tried(row, started_at, started_at)  # this process was paused: the row may be another's by now
     receipt: Receipt | None = None
     error: TransportError | None = None
     try:
@@ -200,6 +204,7 @@ def _push(rows: list[Claimed], clock: Clock) -> Aftermath:
 
 def _record(batch: list[Tried], clock: Clock) -> Aftermath:
     """Write what a few sends came to: the successes in one statement, the rest one by one."""
+    crash_points.passing("sent_before_record")
     aftermath = Aftermath()
     _tell_breaker(batch)
     sent = [tried for tried in batch if tried.receipt is not None]

@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 
 from django.utils import timezone
 
-from notifications import knobs, live, store, tasks
+from notifications import crash_points, knobs, live, store, tasks
 from notifications.events import Aftermath, Envelope, Ring
 from notifications.frames import event_frame
 from notifications.route import Person, Plan
@@ -74,6 +74,7 @@ def _push(accepted: Sequence[tuple[Routed, Stored]], online: frozenset[int], now
         for (item, answer), deadline in zip(seen, deadlines, strict=True)
     ]
     receivers = live.push(frames)
+    crash_points.passing("pushed_before_record")
     ended_at = timezone.now()
     taken = [
         (Success(answer.delivery_id, answer.token, now, ended_at), deadline)

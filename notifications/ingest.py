@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from notifications import dispatch, knobs, live, people, store
+from notifications import crash_points, dispatch, knobs, live, people, store
 from notifications.acks import stored_ack
 from notifications.events import Ack, Envelope, refusal
 from notifications.route import Person, Plan, route
@@ -105,6 +105,7 @@ def _keep(
         return {}
     batch = [_acceptance(item, now, settings) for _, item in routed]
     answers = store.accept(batch, now=now)
+    crash_points.passing("accept_after_commit")
     dispatch.dispatch(
         [(item, answer) for (_, item), answer in zip(routed, answers, strict=True)], online, now
     )

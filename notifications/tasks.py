@@ -14,7 +14,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 from prometheus_client import Counter
 
-from notifications import canary, delivery, heartbeat, knobs, live
+from notifications import canary, crash_points, delivery, heartbeat, knobs, live
 from notifications.delivery import AlreadyClaimed
 from notifications.events import Aftermath, Ring
 from notifications.retries import QUICK_TRIES
@@ -102,6 +102,7 @@ def _may_carry(wait_s: float) -> bool:
 
 def follow(aftermath: Aftermath) -> None:
     """Do what a committed change asks for: ring for the next deliveries, tell who waits for an end."""
+    crash_points.passing("recorded_before_follow")
     ring(aftermath.rings)
     live.announce_finals(aftermath.finals)
 
@@ -130,6 +131,7 @@ def ring(rings: Sequence[Ring]) -> None:
 
 
 def _publish(task: Any, queue: str, kwargs: dict[str, Any], delay_s: float) -> None:
+    crash_points.passing("ring_before_publish")
     try:
         task.apply_async(
             kwargs=kwargs, queue=queue, countdown=delay_s or None, confirm_timeout=CONFIRM_WITHIN_S
@@ -137,3 +139,4 @@ def _publish(task: Any, queue: str, kwargs: dict[str, Any], delay_s: float) -> N
     except (OperationalError, OSError, AMQPError, MessageNacked) as error:
         RINGS_LOST.labels(queue).inc()
         log.warning("doorbell_lost", extra={"queue": queue, "error": type(error).__name__})
+    crash_points.passing("ring_after_publish")

@@ -82,6 +82,11 @@ DATABASES = {
         "OPTIONS": {
             "pool": {"min_size": 0, "max_size": env.int("DATABASE_POOL_SIZE", default=10), "timeout": 5},
             "connect_timeout": 3,
+            # A network that swallows packets: a connection without an answer ends within ten seconds or so.
+            "tcp_user_timeout": 10_000,
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
             "application_name": "tocsin",
         },
     }
@@ -147,8 +152,9 @@ CELERY_TASK_SERIALIZER = "json"  # the default, written down: never pickle
 CELERY_ACCEPT_CONTENT = ["json"]  # arguments are ids; pickle would run a stranger's code
 CELERY_TASK_ACKS_LATE = True  # a killed worker's message comes back
 CELERY_TASK_REJECT_ON_WORKER_LOST = True  # without it acks_late acknowledges for a killed child
-CELERY_TASK_TIME_LIMIT = 50  # a hung task ends before its lease does (knobs.lease_s)
-CELERY_TASK_SOFT_TIME_LIMIT = 45  # a task that hangs says so in the log before it is killed
+# A hung task ends before its lease does (knobs.lease_s), and says so in the log before it is killed.
+CELERY_TASK_TIME_LIMIT = env.int("CELERY_TASK_TIME_LIMIT", default=50)  # seconds
+CELERY_TASK_SOFT_TIME_LIMIT = env.int("CELERY_TASK_SOFT_TIME_LIMIT", default=45)  # seconds
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # a slow send must not hoard the work behind it
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = env.float(
     "CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT", default=20

@@ -15,7 +15,7 @@ from django.utils import timezone
 from gateway import codec
 from gateway.ingress.streams import ACKS_KEPT, RETRY_S, acks_stream
 from gateway.problems import DATABASE_AWAY
-from notifications import live
+from notifications import crash_points, live
 from notifications.acks import event_ack
 from notifications.models import Event
 
@@ -65,5 +65,6 @@ def send_due(client: "redis.Redis", *, clock: Callable[[], datetime]) -> int:
             reply = {"a": codec.ack_to_protobuf(ack)}
             pipe.xadd(acks_stream(event.source.name), reply, maxlen=ACKS_KEPT, approximate=True)
         pipe.execute()
+        crash_points.passing("reply_added_before_commit")
         Event.objects.filter(pk__in=[event.pk for event in events]).update(replied_at=now)
     return len(events)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import redis
+from django.db import connection
 from django.utils import timezone
 from redis.exceptions import ResponseError
 
@@ -19,6 +20,7 @@ from gateway import codec
 from gateway.auth import grant_of
 from gateway.limits import Malformed
 from gateway.problems import DATABASE_AWAY
+from notifications import crash_points
 from notifications.events import Ack, Envelope, SourceGrant, refusal
 from notifications.ingest import ingest
 from notifications.models import Quarantine
@@ -89,6 +91,7 @@ class StreamIngress:
 
     def _wait(self, what: str, error: Exception, stopping: threading.Event) -> None:
         log.warning(what, extra={"error": type(error).__name__})
+        connection.close()  # no request ends here: a broken one would be used for ever
         self._reclaim_at = 0.0
         stopping.wait(RETRY_S)
 
@@ -175,6 +178,7 @@ class StreamIngress:
         good = [read for read in reads if read.envelope is not None]
         envelopes = [read.envelope for read in good if read.envelope is not None]
         acks = ingest(envelopes, now=timezone.now()) if envelopes else []
+        crash_points.passing("stream_committed_before_ack")
         for read, ack in zip(good, acks, strict=True):
             read.ack = ack
             if ack.status == "ACK_ERROR" and not ack.event_pk and ack.code != "no_session":
@@ -191,6 +195,7 @@ class StreamIngress:
                 reply = {"a": codec.ack_to_protobuf(read.ack)}
                 pipe.xadd(acks_stream(read.source), reply, maxlen=ACKS_KEPT, approximate=True)
         pipe.execute()  # raises for an ack that was not taken, and then nothing is acknowledged
+        crash_points.passing("stream_acked_before_xack")
         ids = [read.entry_id for read in reads]
         pipe.xack(STREAM, GROUP, *ids)
         pipe.xdel(STREAM, *ids)  # bounded by what is acknowledged, never by age

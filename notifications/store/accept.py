@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 from django.db import OperationalError, connection, transaction
 
+from notifications import crash_points
 from notifications.events import Envelope
 from notifications.route import Plan
 from notifications.states import Channel, DeliveryState, EventState
@@ -73,7 +74,9 @@ def accept(batch: Sequence[Acceptance], *, now: datetime) -> list[Stored]:
     for _ in range(_RACES_AT_MOST):
         try:
             with transaction.atomic():
-                return _accept(batch, now)
+                stored = _accept(batch, now)
+                crash_points.passing("accept_before_commit")
+                return stored
         except _NewPersons as new:
             _create_cursors(new.person_ids)
         except _Raced:

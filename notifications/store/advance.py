@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Q
 
+from notifications import crash_points
 from notifications.events import Aftermath, JsonObject, Ring
 from notifications.models import Delivery, Event
 from notifications.states import (
@@ -46,6 +47,7 @@ def next_step(
             **(_skipped(unusable, now) if unusable else {}),
         )
         insert_deliveries([row])
+        crash_points.passing("next_step_before_commit")
         if not unusable:
             return Aftermath(rings=[Ring(str(row["id"]), Priority(event.priority))])
     return end_event(event, EventState.FAILED, code=code, now=now)

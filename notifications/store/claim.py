@@ -23,6 +23,7 @@ class Claimed:
     delivery_id: str
     token: str
     attempt: int
+    lease_until: datetime
     channel: Channel
     priority: Priority
     possible_duplicate: bool
@@ -94,6 +95,7 @@ def _claimed(row: Delivery, now: datetime) -> Claimed:
         delivery_id=str(row.id),
         token=str(row.lease_token),
         attempt=row.attempts,
+        lease_until=row.lease_until or now,
         channel=Channel(row.channel),
         priority=Priority(row.priority),
         possible_duplicate=row.possible_duplicate,

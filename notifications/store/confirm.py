@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from notifications import crash_points
 from notifications.events import Aftermath
 
 _FIND = """
@@ -58,4 +59,5 @@ def confirm(confirmations: Sequence[tuple[int, str]], *, now: datetime) -> After
         cursor.execute(_CONFIRM_EVENTS, given)
         cursor.execute(_CONFIRM_DELIVERIES, given)
         cursor.execute(_CANCEL_OTHERS, given)
+        crash_points.passing("confirm_before_commit")
     return Aftermath(finals=[pk for pk, unfinished in found.items() if unfinished])

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 
+from notifications import crash_points
 from notifications.events import Aftermath
 from notifications.models import Attempt, Delivery
 from notifications.states import AttemptOutcome, DeliveryState, EventState, FailureKind, Priority, may_become
@@ -117,6 +118,7 @@ def defer(failure: Failure, *, not_before: datetime, ring_at: datetime) -> None:
     """Record a try that failed for a reason that passes. Raises: `LeaseLost`."""
     with transaction.atomic():
         _move(failure, DeliveryState.DEFERRED, not_before=not_before, ring_at=ring_at)
+        crash_points.passing("defer_before_commit")
 
 
 def fail(failure: Failure, kind: FailureKind, *, now: datetime) -> Aftermath:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
+from notifications import crash_points
 from notifications.events import Aftermath, Ring
 from notifications.knobs import Knobs
 from notifications.models import Attempt, Delivery
@@ -29,6 +30,7 @@ def rings_due(*, now: datetime, knobs: Knobs) -> Aftermath:
         )
         # Another sweep, or the next one, leaves these alone while this one works.
         postpone([str(row.pk) for row in rows], until=now + timedelta(seconds=knobs.ring_again_s))
+    crash_points.passing("sweep_postponed")
     for row in rows:
         try:
             aftermath.add(_look_after(row, now, knobs))
@@ -100,4 +102,6 @@ def _lease_expired(row: Delivery, now: datetime, knobs: Knobs) -> Aftermath:
             ended_at=now,
             outcome=AttemptOutcome.LEASE_EXPIRED,
         )
-        return after_unknown(row, now=now, backoff_s=knobs.unknown_backoff_s)
+        aftermath = after_unknown(row, now=now, backoff_s=knobs.unknown_backoff_s)
+        crash_points.passing("unknown_before_commit")
+        return aftermath

@@ -1,0 +1,105 @@
+"""Named places where a process may be made to end: what a crash there costs is shown by tests/faults.
+
+`TOCSIN_CRASH=claimed_before_send:3` ends the process with 137 at its third passage of that point, as a
+SIGKILL or a power cut would: nothing is flushed, closed or rolled back. The grammar is in docs/faults.md.
+Nothing is armed without the variable, and then a passage is one empty call.
+"""
+
+import os
+import random
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+POINTS: dict[str, str] = {
+    "accept_before_commit": "the batch is written and not committed: nothing was accepted",
+    "accept_after_commit": "accepted, and nobody has been told: no push, no doorbell, no ack",
+    "pushed_before_record": "the frame is on the socket, the row still says sending",
+    "ring_before_publish": "a row is due and its doorbell was never published",
+    "ring_after_publish": "the doorbell is published, who published it is gone",
+    "claimed_before_send": "the lease is committed, nothing has left",
+    "sent_before_record": "the provider has it, and we do not know",
+    "recorded_before_follow": "the result is committed; the next doorbell and the final ack are not told",
+    "defer_before_commit": "a failed try is written and not committed",
+    "next_step_before_commit": "the next channel's row is written and not committed",
+    "confirm_before_commit": "the client has confirmed, and the commit is missing",
+    "unknown_before_commit": "the sweep has judged a dead worker's row and not committed it",
+    "sweep_postponed": "the sweep has taken rows out of others' sight and not looked after them",
+    "stream_committed_before_ack": "entries of the stream are stored, the producer was not told",
+    "stream_acked_before_xack": "the producer was told, the entries are still pending",
+    "reply_added_before_commit": "the final ack is on the reply stream, the row does not say so",
+}
+
+EXIT_CODE = 137
+
+
+class _Armed:
+    """Counts passages and ends the process where it was told to.
+
+    `log` gets a line for every crash, so that a test can tell a crash from a point never reached; after
+    `at_most` lines of a point it lets that point pass, in every process.
+    """
+
+    def __init__(self, orders: str, *, log: str, at_most: int, seed: int) -> None:
+        self._orders = dict(_order(text) for text in orders.split(",") if text)
+        self._passages: Counter[str] = Counter()
+        self._draws = random.Random(seed)  # noqa: S311  a repeatable test, not a secret
+        self._log = Path(log) if log else None
+        self._at_most = at_most
+        self._lock = threading.Lock()
+
+    def __call__(self, name: str) -> None:
+        when, action = self._orders.get(name, ("", ""))
+        if not when:
+            return
+        with self._lock:
+            self._passages[name] += 1
+            due = self._draws.random() < float(when) if "." in when else self._passages[name] == int(when)
+            if not due or not self._noted(name, action):
+                return
+        if action == "stop":
+            os.kill(os.getpid(), signal.SIGSTOP)
+        elif action.startswith("pause="):
+            time.sleep(float(action.removeprefix("pause=")))
+        else:
+            os._exit(EXIT_CODE)
+
+    def _noted(self, name: str, action: str) -> bool:
+        if self._log is None:
+            return True
+        lines = self._log.read_text().splitlines() if self._log.exists() else []
+        if sum(line.startswith(f"{name} ") for line in lines) >= self._at_most:
+            return False
+        with self._log.open("a") as output:
+            output.write(f"{name} {action or 'exit'} {os.getpid()} {time.time():.3f}\n")
+        return True
+
+
+def _order(text: str) -> tuple[str, tuple[str, str]]:
+    name, when, action = [*text.split(":"), "", ""][:3]
+    if name not in POINTS:
+        raise ValueError(f"TOCSIN_CRASH: {name!r} is no crash point; see notifications/crash_points.py")
+    return name, (when or "1", action)
+
+
+def _nothing(name: str) -> None:
+    """Stand for every point while none is armed."""
+
+
+def from_environment() -> Callable[[str], None]:
+    """Return what a passage does in this process. Raises: `ValueError` for an unknown point."""
+    orders = os.environ.get("TOCSIN_CRASH", "")
+    if not orders:
+        return _nothing
+    return _Armed(
+        orders,
+        log=os.environ.get("TOCSIN_CRASH_LOG", ""),
+        at_most=int(os.environ.get("TOCSIN_CRASH_AT_MOST", "1000000")),
+        seed=int(os.environ.get("TOCSIN_CRASH_SEED", "0")),
+    )
+
+
+passing = from_environment()

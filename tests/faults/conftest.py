@@ -1,0 +1,14 @@
+"""One system for all short scenarios: its start costs as much as a scenario."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.system import SHORT, FaultSystem
+
+
+@pytest.fixture(scope="session")
+def fault_system() -> Iterator[FaultSystem]:
+    system = FaultSystem(SHORT).start()
+    yield system
+    system.stop()

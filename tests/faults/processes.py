@@ -1,0 +1,175 @@
+"""Processes that may be killed: each is started alone, and a watcher starts it again when it dies."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).resolve().parents[2]
+_LOOK_EVERY_S = 0.05
+
+
+@dataclass(slots=True)
+class Child:
+    """One process of the system, and how often it had to be started again."""
+
+    name: str
+    command: list[str]
+    environment: dict[str, str]
+    log: Path
+    ready_when: str = ""  # a text in its log; empty: it is ready when it runs
+    process: "subprocess.Popen[bytes] | None" = None
+    held: bool = False  # the scenario decides when it comes back
+    ends: list[int] = field(default_factory=list)  # exit codes of ends that nobody asked for
+    _log_from: int = 0
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    def start(self, **extra: str) -> None:
+        self.environment |= extra
+        self._log_from = self.log.stat().st_size if self.log.exists() else 0
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                self.command,
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # its group is its tree: one signal reaches its children
+            )
+
+    def running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def ready(self) -> bool:
+        return self.running() and self.ready_when in self.log_text()
+
+    def log_text(self) -> str:
+        """Return what it wrote since its last start."""
+        with self.log.open("rb") as file:
+            file.seek(self._log_from)
+            return file.read().decode(errors="replace")
+
+    def tree(self) -> list[psutil.Process]:
+        """Return the processes of its group that still run."""
+        return group(self.pid) if self.process is not None else []
+
+    def send(self, number: signal.Signals, *, whole_tree: bool = True) -> None:
+        try:
+            if whole_tree:
+                os.killpg(self.pid, number)
+            else:
+                os.kill(self.pid, number)
+        except ProcessLookupError:
+            pass
+
+    def stop(self, number: signal.Signals = signal.SIGTERM, *, within_s: float = 30) -> int | None:
+        """Ask the main process to end and wait. Return its exit code, or None if it had to be killed."""
+        self.held = True
+        if self.process is None:
+            return 0
+        self.send(number, whole_tree=False)
+        try:
+            return self.process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            self.send(signal.SIGCONT)
+            self.send(signal.SIGKILL)
+            self.process.wait()
+
+
+def group(leader: int) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if os.getpgid(process.pid) == leader and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except (ProcessLookupError, PermissionError, psutil.Error):
+            continue
+    return found
+
+
+class Supervisor:
+    """Keeps children alive, as systemd or Kubernetes would."""
+
+    def __init__(self) -> None:
+        self.children: dict[str, Child] = {}
+        self.groups: list[tuple[str, int, float]] = []  # killed or ended: name, group, when
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
+        self._lock = threading.Lock()
+
+    def add(self, child: Child) -> Child:
+        self.children[child.name] = child
+        with self._lock:
+            child.start()
+        if not self._thread.is_alive():
+            self._thread.start()
+        return child
+
+    def restart(self, name: str, **extra: str) -> None:
+        """Stop a child gently and start it with a changed environment; a variable given as "" goes."""
+        child = self.children[name]
+        child.stop()
+        with self._lock:
+            child.environment |= extra
+            for variable in [key for key, value in extra.items() if not value]:
+                del child.environment[variable]
+            child.held = False
+            child.start()
+
+    def kill(self, name: str, *, whole_tree: bool = True) -> None:
+        child = self.children[name]
+        if child.running():
+            self.groups.append((name, child.pid, time.monotonic()))
+            child.send(signal.SIGKILL, whole_tree=whole_tree)
+
+    def orphans(self, *, older_than_s: float) -> list[str]:
+        """Return what still runs of trees whose main process has been gone for that long."""
+        now = time.monotonic()
+        return [
+            f"{name} {process.pid}"
+            for name, leader, at in self.groups
+            if now - at >= older_than_s
+            and all(child.process is None or child.pid != leader for child in self.children.values())
+            for process in group(leader)
+        ]
+
+    def stop(self) -> dict[str, int | None]:
+        """End everything that was started. Return the exit codes of the gentle stops."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        codes = {}
+        for child in reversed(self.children.values()):
+            child.held = True
+            if child.running():
+                child.send(signal.SIGCONT)
+                child.send(signal.SIGTERM, whole_tree=False)
+        for name, child in reversed(self.children.items()):
+            if child.process is not None:
+                codes[name] = child.stop(signal.SIGCONT)
+        for _, leader, _ in self.groups:
+            for process in group(leader):
+                process.kill()
+        return codes
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(_LOOK_EVERY_S):
+            for child in list(self.children.values()):
+                with self._lock:
+                    if child.held or child.process is None or child.process.poll() is None:
+                        continue
+                    child.ends.append(child.process.returncode)
+                    self.groups.append((child.name, child.pid, time.monotonic()))
+                    child.start()

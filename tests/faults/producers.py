@@ -1,0 +1,247 @@
+"""Producers that behave as docs ask them to: they send an event again until it is acknowledged."""
+
+import asyncio
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import aiohttp
+import redis
+
+from proto.tocsin.v1 import user_events_pb2 as wire
+from tests.faults.prepare import SOURCE
+
+_ACCEPTED = {"QUEUED", "DELIVERED"}
+
+
+@dataclass(slots=True)
+class Diary:
+    """What a producer sent and was told. Its acks are the promises that the ledger checks."""
+
+    submitted: set[str] = field(default_factory=set)
+    acked: dict[str, float] = field(default_factory=dict)  # event id → when it was first promised
+    refused: dict[str, str] = field(default_factory=dict)
+    acks: Counter[str] = field(default_factory=Counter)  # "duplicate", "conflict", "first"
+    statuses: Counter[str] = field(default_factory=Counter)
+    answered: list[tuple[float, str, float]] = field(default_factory=list)  # when, status, seconds
+    without_retry_after: int = 0
+    finals: Counter[str] = field(default_factory=Counter)
+
+    def promise(self, event_id: str, *, kind: str) -> None:
+        self.acks[kind] += 1
+        self.acked.setdefault(event_id, time.time())
+
+
+def events(
+    run: str, count: int, persons: int, *, priority: str = "CRITICAL", first: int = 0
+) -> Iterator[dict]:
+    """Return events that carry their own id in their text, so that a message can be told by it."""
+    for number in range(first, first + count):
+        event_id = f"{run}-{number:06}"
+        yield {
+            "event_id": event_id,
+            "user_id": f"p{number % persons}",
+            "timestamp": int(time.time() * 1000),
+            "type_name": "drill.fault",
+            "payload": {"ref": event_id, "symbol": "BTC/USDT"},
+            "delivery": {"priority": priority},
+        }
+
+
+class _Paced:
+    """Hands out items no faster than `rate` a second, to any number of senders."""
+
+    def __init__(self, items: list[dict], rate: float, batch: int) -> None:
+        self._items = iter([items[at : at + batch] for at in range(0, len(items), batch)])
+        self._every_s = batch / rate if rate else 0.0
+        self._next_at = time.monotonic()
+
+    async def take(self) -> list[dict] | None:
+        chunk = next(self._items, None)
+        if chunk is not None:
+            wait_s = self._next_at - time.monotonic()
+            self._next_at = max(self._next_at + self._every_s, time.monotonic() - 1)
+            if wait_s > 0:
+                await asyncio.sleep(wait_s)
+        return chunk
+
+
+class HttpProducer:
+    """Posts batches from a thread of its own; each is repeated until every event of it has an ack."""
+
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        items: list[dict],
+        *,
+        rate: float = 0,
+        batch: int = 20,
+        senders: int = 4,
+        diary: Diary | None = None,
+    ) -> None:
+        self.diary = diary or Diary()
+        self._url = f"{url}/api/v1/events"
+        self._key = key
+        self._items = items
+        self._pace = _Paced(items, rate, batch)
+        self._senders = senders
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
+
+    def start(self) -> "HttpProducer":
+        self._thread.start()
+        return self
+
+    @property
+    def done(self) -> bool:
+        return not self._thread.is_alive()
+
+    def join(self, within_s: float) -> None:
+        self._thread.join(within_s)
+        if self._thread.is_alive():
+            self._stopped.set()
+            self._thread.join(20)
+
+    async def _run(self) -> None:
+        timeout = aiohttp.ClientTimeout(total=15)
+        headers = {"Authorization": f"Bearer {self._key}"}
+        async with aiohttp.ClientSession(timeout=timeout, headers=headers) as session:
+            await asyncio.gather(*(self._send(session) for _ in range(self._senders)))
+
+    async def _send(self, session: aiohttp.ClientSession) -> None:
+        while (chunk := await self._pace.take()) is not None:
+            open_items = chunk
+            while open_items and not self._stopped.is_set():
+                open_items = await self._post(session, open_items)
+                if open_items:
+                    await asyncio.sleep(0.2)
+
+    async def _post(self, session: aiohttp.ClientSession, items: list[dict]) -> list[dict]:
+        """Post once; return what has to be sent again."""
+        diary = self.diary
+        diary.submitted.update(item["event_id"] for item in items)
+        single = len(items) == 1
+        url, body = (self._url, items[0]) if single else (f"{self._url}/batch", {"events": items})
+        started = time.time()
+        try:
+            async with session.post(url, json=body) as answer:
+                status = str(answer.status)
+                text = await answer.read()
+                if answer.status == 503 and "Retry-After" not in answer.headers:
+                    diary.without_retry_after += 1
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            status, text = type(error).__name__, b""
+        diary.statuses[status] += 1
+        diary.answered.append((started, status, time.time() - started))
+        if not status.startswith(("2", "4")):
+            return items
+        answered = json.loads(text)
+        if status.startswith("4"):
+            diary.acks[answered["code"]] += len(items)
+            diary.refused |= {item["event_id"]: answered["code"] for item in items}
+            return []
+        acks = [answered] if single else answered["acks"]
+        for ack in acks:
+            self._note(ack)
+        known = diary.acked.keys() | diary.refused.keys()
+        return [item for item in items if item["event_id"] not in known]
+
+    def _note(self, ack: dict) -> None:
+        event_id, code = ack["event_id"], ack.get("code", "")
+        if ack.get("status") in _ACCEPTED or ack.get("seq"):  # what is stored has its place
+            self.diary.promise(event_id, kind="duplicate" if ack.get("duplicate") else "first")
+        else:
+            self.diary.acks[code] += 1
+            self.diary.refused.setdefault(event_id, code)
+
+
+def to_wire(item: dict) -> bytes:
+    return wire.UserEvent(
+        source=SOURCE,
+        event_id=item["event_id"],
+        user_id=item["user_id"],
+        timestamp=item["timestamp"],
+        type_name=item["type_name"],
+        payload=json.dumps(item["payload"]).encode(),
+        delivery=wire.DeliverySpec(priority=item["delivery"]["priority"]),
+    ).SerializeToString()
+
+
+class StreamProducer:
+    """XADDs events and reads its acks; what has none after `resend_s` is added again."""
+
+    def __init__(
+        self, url: str, items: list[dict], *, rate: float = 0, resend_s: float = 3.0, diary: Diary
+    ) -> None:
+        self.diary = diary
+        self._url = url
+        self._items = {item["event_id"]: item for item in items}
+        self._rate = rate
+        self._resend_s = resend_s
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> "StreamProducer":
+        self._thread.start()
+        return self
+
+    @property
+    def done(self) -> bool:
+        return not self._thread.is_alive()
+
+    def join(self, within_s: float) -> None:
+        self._thread.join(within_s)
+        self._stopped.set()
+        self._thread.join(20)
+
+    def _run(self) -> None:
+        client = redis.Redis.from_url(self._url, socket_timeout=5)
+        waiting = list(self._items)
+        sent_at: dict[str, float] = {}
+        after = "0"
+        started = time.monotonic()
+        while (waiting or sent_at) and not self._stopped.is_set():
+            try:
+                allowed = int((time.monotonic() - started) * self._rate) if self._rate else len(self._items)
+                fresh = allowed - (len(self._items) - len(waiting))
+                chunk = [waiting.pop(0) for _ in range(min(len(waiting), max(fresh, 0), 200))]
+                late = [key for key, at in sent_at.items() if time.monotonic() - at > self._resend_s]
+                self._add(client, chunk + late, sent_at)
+                after = self._read(client, after, sent_at)
+            except redis.RedisError:
+                waiting = chunk + waiting  # nobody knows whether they were taken: the same ids again
+                self._stopped.wait(0.2)
+
+    def _add(self, client: "redis.Redis", ids: list[str], sent_at: dict[str, float]) -> None:
+        pipe = client.pipeline(transaction=False)
+        for event_id in ids:
+            pipe.xadd("tocsin:events", {"e": to_wire(self._items[event_id])})
+        self.diary.submitted.update(ids)
+        pipe.execute()
+        sent_at |= dict.fromkeys(ids, time.monotonic())
+
+    def _read(self, client: "redis.Redis", after: str, sent_at: dict[str, float]) -> str:
+        if not client.exists(f"tocsin:acks:{SOURCE}"):
+            after = "0"  # the server came back empty: its ids begin anew
+        found = client.xread({f"tocsin:acks:{SOURCE}": after}, count=1_000, block=100)
+        for _, entries in found or []:
+            for entry_id, fields in entries:
+                after = entry_id
+                self._note(wire.EventAck.FromString(fields[b"a"]), sent_at)
+        return after
+
+    def _note(self, ack: wire.EventAck, sent_at: dict[str, float]) -> None:
+        if ack.event_id not in self._items:
+            return
+        if ack.final:
+            self.diary.finals[ack.event_id] += 1
+        sent_at.pop(ack.event_id, None)
+        if ack.seq:  # what is stored has its place
+            self.diary.promise(ack.event_id, kind="duplicate" if ack.duplicate else "first")
+        else:
+            self.diary.acks[ack.code] += 1
+            self.diary.refused.setdefault(ack.event_id, ack.code)

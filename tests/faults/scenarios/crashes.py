@@ -1,0 +1,81 @@
+"""Every crash point, one after the other or all in one go."""
+
+from notifications.crash_points import POINTS
+from tests.faults.run import scenario
+from tests.faults.stage import Stage
+
+# Which process passes a point, and at which passage it is struck: early, but not at the first.
+# "workers": in each of them.
+PLACES: dict[str, tuple[str, int]] = {
+    "accept_before_commit": ("web", 4),
+    "accept_after_commit": ("web", 6),
+    "pushed_before_record": ("web", 3),
+    "ring_before_publish": ("web", 5),
+    "ring_after_publish": ("web", 7),
+    "confirm_before_commit": ("web", 3),
+    "claimed_before_send": ("workers", 3),
+    "sent_before_record": ("workers", 4),
+    "recorded_before_follow": ("workers", 3),
+    "defer_before_commit": ("workers", 2),
+    "next_step_before_commit": ("workers", 1),
+    "unknown_before_commit": ("control", 2),
+    "sweep_postponed": ("control", 4),
+    "stream_committed_before_ack": ("streams", 2),
+    "stream_acked_before_xack": ("streams", 3),
+    "reply_added_before_commit": ("streams", 2),
+}
+
+
+@scenario("L5", f"each of the {len(POINTS)} crash points")
+def crash_everywhere(stage: Stage) -> None:
+    """Full: 200 events for each point alone. Short: all points in one run of 200 events."""
+    stage.system.crash_log.unlink(missing_ok=True)
+    clients = stage.open_sockets(4)
+    if stage.full:
+        for point in POINTS:
+            _round(stage, [point], stage.scaled(200, 0))
+    else:
+        _round(stage, list(POINTS), 200)
+    clients.stop()
+    stage.struck()
+    took_s = stage.settle()
+    struck = {line.split()[0] for line in stage.system.crash_log.read_text().splitlines()}
+    never = sorted(POINTS.keys() - struck)
+    stage.figure("crash points struck", len(struck), limit=f"{len(POINTS)}", holds=not never)
+    if never:
+        stage.figure("never reached", ", ".join(never), holds=False)
+    stage.figure("all ended after the last event, s", took_s, limit="≤ 120", holds=took_s <= 120)
+
+
+def _round(stage: Stage, points: list[str], count: int) -> None:
+    """Arm the processes, send events that pass every kind of place, and let what was armed crash once."""
+    system = stage.system
+    orders: dict[str, list[str]] = {}
+    for point in points:
+        name, passage = PLACES[point]
+        for process in system.workers if name == "workers" else [name]:
+            orders.setdefault(process, []).append(f"{point}:{passage}")
+    for name, parts in orders.items():
+        system.supervisor.restart(name, TOCSIN_CRASH=",".join(parts), TOCSIN_CRASH_AT_MOST="1")
+    system.until_ready()
+    # Some first tries fail for a passing reason, and some mailboxes are gone: every branch is walked.
+    system.misbehave("telegram", status=502, rate=0.3, times=count // 10, seed=1)
+    chats_gone = [f"{10_000 + number}" for number in range(5, 9)]
+    for chat in chats_gone:
+        _also(system, "telegram", error="blocked", match=chat, times=1)
+    producer = stage.publish(count * 4 // 5, rate=20 if not stage.full else 40, batch=1)
+    stream = stage.publish_to_stream(count - count * 4 // 5, rate=5 if not stage.full else 10)
+    for running in (producer, stream):
+        running.join(120)
+    stage.struck()
+    if stage.full:
+        for name in orders:
+            system.supervisor.restart(name, TOCSIN_CRASH="", TOCSIN_CRASH_AT_MOST="")
+
+
+def _also(system, provider: str, **rule: object) -> None:
+    """Append a rule to a provider's rules."""
+    import httpx
+
+    url = f"http://127.0.0.1:{system.simulator_port}/control/faults/{provider}"
+    httpx.post(url, json=rule, trust_env=False, timeout=5).raise_for_status()

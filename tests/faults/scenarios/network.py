@@ -1,0 +1,55 @@
+"""A network that swallows bytes: connections stand, and nothing comes through."""
+
+import time
+
+import httpx
+
+from tests.faults.run import scenario
+from tests.faults.stage import Stage
+
+
+@scenario(
+    "R3",
+    "a black hole of 60 s before Redis, before Postgres, before a provider",
+    proxied=("postgres", "valkey", "telegram"),
+)
+def black_holes(stage: Stage) -> None:
+    """Whoever waits gives up in time, readiness says what is away, and all comes back by itself."""
+    length_s = stage.scaled(60, 18)
+    stage.publish(stage.scaled(6_000, 300), rate=stage.scaled(20, 4), batch=1, senders=8)
+    for name, proxy in stage.system.proxies.items():
+        stage.pause(3)
+        proxy.black_hole()
+        started = time.monotonic()
+        if name != "telegram":
+            turned_s = stage.until(
+                lambda name=name: not _checks(stage).get(_CHECK[name], False),
+                within_s=40,
+                what=f"readiness notices the black hole before {name}",
+            )
+            stage.figure(f"readiness turns without {name}, s", turned_s, limit="≤ 15", holds=turned_s <= 15)
+        stage.pause(max(0.0, length_s - (time.monotonic() - started)))
+        proxy.heal()
+        stage.struck()
+        back_s = stage.until(
+            lambda: all(_checks(stage).get(check) for check in ("postgres", "redis", "broker")),
+            within_s=60,
+            what=f"readiness returns after {name}",
+        )
+        stage.figure(f"readiness returns with {name}, s", back_s, limit="≤ 15", holds=back_s <= 15)
+    took_s = stage.settle()
+    slowest = max(took for _, _, took in stage.diary.answered)
+    stage.figure("slowest answer to a producer, s", slowest, limit="< 15", holds=slowest < 15)
+    stage.figure("all ended after the last one, s", took_s, limit="≤ 120", holds=took_s <= 120)
+
+
+_CHECK = {"postgres": "postgres", "valkey": "redis"}
+
+
+def _checks(stage: Stage) -> dict[str, bool]:
+    """Return what /readyz says; no answer counts as nothing being well."""
+    try:
+        answer = httpx.get(f"{stage.system.url}/readyz", timeout=10, trust_env=False)
+        return answer.json()["checks"]
+    except (httpx.HTTPError, ValueError, KeyError):
+        return {}

@@ -1,0 +1,135 @@
+"""Workers that die, hang or are stopped."""
+
+import os
+import signal
+import time
+
+from tests.faults.ledger import arrivals
+from tests.faults.processes import Child
+from tests.faults.run import scenario
+from tests.faults.stage import Stage
+
+
+@scenario("L1", "SIGKILL of a random worker every 2 s, its whole tree or its main process alone")
+def kill_workers(stage: Stage) -> None:
+    """L1 and D1: nothing is lost, and what may have been sent twice says so."""
+    kills = 0
+    every_s = 2.0 if stage.full else 1.5
+    if not stage.full:  # few events: without sends in flight a kill would prove nothing
+        stage.system.misbehave("telegram", latency_ms=300)
+    producer = stage.publish(rate=stage.scaled(250, 60), batch=stage.scaled(20, 5))
+    while not producer.done:
+        stage.pause(every_s)
+        stage.system.supervisor.kill(
+            stage.random.choice(stage.system.workers), whole_tree=stage.random.random() < 0.7
+        )
+        kills += 1
+    stage.struck()
+    took_s = stage.settle()
+    drawn = stage.ledger()
+    share = len(drawn.duplicated) / max(1, drawn.acknowledged)
+    orphans = stage.system.supervisor.orphans(older_than_s=10)
+    stage.figure("workers killed", kills, limit="≥ 2", holds=kills >= 2)
+    stage.figure("all ended after the last kill, s", took_s, limit="≤ 90", holds=took_s <= 90)
+    stage.figure(
+        "duplicates ≤ sends in flight at the kills",
+        f"{len(drawn.duplicated)} of {drawn.leases_expired}",
+        limit="≤",
+        holds=len(drawn.duplicated) <= drawn.leases_expired,
+    )
+    if stage.full:
+        stage.figure("duplicates, % of events", 100 * share, limit="≤ 0.5", holds=share <= 0.005)
+    stage.figure("processes left over by kills", len(orphans), limit="0", holds=not orphans)
+
+
+@scenario("D4", "SIGSTOP of a worker past its lease, then SIGCONT")
+def pause_past_the_lease(stage: Stage) -> None:
+    """One pause between the claim and the send, one between the send and its record."""
+    lease_s = int(stage.system.environment.get("TOCSIN_LEASE_S", "55"))
+    supervisor = stage.system.supervisor
+    for point in ("claimed_before_send", "sent_before_record"):
+        stage.system.crash_log.unlink(missing_ok=True)
+        supervisor.restart("worker1", TOCSIN_CRASH=f"{point}:2:stop", TOCSIN_CRASH_AT_MOST="1")
+        stage.system.until_ready()
+        child = supervisor.children["worker1"]
+        producer = stage.publish(stage.scaled(500, 60), rate=30, batch=1)
+        stage.until(stage.system.crash_log.exists, within_s=30, what=f"a child stops at {point}")
+        child.send(signal.SIGSTOP)  # the main process too, or it would end the child by its time limit
+        _, _, stopped, at = stage.system.crash_log.read_text().split()
+        stopped_at = float(at)
+        known = _expired(stage)
+        stage.pause(lease_s)
+        stage.until(
+            lambda known=known: _expired(stage) > known, within_s=30, what="the sweep has taken the rows over"
+        )
+        before = len(child.log_text())
+        os.kill(int(stopped), signal.SIGCONT)
+        stage.until(
+            lambda child=child, point=point, before=before: _went_on(child, point, before),
+            within_s=10,
+            what="the paused child goes on",
+        )
+        child.send(signal.SIGCONT)
+        stage.struck()
+        producer.join(60)
+        stage.settle()
+        if point == "claimed_before_send":
+            late = _sent_late(stage, stopped_at + 1)
+            stage.figure("sends after a lease had passed", late, limit="0", holds=not late)
+        else:
+            refused = child.log_text().count("late_result_refused")
+            stage.figure("late writes refused", refused, limit="≥ 1", holds=refused >= 1)
+    expired = _expired(stage)
+    again = stage.ledger().duplicated
+    stage.figure(
+        "messages repeated, all flagged", len(again), limit=f"≤ {expired}", holds=len(again) <= expired
+    )
+
+
+def _went_on(child: Child, point: str, before: int) -> bool:
+    """Tell whether the paused child has come to its end of the row, by what it logs there."""
+    said = "late_result_refused" if point == "sent_before_record" else "succeeded in"
+    return said in child.log_text()[before:]
+
+
+def _sent_late(stage: Stage, since: float) -> int:
+    """Return how many events came twice since then: by who took the row over, and by who had lost it.
+
+    The first message of a send that was in flight at the pause came before it.
+    """
+    times: dict[str, list[float]] = {}
+    for ref, _, at in arrivals(stage.system.written_log(), stage.run):
+        times.setdefault(ref, []).append(at)
+    return sum(len(came) > 1 and min(came) > since for came in times.values())
+
+
+def _expired(stage: Stage) -> int:
+    return stage.ledger().leases_expired
+
+
+@scenario("R4", "rolling SIGTERM of every process under load")
+def rolling_restart(stage: Stage) -> None:
+    """A planned restart costs nothing: no duplicate, no expired lease, no process that has to be killed."""
+    producer = stage.publish(rate=stage.scaled(150, 25), batch=stage.scaled(20, 5))
+    supervisor = stage.system.supervisor
+    codes: dict[str, int | None] = {}
+    slowest = 0.0
+    for name in [*stage.system.workers, "control", "streams", "beat", "web"]:
+        stage.pause(1)
+        started = time.monotonic()
+        child = supervisor.children[name]
+        codes[name] = child.stop()
+        slowest = max(slowest, time.monotonic() - started)
+        supervisor.restart(name)
+        stage.until(child.ready, within_s=60, what=f"{name} is back")
+    stage.until(stage.system.answers, within_s=60, what="the page answers")
+    stage.struck()
+    producer.join(600)
+    took_s = stage.settle()
+    drawn = stage.ledger()
+    killed = [name for name, code in codes.items() if code is None]
+    stage.figure("processes that had to be killed", ", ".join(killed) or 0, limit="0", holds=not killed)
+    stage.figure("slowest stop, s", slowest, limit="< 30", holds=slowest < 30)
+    stage.figure("duplicates", len(drawn.duplicated), limit="0", holds=not drawn.duplicated)
+    stage.figure("leases that ended", drawn.leases_expired, limit="0", holds=not drawn.leases_expired)
+    stage.figure("all ended after the last restart, s", took_s)

@@ -1,0 +1,259 @@
+"""The whole system as separate processes on free ports, in a folder that is thrown away."""
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import jwt
+import psycopg
+import redis
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from config.embedded import HOST, Postgres, Valkey, free_port
+from tests.faults.processes import ROOT, Child, Supervisor
+from tests.faults.proxy import Proxy
+
+_KEPT = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "VALKEY_SERVER")
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How large a run is. `environment` makes leases and waits short where a run has to be quick."""
+
+    name: str
+    events: int
+    persons: int
+    workers: int
+    settle_s: float  # after the last fault everything has ended within this
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+FULL = Size("full", events=20_000, persons=2_000, workers=3, settle_s=300)
+SHORT = Size(
+    "short",
+    events=300,
+    persons=40,
+    workers=2,
+    settle_s=45,
+    environment={
+        "TOCSIN_LEASE_S": "8",
+        "CELERY_TASK_TIME_LIMIT": "7",
+        "CELERY_TASK_SOFT_TIME_LIMIT": "6",
+        "TOCSIN_SEND_TIMEOUT_S": "3",
+        "TOCSIN_BATCH_BUDGET_S": "2",
+        "TOCSIN_UNKNOWN_BACKOFF_S": "2",
+        "TOCSIN_RING_AGAIN_S": "6",
+        "TOCSIN_RETRY_BACKOFF_S": "1",
+        "TOCSIN_ACK_TIMEOUT_MS": "2000",
+    },
+)
+SIZES = {size.name: size for size in (FULL, SHORT)}
+
+
+def until(true: Callable[[], object], *, within_s: float, what: str) -> None:
+    """Wait until `true()` is. Raises: `TimeoutError` that says what did not happen."""
+    deadline = time.monotonic() + within_s
+    while not true():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: not within {within_s:g} s")
+        time.sleep(0.05)
+
+
+class FaultSystem:
+    """Postgres, Valkey, the simulator, web, workers, control worker, beat and the stream ingress.
+
+    A name in `proxied` ("postgres", "valkey", "telegram") puts a proxy of `proxies` before that server.
+    """
+
+    def __init__(self, size: Size, *, proxied: Iterable[str] = (), **environment: str) -> None:
+        self.size = size
+        self.home = Path(tempfile.mkdtemp(prefix="tocsin-faults-"))
+        self.home.chmod(0o755)
+        (self.home / "logs").mkdir()
+        (self.home / "logs").chmod(0o777)
+        self.postgres = Postgres(self.home, "faults", free_port(0), fast=size is SHORT)
+        self.valkey = Valkey(self.home, "faults", free_port(0))
+        self.port, self.simulator_port, smtp_port = free_port(0), free_port(0), free_port(0)
+        self.url = f"http://{HOST}:{self.port}"
+        self.simulator_log = self.home / "simulator.jsonl"
+        self.supervisor = Supervisor()
+        ports = {
+            "postgres": self.postgres.port,
+            "valkey": self.valkey.port,
+            "telegram": self.simulator_port,
+        }
+        self.proxies = {name: Proxy(ports[name]) for name in proxied}
+        ports |= {name: proxy.port for name, proxy in self.proxies.items()}
+        self._signing_key = Ed25519PrivateKey.generate()
+        public = self._signing_key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        self.environment = {name: os.environ[name] for name in _KEPT if name in os.environ} | {
+            "DJANGO_SETTINGS_MODULE": "config.settings.development",
+            "TOCSIN_HOME": str(self.home),
+            "SECRET_KEY": secrets.token_urlsafe(48),
+            "FIELD_ENCRYPTION_KEYS": urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+            "DATABASE_URL": f"postgres://postgres:faults@{HOST}:{ports['postgres']}/tocsin",
+            "REDIS_URL": f"redis://:faults@{HOST}:{ports['valkey']}/0",
+            "SANDBOX_URL": f"http://{HOST}:{self.simulator_port}",
+            "TELEGRAM_API_URL": f"http://{HOST}:{ports['telegram']}/bot",
+            "TELEGRAM_BOT_TOKEN": "1000:simulated",
+            "EMAIL_URL": f"smtp://{HOST}:{smtp_port}",
+            "CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT": "3",
+            "REMAP_SIGTERM": "SIGQUIT",
+            "JWT_PUBLIC_KEYS": public.decode().replace("\n", "\\n"),
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir()) / "tocsin-bytecode"),
+            "TOCSIN_CRASH_LOG": str(self.crash_log),
+            **size.environment,
+            **environment,
+        }
+        self._smtp_port = smtp_port
+
+    @property
+    def crash_log(self) -> Path:
+        return self.home / "crashes.log"
+
+    # --- start and stop ---------------------------------------------------------------------------------
+    def start(self) -> "FaultSystem":
+        try:
+            self.postgres.start()
+            self.valkey.start()
+            done = subprocess.run(
+                [sys.executable, "-m", "tests.faults.prepare", str(self.size.persons)],
+                cwd=ROOT,
+                env=self.environment,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if done.returncode:
+                raise RuntimeError(done.stderr[-2000:])
+            self.api_key = done.stdout.split()[-1]
+            for name, (command, ready_when) in self._commands().items():
+                environment = dict(self.environment)
+                log = self.home / "logs" / f"{name}.log"
+                self.supervisor.add(Child(name, command, environment, log, ready_when))
+            self.until_ready()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def _commands(self) -> dict[str, tuple[list[str], str]]:
+        python = sys.executable
+        celery = [python, "-m", "celery", "-A", "config.celery"]
+        worker = [*celery, "worker", "--without-mingle", "-l", "INFO"]
+        simulator = ["--http-port", str(self.simulator_port), "--smtp-port", str(self._smtp_port)]
+        daphne = ["-b", HOST, "-p", str(self.port), "--http-timeout", "60", "-v", "0"]
+        return {
+            "simulator": (
+                [python, "-m", "sandbox", *simulator, "--log", str(self.simulator_log)],
+                "sandbox_started",
+            ),
+            "web": ([python, "-m", "daphne", *daphne, "config.asgi:application"], ""),
+            **{
+                f"worker{number}": (
+                    [*worker, "-Q", "critical,normal", "-n", f"worker{number}@%h", "-c", "2"],
+                    " ready.",
+                )
+                for number in range(1, self.size.workers + 1)
+            },
+            "control": ([*worker, "-Q", "control", "-n", "control@%h", "-P", "solo"], " ready."),
+            "beat": ([*celery, "beat", "--pidfile=", "-l", "INFO"], ""),
+            "streams": ([python, "manage.py", "ingest_streams", "--consumer", "streams"], ""),
+        }
+
+    @property
+    def workers(self) -> list[str]:
+        return [name for name in self.supervisor.children if name.startswith("worker")]
+
+    def until_ready(self, *, within_s: float = 60) -> None:
+        until(lambda: all(child.ready() for child in self.supervisor.children.values()) and self.answers(),
+              within_s=within_s, what="the system is ready")  # fmt: skip
+
+    def answers(self, path: str = "/readyz") -> bool:
+        try:
+            return httpx.get(f"{self.url}{path}", timeout=5, trust_env=False).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def heal(self) -> None:
+        """Bring everything back that a scenario has broken, for the next one."""
+        for proxy in self.proxies.values():
+            proxy.heal()
+        self.misbehave()
+        for name, child in self.supervisor.children.items():
+            child.send(signal.SIGCONT)
+            if "TOCSIN_CRASH" in child.environment:
+                self.supervisor.restart(name, TOCSIN_CRASH="", TOCSIN_CRASH_AT_MOST="")
+        self.until_ready()
+
+    def stop(self) -> dict[str, int | None]:
+        codes = self.supervisor.stop()
+        for server in (self.valkey, self.postgres):
+            server.stop()
+        for proxy in self.proxies.values():
+            proxy.close()
+        if not os.environ.get("TOCSIN_CHAOS_KEEP"):
+            shutil.rmtree(self.home, ignore_errors=True)
+        return codes
+
+    # --- the servers, past any proxy --------------------------------------------------------------------
+    def query(self, sql: str, *values: object) -> list[tuple]:
+        with psycopg.connect(self.postgres.url(), connect_timeout=5) as connection:
+            return connection.execute(sql, values).fetchall()
+
+    def redis(self) -> "redis.Redis":
+        return redis.Redis.from_url(self.valkey.url, socket_timeout=5)
+
+    def misbehave(self, provider: str = "", **rule: object) -> None:
+        """Set the only rule of a provider of the simulator; without one, let all of them work."""
+        base = f"http://{HOST}:{self.simulator_port}/control/faults"
+        with httpx.Client(trust_env=False, timeout=5) as client:
+            answer = client.put(f"{base}/{provider}", json=rule) if provider else client.delete(base)
+            answer.raise_for_status()
+
+    def written_log(self) -> Path:
+        """Return the simulator's file once it holds all that the simulator has taken so far."""
+        url = f"http://{HOST}:{self.simulator_port}/control/log"
+        last = httpx.get(url, params={"after": 2**40}, trust_env=False, timeout=10).json()["last"]
+        until(lambda: _last_number(self.simulator_log) >= last, within_s=10, what="the log is on disk")
+        return self.simulator_log
+
+    def kill_postgres(self) -> None:
+        """End Postgres at once, as `pg_ctl stop -m immediate` does: no checkpoint, open work is lost."""
+        process = self.postgres._process
+        assert process is not None
+        process.send_signal(signal.SIGQUIT)
+        process.wait(20)
+
+    def kill_valkey(self) -> None:
+        """Kill Valkey and what it had on disk: it comes back empty."""
+        process = self.valkey._process
+        assert process is not None
+        process.kill()
+        process.wait(20)
+        shutil.rmtree(self.home / "valkey", ignore_errors=True)
+
+    def token(self, person: str) -> str:
+        claims = {"sub": person, "aud": "tocsin", "exp": int(time.time()) + 800}
+        return jwt.encode(claims, self._signing_key, algorithm="EdDSA")
+
+
+def _last_number(log: Path) -> int:
+    """Return the number of the last whole line."""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 65_536))
+        lines = file.read().rpartition(b"\n")[0].splitlines()
+    return int(json.loads(lines[-1])["n"]) if lines else 0
