@@ -12,13 +12,12 @@ from dataclasses import dataclass
 
 import redis
 
-from notifications import live
+from notifications import knobs, live
 
 log = logging.getLogger(__name__)
 
 WINDOW_MS = 10_000
 CALLS_AT_LEAST = 10
-FAILED_SHARE = 0.5
 OPEN_MS = 5_000
 OPEN_MAX_MS = 60_000
 PROBES = 3
@@ -106,7 +105,7 @@ class _Local:
     def record(self, name: str, calls: int, failed: int) -> None:
         with self._lock:
             self._failures[name] = self._failures.get(name, 0) + failed if failed == calls else 0
-            if self._failures[name] >= CALLS_AT_LEAST:
+            if self._failures[name] >= CALLS_AT_LEAST and knobs.current().breaker_share <= 1:
                 self._until[name] = time.monotonic() + OPEN_MS / 1000
                 self._failures[name] = 0
 
@@ -133,7 +132,8 @@ def verdict(name: str, *, now_ms: int = 0) -> Verdict:
 def record(name: str, *, calls: int, failed: int, now_ms: int = 0) -> bool:
     """Count what came of sends. Return whether the breaker is open now."""
     _local.record(name, calls, failed)
-    settings = (WINDOW_MS, CALLS_AT_LEAST, FAILED_SHARE, OPEN_MS, OPEN_MAX_MS, PROBES)
+    share = knobs.current().breaker_share
+    settings = (WINDOW_MS, CALLS_AT_LEAST, share, OPEN_MS, OPEN_MAX_MS, PROBES)
     try:
         state = live.client().eval(_RECORD, 1, f"breaker.{name}", now_ms, calls, failed, *settings)
     except redis.RedisError as error:

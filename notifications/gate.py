@@ -83,4 +83,6 @@ class Fuse:
 
     def blown(self, channel: Channel) -> bool:
         calls = self._calls.get(channel, 0)
-        return calls >= breaker.CALLS_AT_LEAST and self._failed[channel] / calls >= breaker.FAILED_SHARE
+        return (
+            calls >= breaker.CALLS_AT_LEAST and self._failed[channel] / calls >= knobs.current().breaker_share
+        )

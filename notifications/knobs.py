@@ -29,6 +29,7 @@ class Knobs:
     auth_within_s: float = 5.0  # a socket without a browser session sends its token within this
     final_wait_max_s: float = 30.0  # longest `?wait=`
     telegram_per_s: int = 25  # messages of the bot; Telegram allows about 30. 0: no limits of ours at all
+    breaker_share: float = 0.5  # of failed sends at which a provider's breaker opens; above 1: never
     limit_horizon_s: float = 60.0  # how far ahead a limited send may reserve its slot
     telegram_active_s: int = 600  # a chat counts as a live session for this long after a message
 

@@ -55,7 +55,7 @@ SHORT = Size(
         "TOCSIN_BATCH_BUDGET_S": "2",
         "TOCSIN_UNKNOWN_BACKOFF_S": "2",
         "TOCSIN_RING_AGAIN_S": "6",
-        "TOCSIN_RETRY_BACKOFF_S": "1",
+        "TOCSIN_RETRY_SCALE": "0.5",
         "TOCSIN_ACK_TIMEOUT_MS": "2000",
     },
 )
@@ -110,6 +110,7 @@ class FaultSystem:
             "TELEGRAM_BOT_TOKEN": "1000:simulated",
             "EMAIL_URL": f"smtp://{HOST}:{smtp_port}",
             "CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT": "3",
+            "TOCSIN_TELEGRAM_PER_S": "0",  # the faults are the subject; limits have a scenario of their own
             "REMAP_SIGTERM": "SIGQUIT",
             "JWT_PUBLIC_KEYS": public.decode().replace("\n", "\\n"),
             "PYTHONUNBUFFERED": "1",

@@ -8,7 +8,8 @@ from tests.faults.run import scenario
 from tests.faults.stage import Stage
 
 
-@scenario("D3", "answers of Telegram dropped after the message was taken")
+# The breaker would soon let nothing through, and so hide what is asked here.
+@scenario("D3", "answers of Telegram dropped after the message was taken", TOCSIN_BREAKER_SHARE="2")
 def drop_answers(stage: Stage) -> None:
     """CRITICAL repeats once at most and says so; NORMAL is recorded and not repeated."""
     count = stage.scaled(1_000, 60)
@@ -50,19 +51,19 @@ def hanging_provider(stage: Stage) -> None:
     items = stage.items(stage.scaled(2_000, 100))
     for number, item in enumerate(items):
         item["user_id"] = f"p{2 * (number % (stage.size.persons // 2)) + 1}"  # who has e-mail too
-    started = time.time()
-    producer = stage.produce(items, rate=stage.scaled(50, 20), batch=1)
+    started, open_within_s = time.time(), stage.scaled(20, 3)
+    producer = stage.produce(items, rate=stage.scaled(50, 10), batch=1)
     producer.join(300)
     stage.pause(stage.scaled(30, 5))
     stage.system.misbehave()
     stage.struck()
     stage.settle()
-    accepted = {event_id: at for event_id, at in stage.diary.acked.items() if at > started + 20}
+    accepted = {event_id: at for event_id, at in stage.diary.acked.items() if at > started + open_within_s}
     mails = {ref: at for ref, to, at in arrivals(stage.system.written_log(), stage.run) if "smtp" in to}
     waits = sorted(mails[ref] - at for ref, at in accepted.items() if ref in mails)
     p99 = waits[int(len(waits) * 0.99)] if waits else float("inf")
-    limit = 10 if stage.full else 60
-    stage.figure("fallback after 20 s, p99 s", p99, limit=f"≤ {limit}", holds=p99 <= limit or not accepted)
+    name = f"fallback of what came after {open_within_s} s, p99 s"
+    stage.figure(name, p99, limit="≤ 10", holds=p99 <= 10)
 
 
 @scenario("V6", "NORMAL events waiting, and CRITICAL ones arrive")
