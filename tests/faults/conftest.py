@@ -9,6 +9,6 @@ from tests.faults.system import SHORT, FaultSystem
 
 @pytest.fixture(scope="session")
 def fault_system() -> Iterator[FaultSystem]:
-    system = FaultSystem(SHORT).start()
+    system = FaultSystem(SHORT, TOCSIN_BREAKER_SHARE="2").start()
     yield system
     system.stop()
