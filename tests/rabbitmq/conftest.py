@@ -37,7 +37,12 @@ def rabbitmq(rabbit_folder: Path) -> Iterator[RabbitMQ]:
 
 @pytest.fixture(scope="session")
 def running_system(rabbit_folder: Path, rabbitmq: RabbitMQ) -> Iterator[System]:
-    environment = {"CELERY_BROKER_URL": rabbitmq.url, "TOCSIN_MAX_TRIES": "3"}
+    environment = {
+        "CELERY_BROKER_URL": rabbitmq.url,
+        "TOCSIN_RETRY_SCALE": "0.1",
+        "TOCSIN_TELEGRAM_PER_S": "0",  # one chat gets them all here
+        "TOCSIN_BREAKER_SHARE": "2",  # the broker is the subject, and each story's outage is its own
+    }
     started = System(rabbit_folder / "home", *PROCESSES, **environment)
     try:
         started.wait_until_ready()

@@ -32,8 +32,9 @@ def test_a_doorbell_that_was_delivered_too_often_is_found_among_the_dead(channel
     kombu.Producer(channel).publish("ring", routing_key="probe")
     for _ in range(arguments["x-delivery-limit"] + 1):
         taken(channel, "probe").reject(requeue=True)
-    dead = taken(channel, brokers.DEAD)
-    assert dead.payload == "ring"
+    # Ticks of beat that expired while nobody consumed lie there too.
+    while (dead := taken(channel, brokers.DEAD)).payload != "ring":
+        dead.ack()
     dead.ack()
     assert channel.basic_get("probe") is None
     channel.queue_delete("probe")
