@@ -9,7 +9,7 @@ from django.db import IntegrityError, connection, transaction
 
 from notifications import crash_points
 from notifications.events import Aftermath
-from notifications.models import Attempt, Delivery
+from notifications.models import Attempt, Delivery, Event
 from notifications.states import AttemptOutcome, DeliveryState, EventState, FailureKind, Priority, may_become
 from notifications.store.advance import (
     disable_destination,
@@ -115,8 +115,13 @@ def pushed(successes: Sequence[Success], deadlines: Sequence[datetime]) -> None:
 
 
 def defer(failure: Failure, *, not_before: datetime, ring_at: datetime) -> None:
-    """Record a try that failed for a reason that passes. Raises: `LeaseLost`."""
+    """Record a try that failed for a reason that passes. Raises: `LeaseLost`.
+
+    The sweep looks at the row at `ring_at`, or when the event expires, whichever comes first.
+    """
     with transaction.atomic():
+        expires_at = Event.objects.values_list("expires_at", flat=True).get(pk=failure.claimed.event_pk)
+        ring_at = min(ring_at, expires_at or ring_at)
         _move(failure, DeliveryState.DEFERRED, not_before=not_before, ring_at=ring_at)
         crash_points.passing("defer_before_commit")
 

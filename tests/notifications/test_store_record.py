@@ -177,3 +177,20 @@ def test_both_of_two_destinations_that_an_event_tried_can_be_removed(desk, ada, 
     chat.delete()
     other.delete()
     assert list(Delivery.objects.filter(event=event).values_list("destination", flat=True)) == [None, None]
+
+
+def test_a_row_that_waits_longer_than_its_event_lives_is_looked_at_when_the_event_expires(
+    desk, event, now
+) -> None:
+    from notifications import store
+    from notifications.models import Event
+    from notifications.states import AttemptOutcome
+
+    expires_at = now + timedelta(seconds=10)
+    Event.objects.update(expires_at=expires_at)
+    row = desk.delivery(event)
+    [claimed] = store.claim([str(row.pk)], now=now, lease_s=55, max_tries=8)
+    failure = store.Failure(claimed, now, now, AttemptOutcome.TEMPORARY, "busy")
+    later = now + timedelta(seconds=300)
+    store.defer(failure, not_before=later, ring_at=later)
+    assert desk.delivery(event).ring_at == expires_at
