@@ -211,6 +211,7 @@ def _record(batch: list[Tried], clock: Clock) -> Aftermath:
     if sent:
         done, lost = store.succeed([_success(tried) for tried in sent])
         aftermath.add(done)
+        log.info("sent", extra=_ids([tried.claimed for tried in sent]))
         for delivery_id in lost:
             log.warning("late_result_refused", extra={"delivery_id": delivery_id})
         for tried in sent:
@@ -224,6 +225,15 @@ def _record(batch: list[Tried], clock: Clock) -> Aftermath:
         if tried.error is not None:
             aftermath.add(_record_error(tried, tried.error, clock))
     return aftermath
+
+
+def _ids(rows: Sequence[Claimed]) -> dict[str, list[str]]:
+    """Return what a log line says of a batch: ids, and nothing of what was sent to whom."""
+    return {
+        "event_ids": [row.event_id for row in rows],
+        "delivery_ids": [row.delivery_id for row in rows],
+        "channels": [row.channel.name for row in rows],
+    }
 
 
 def _success(tried: Tried) -> Success:

@@ -1,5 +1,6 @@
 """One call for every ingress: a batch of envelopes in, one ack for each out."""
 
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -9,6 +10,8 @@ from notifications.events import Ack, Envelope, refusal
 from notifications.route import Person, Plan, route
 from notifications.states import Evidence, Priority
 from notifications.transports.registry import supported
+
+log = logging.getLogger(__name__)
 
 
 def ingest(batch: Sequence[Envelope], *, now: datetime) -> list[Ack]:
@@ -106,9 +109,10 @@ def _keep(
     batch = [_acceptance(item, now, settings) for _, item in routed]
     answers = store.accept(batch, now=now)
     crash_points.passing("accept_after_commit")
-    dispatch.dispatch(
-        [(item, answer) for (_, item), answer in zip(routed, answers, strict=True)], online, now
-    )
+    pairs = [(item, answer) for (_, item), answer in zip(routed, answers, strict=True)]
+    new = [item.envelope.event_id for item, answer in pairs if answer.kind == "accepted"]
+    log.info("accepted", extra={"event_ids": new})
+    dispatch.dispatch(pairs, online, now)
     return {
         index: stored_ack(item.envelope.event_id, answer, now)
         for (index, item), answer in zip(routed, answers, strict=True)

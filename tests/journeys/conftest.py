@@ -147,6 +147,25 @@ class System:
         """Return the processes of this system that still run: they carry its home, or work in it."""
         return [process for process in psutil.process_iter() if _belongs(process, self.home)]
 
+    @classmethod
+    @contextmanager
+    def started(cls, home: Path, *processes: str, **environment: str) -> Iterator["System"]:
+        """Run a system while the block runs; it must end well, leave nothing and have told no secret."""
+        system = cls(home, *processes, **environment)
+        try:
+            yield system.wait_until_ready()
+            leaks = system.leaks()
+            code = system.stop(signal.SIGINT)
+            left_over = system.left_over()
+        finally:
+            system.kill()
+        assert code == 0, system.output
+        assert left_over == []
+        assert leaks == []
+
+    def logged(self, process: str) -> str:
+        return (self.home / "logs" / f"{process}.log").read_text(errors="replace")
+
     def leaks(self) -> list[str]:
         """Return what stands in the logs and must not: addresses, secrets, payloads."""
         names = (
@@ -190,22 +209,13 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def running_system(folder: Path) -> Iterator[System]:
-    started = System(
+    with System.started(
         folder / "home",
         *("web", "worker", "control", "beat", "streams", "sandbox"),
         TOCSIN_RETRY_SCALE="0.1",
         TOCSIN_TELEGRAM_PER_S="0",  # one chat gets them all here, and Telegram allows it one a second
-    )
-    try:
-        yield started.wait_until_ready()
-        leaks = started.leaks()
-        code = started.stop(signal.SIGINT)
-        left_over = started.left_over()
-    finally:
-        started.kill()
-    assert code == 0, started.output
-    assert left_over == []
-    assert leaks == []
+    ) as system:
+        yield system
 
 
 @pytest.fixture

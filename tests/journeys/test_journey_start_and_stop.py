@@ -4,8 +4,12 @@ import signal
 import socket
 import stat
 import time
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
+
+from config.development import curl_line
 
 
 def test_a_second_start_in_the_same_folder_says_where_the_first_one_is(running_system, start_system):
@@ -25,6 +29,35 @@ def test_a_second_checkout_runs_beside_the_first(running_system, start_system):
     assert other.stop(signal.SIGTERM) == 0
     assert other.left_over() == []
     assert not (other.home / "ready").exists()
+
+
+def test_the_end_of_the_start_says_where_everything_is(running_system):
+    said = running_system.output
+    for name, path in (("PORT", "/"), ("PORT", "/admin/"), ("FLOWER_PORT", "/"), ("PORT", "/api/v1/docs")):
+        assert f"http://127.0.0.1:{running_system.values[name]}{path}" in said
+    assert f"demo / {running_system.values['DEMO_PASSWORD']}" in said
+    assert curl_line(running_system.values["PORT"], running_system.values["DEMO_API_KEY"]) in said
+
+
+def test_servers_that_are_given_are_used_and_none_is_started(running_system, start_system):
+    servers = running_system.values
+    with psycopg.connect(servers["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute("CREATE DATABASE guest")
+    given = {
+        "DATABASE_URL": urlsplit(servers["DATABASE_URL"])._replace(path="/guest").geturl(),
+        "REDIS_URL": urlsplit(servers["REDIS_URL"])._replace(path="/1").geturl(),
+    }
+    guest = start_system("web", home=running_system.home.parent / "guest", **given).wait_until_ready()
+    assert {name: guest.values[name] for name in given} == given
+    assert not (guest.home / "postgres").exists()
+    assert not (guest.home / "valkey").exists()
+    event = guest.event()
+    guest.api.post("/events", json=event).raise_for_status()
+    assert guest.stop(signal.SIGINT) == 0
+    with psycopg.connect(given["DATABASE_URL"]) as connection:
+        assert connection.execute("SELECT event_id FROM notifications_event").fetchall() == [
+            (event["event_id"],)
+        ]
 
 
 def test_data_and_key_survive_a_restart(start_system):

@@ -90,6 +90,20 @@ def test_with_no_page_open_critical_goes_to_telegram_at_once(system):
     assert [entry["channel"] for entry in system.received()] == ["telegram"]
 
 
+def test_an_event_can_be_followed_through_the_logs_by_its_ids(system):
+    ack = system.publish()
+    delivery_id = system.story(ack["event_id"])["deliveries"][0]["id"]
+    system.until(lambda: ack["event_id"] in system.logged("web"))
+    system.until(lambda: ack["event_id"] in system.logged("worker"))
+    records = [json.loads(line) for line in system.logged("worker").splitlines() if line.startswith("{")]
+    [line] = [
+        record
+        for record in records
+        if record.get("event") == "sent" and ack["event_id"] in record["event_ids"]
+    ]
+    assert delivery_id in line["delivery_ids"]
+
+
 def test_a_dead_chat_is_disabled_and_the_mailbox_gets_it(system):
     system.misbehave("telegram", error="chat_not_found")
     ack = system.publish()

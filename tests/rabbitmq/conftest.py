@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import tempfile
 import time
 from collections.abc import Iterator
@@ -43,19 +42,9 @@ def running_system(rabbit_folder: Path, rabbitmq: RabbitMQ) -> Iterator[System]:
         "TOCSIN_TELEGRAM_PER_S": "0",  # one chat gets them all here
         "TOCSIN_BREAKER_SHARE": "2",  # the broker is the subject, and each story's outage is its own
     }
-    started = System(rabbit_folder / "home", *PROCESSES, **environment)
-    try:
-        started.wait_until_ready()
+    with System.started(rabbit_folder / "home", *PROCESSES, **environment) as system:
         rabbitmq.settled_at = time.monotonic() + 5
-        yield started
-        leaks = started.leaks()
-        code = started.stop(signal.SIGINT)
-        left_over = started.left_over()
-    finally:
-        started.kill()
-    assert code == 0, started.output
-    assert left_over == []
-    assert leaks == []
+        yield system
 
 
 @pytest.fixture

@@ -58,8 +58,9 @@ def test_workers_answer_a_ping(running_system, rabbitmq) -> None:
     assert sorted(name.split("@")[0] for answer in answers for name in answer) == ["control", "worker"]
 
 
-def test_flower_sees_the_workers(running_system) -> None:
+def test_flower_sees_the_workers_and_shows_them_to_nobody_else(running_system) -> None:
     values = running_system.values
+    assert httpx.get(values["FLOWER_URL"], trust_env=False).status_code == 401
     login = tuple(values["FLOWER_BASIC_AUTH"].split(":"))
     with httpx.Client(base_url=values["FLOWER_URL"], auth=login, timeout=20, trust_env=False) as flower:
 
