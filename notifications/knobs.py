@@ -20,7 +20,7 @@ class Knobs:
     batch_size: int = 100  # deliveries for which one doorbell rings
     send_concurrency: int = 20  # sends in flight per channel and worker process
     countdown_max_s: float = 60.0  # longest wait that a doorbell carries; 0: the sweep rings after all waits
-    unknown_backoff_s: float = 30.0  # before the one flagged repeat of a send whose answer was lost
+    unknown_backoff_s: float = 10.0  # before the one flagged repeat of a send whose answer was lost
     ring_again_s: float = 60.0  # the sweep rings once more for a row that nobody took
     replay_per_s: float = 20.0  # first deliveries that all replays together start in a second
     sweep_limit: int = 500  # rows that one sweep takes

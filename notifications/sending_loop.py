@@ -7,7 +7,7 @@ worker; clients made here live on this loop for as long as the process does.
 import asyncio
 import os
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -22,6 +22,11 @@ _MEASURE_EVERY_S = 0.1
 def submit(coroutine: Coroutine[Any, Any, T]) -> "Future[T]":
     """Run `coroutine` on this process's loop thread and return its future at once."""
     return asyncio.run_coroutine_threadsafe(coroutine, _loop())
+
+
+def call(function: Callable[..., object], *arguments: object) -> None:
+    """Call `function` on this process's loop thread, soon."""
+    _loop().call_soon_threadsafe(function, *arguments)
 
 
 def _loop() -> asyncio.AbstractEventLoop:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 from prometheus_client import Counter
 
-from notifications import canary, crash_points, delivery, heartbeat, knobs, live
+from notifications import canary, crash_points, delivery, heartbeat, knobs, live, outcomes
 from notifications.delivery import AlreadyClaimed
 from notifications.events import Aftermath, Ring
 from notifications.retries import QUICK_TRIES
@@ -42,7 +42,7 @@ class _Deliver(Task[..., None]):
             extra = {"delivery_id": kwargs.get("delivery_id"), "error": type(exc).__name__}
             log.error("task_crashed", extra=extra)
             return
-        follow(delivery.used_up(kwargs["delivery_id"], error=exc.reason, now=timezone.now()))
+        follow(outcomes.used_up(kwargs["delivery_id"], error=exc.reason, now=timezone.now()))
 
 
 @shared_task(  # type: ignore[arg-type]

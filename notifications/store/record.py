@@ -49,14 +49,19 @@ ORDER BY id FOR UPDATE
 """
 
 # The provider's acceptance is all the evidence such a channel can give: the event is delivered.
+# One statement and its own transaction: while it is on its way, a crash repeats the messages.
 _SUCCEED = """
-WITH moved AS (
+WITH locked AS MATERIALIZED (
+    SELECT id FROM notifications_event
+    WHERE id IN (SELECT event_id FROM notifications_delivery WHERE id = ANY(%s::uuid[]))
+    ORDER BY id FOR UPDATE
+), moved AS (
     UPDATE notifications_delivery d
     SET state = 'sent', provider_message_id = g.provider_message_id, lease_token = NULL,
         ring_at = NULL, ended_at = g.ended_at, error = ''
     FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[], %s::timestamptz[], %s::text[])
-        AS g(id, token, started_at, ended_at, provider_message_id)
-    WHERE d.id = g.id AND d.lease_token = g.token AND d.state = 'sending'
+        AS g(id, token, started_at, ended_at, provider_message_id), locked
+    WHERE d.event_id = locked.id AND d.id = g.id AND d.lease_token = g.token AND d.state = 'sending'
     RETURNING d.id, d.event_id, d.channel, d.attempts, g.started_at, g.ended_at
 ), tried AS (
     INSERT INTO notifications_attempt (delivery_id, number, started_at, ended_at, outcome, error)
@@ -94,10 +99,9 @@ def _columns(successes: Sequence[Success]) -> list[Any]:
 
 def succeed(successes: Sequence[Success]) -> tuple[Aftermath, list[str]]:
     """Record sends that the provider accepted. Return what follows, and the ids whose lease was lost."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_LOCK_EVENTS, [[item.delivery_id for item in successes]])
-        ids = [item.provider_message_id for item in successes]
-        cursor.execute(_SUCCEED, [*_columns(successes), ids])
+    columns = _columns(successes)
+    with connection.cursor() as cursor:
+        cursor.execute(_SUCCEED, [columns[0], *columns, [item.provider_message_id for item in successes]])
         rows = cursor.fetchall()
     written = {str(row[0]) for row in rows}
     lost = [item.delivery_id for item in successes if item.delivery_id not in written]
