@@ -3,9 +3,11 @@
 import asyncio
 import threading
 
+import psycopg
 import pytest
+from django.db import connection
 
-from notifications import store
+from notifications import sending_loop, store
 from notifications.delivery import attempt_many
 from notifications.events import Aftermath
 from notifications.models import Attempt, Delivery, Event
@@ -190,3 +192,45 @@ def test_pages_and_providers_of_one_batch_are_both_served(
     assert [frame["event_id"] for frame in page.frames()] == ["page"]
     store.confirm([(ada.pk, "page")], now=now)
     assert set(Event.objects.values_list("state", flat=True)) == {"delivered"}
+
+
+def test_no_further_send_starts_until_results_are_in_the_database(
+    desk, events, provider, attempt, knobs
+) -> None:
+    knobs(send_concurrency=2)
+    fake = provider()
+    results = attempt(events)
+    next(results)  # nobody records while nobody asks for more
+    for _ in range(50):
+        sending_loop.submit(asyncio.sleep(0)).result()
+    recorded = Delivery.objects.filter(state="sent").count()
+    assert recorded < len(fake.sent) + 1 <= recorded + 3
+    together(results)
+    assert len(fake.sent) == 7
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_result_survives_a_connection_that_was_cut_before_its_record(desk, ada, chat, provider, now):
+    event = desk.event(ada, chat, event_id="e1", priority=Priority.CRITICAL)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        pid = cursor.fetchone()[0]
+
+    def cut() -> None:
+        with psycopg.connect(**_parameters()) as other:
+            other.execute("SELECT pg_terminate_backend(%s)", [pid])
+
+    async def taken_while_postgres_goes() -> Receipt:
+        await asyncio.to_thread(cut)
+        return Receipt("m1")
+
+    fake = provider(taken_while_postgres_goes)
+    whole = together(attempt_many([str(desk.delivery(event).pk)], clock=lambda: now))
+    assert whole.finals == [event.pk]
+    row = desk.delivery(event)
+    assert (row.state, row.provider_message_id, len(fake.sent)) == ("sent", "m1", 1)
+
+
+def _parameters() -> dict:
+    given = connection.get_connection_params()
+    return {name: given[name] for name in ("host", "port", "user", "password", "dbname")}
