@@ -31,6 +31,7 @@ class Knobs:
     telegram_per_s: int = 25  # messages of the bot; Telegram allows about 30. 0: no limits of ours at all
     breaker_share: float = 0.5  # of failed sends at which a provider's breaker opens; above 1: never
     limit_horizon_s: float = 60.0  # how far ahead a limited send may reserve its slot
+    limit_horizon_normal_s: float = 4.0  # the same for NORMAL: CRITICAL waits for no more than this of it
     telegram_active_s: int = 600  # a chat counts as a live session for this long after a message
 
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from django.db import InterfaceError, OperationalError, connection
 
-from notifications import breaker, crash_points, knobs, retries, sending_loop, store
+from notifications import breaker, crash_points, knobs, rate_limits, retries, sending_loop, store
 from notifications.events import Aftermath, Ring
 from notifications.models import Delivery
 from notifications.states import Channel, FailureKind, Priority
@@ -123,6 +123,9 @@ def _record_error(tried: Tried, error: TransportError, clock: Clock) -> Aftermat
     failure = Failure(row, tried.started_at, tried.ended_at, error.outcome, error.reason)
     extra = {"event_id": row.event_id, "delivery_id": row.delivery_id, "channel": row.channel.name}
     log.warning("send_failed", extra=extra | {"outcome": error.outcome.value, "attempt": row.attempt})
+    if isinstance(error, LimitedError):
+        limits = rate_limits.limits_of(row.channel, row.address, knobs.current())
+        rate_limits.hold(limits, wait_s=error.retry_after_s)
     try:
         return _surely(lambda: _decide(failure, error, clock()))
     except LeaseLost:

@@ -62,6 +62,7 @@ class Rule:
     rate: float = 1.0
     seed: int = 0
     at: str | None = None
+    limits: bool = False
     needs_to: bool = False
     hits: int = 0
     draws: random.Random = field(init=False)
@@ -137,7 +138,7 @@ def read_rule(channel: Channel, spec: Mapping[str, Any]) -> Rule:
             raise BadRule(name, str(problem)) from None
     rule = Rule(spec=dict(spec), **values)
     if channel == "telegram":
-        rule.needs_to = rule.error not in (None, "unauthorized")
+        rule.needs_to = rule.limits or rule.error not in (None, "unauthorized")
     if channel == "smtp":
         _settle_smtp_step(rule)
     return rule
@@ -214,6 +215,7 @@ _READERS: dict[Channel, dict[str, Reader]] = {
         "status": _whole(400, 599),
         "retry_after_s": _whole(0, 86_400),
         "error": _one_of(TELEGRAM_ERRORS),
+        "limits": _flag,
         "at": _text,
     },
     "smtp": {

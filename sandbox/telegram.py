@@ -14,6 +14,7 @@ from sandbox.connection import cut, json_answer, never, reset
 from sandbox.faults import Faults, Rule
 from sandbox.log import Log, Outcome
 from sandbox.telegram_call import ApiError, Call, Done, Telegram
+from sandbox.telegram_limits import Limits
 from sandbox.telegram_methods import METHODS, SUPERGROUP_BASE, is_number, is_supergroup
 
 _TOKEN = re.compile(r"[0-9]{1,19}:\S+")
@@ -38,6 +39,7 @@ class TelegramApi:
         self._faults = faults
         self._log = log
         self._telegram = Telegram()
+        self._limits = Limits()
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Will judge and log the call at once; a rule's latency delays only the answer."""
@@ -66,13 +68,20 @@ class TelegramApi:
         return cut(request) if rule.drop_answer else answer
 
     def _run(self, call: Call, rule: Rule | None) -> Done:
-        """Will run the method. Whatever may refuse a call (faults now, rate limits later) goes first."""
+        """Will run the method. Whatever may refuse a call goes first."""
         if rule is not None:
             _strike(call, rule)
+            if rule.limits:
+                self._limit(call)
         method = METHODS.get(call.method)
         if method is None:
             raise ApiError(404, "Not Found")
         return method(self._telegram, call)
+
+    def _limit(self, call: Call) -> None:
+        too_many = self._limits.take(call.chat_id, time.monotonic())
+        if too_many is not None:
+            raise _too_many(too_many.retry_after_s, early=too_many.early)
 
     async def _break_off(self, request: web.BaseRequest, call: Call, rule: Rule) -> web.StreamResponse:
         if rule.refuse:
@@ -90,6 +99,7 @@ class TelegramApi:
             status=refusal.status if answered else None,
             error=refusal.description,
             text=call.params.get("text"),
+            early=refusal.early or None,
             fault=rule.spec if rule else None,
         )
 
@@ -144,14 +154,18 @@ def _from_json(body: bytes) -> dict[str, str]:
 def _strike(call: Call, rule: Rule) -> None:
     """Will raise what the rule asks for, if it asks for an error. Raises: ApiError."""
     if rule.retry_after_s is not None:
-        description = f"Too Many Requests: retry after {rule.retry_after_s}"
-        raise ApiError(rule.status or 429, description, {"retry_after": rule.retry_after_s})
+        raise _too_many(rule.retry_after_s, status=rule.status or 429)
     if rule.status is not None:
         raise ApiError(rule.status, _phrase(rule.status))
     if rule.error == "migrated":
         _migrate(call.chat_id)
     elif rule.error is not None:
         raise ApiError(*_ERRORS[rule.error])
+
+
+def _too_many(retry_after_s: int, *, status: int = 429, early: bool = False) -> ApiError:
+    description = f"Too Many Requests: retry after {retry_after_s}"
+    return ApiError(status, description, {"retry_after": retry_after_s}, early=early)
 
 
 def _migrate(chat_id: str) -> None:

@@ -8,10 +8,16 @@ _KEPT_MESSAGES = 200_000
 
 
 class ApiError(Exception):
-    """A refusal in the shape of the Bot API; `parameters` as in ResponseParameters."""
+    """A refusal in the shape of the Bot API; `parameters` as in ResponseParameters.
 
-    def __init__(self, status: int, description: str, parameters: dict[str, int] | None = None) -> None:
+    `early` tells that the call came before the time that an earlier refusal had named.
+    """
+
+    def __init__(
+        self, status: int, description: str, parameters: dict[str, int] | None = None, *, early: bool = False
+    ) -> None:
         super().__init__(status, description, parameters)
+        self.early = early
         self.status = status
         self.description = description
         self.parameters = parameters

@@ -6,7 +6,7 @@ waits for anything but Postgres. What has to happen afterwards is returned as an
 
 from notifications.store.accept import Acceptance, Stored, accept
 from notifications.store.advance import give_up, skip_unpushed
-from notifications.store.claim import Claimed, LeaseLost, claim, postpone, release
+from notifications.store.claim import GRACE_S, SLOT_LEAD_S, Claimed, LeaseLost, claim, postpone, release
 from notifications.store.confirm import confirm
 from notifications.store.record import (
     Failure,
@@ -23,6 +23,8 @@ from notifications.store.replay import Rerouted, may_replay, open_replay, replay
 from notifications.store.ring import rings_due
 
 __all__ = [
+    "GRACE_S",
+    "SLOT_LEAD_S",
     "Acceptance",
     "Claimed",
     "Failure",

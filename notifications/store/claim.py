@@ -57,7 +57,9 @@ FROM free WHERE d.id = free.id
 RETURNING d.id
 """
 
-_SLOT_KEPT = timedelta(seconds=5)
+GRACE_S = 5.0  # the sweep comes this much after a doorbell
+SLOT_LEAD_S = 2.0  # and this much before a reserved slot, to have it rung for to the moment
+_SLOT_KEPT = timedelta(seconds=GRACE_S)
 _CLAIMABLE = [DeliveryState.PENDING, DeliveryState.DEFERRED, DeliveryState.UNKNOWN]
 
 
@@ -119,10 +121,11 @@ def _claimed(row: Delivery, now: datetime) -> Claimed:
 _RELEASE = """
 UPDATE notifications_delivery d
 SET state = 'pending', attempts = d.attempts - 1, lease_token = NULL, lease_until = NULL,
-    not_before = g.at, ring_at = g.at + g.grace, slot_at = CASE WHEN g.slot THEN g.at END
-FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[], %s::interval[], %s::bool[])
-    AS g(id, token, at, grace, slot)
-WHERE d.id = g.id AND d.lease_token = g.token AND d.state = 'sending' RETURNING d.id
+    not_before = g.at, ring_at = LEAST(g.ring_at, e.expires_at),
+    slot_at = CASE WHEN g.slot THEN g.at END
+FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[], %s::timestamptz[], %s::bool[])
+    AS g(id, token, at, ring_at, slot), notifications_event e
+WHERE e.id = d.event_id AND d.id = g.id AND d.lease_token = g.token AND d.state = 'sending' RETURNING d.id
 """
 
 
@@ -131,19 +134,24 @@ def release(claimed: Sequence[Claimed], *, now: datetime) -> list[str]:
 
     Their doorbell is rung again by the caller; the sweep comes after it.
     """
-    return _release(claimed, [now] * len(claimed), timedelta(seconds=5), [False] * len(claimed))
+    count = len(claimed)
+    ring_at = now + timedelta(seconds=GRACE_S)
+    return postpone(claimed, until=[now] * count, ring_at=[ring_at] * count, slots=[False] * count)
 
 
-def postpone(claimed: Sequence[Claimed], *, until: Sequence[datetime], slots: Sequence[bool]) -> list[str]:
-    """Give back rows until a time of their own; the sweep rings then. `slots`: that time is reserved."""
-    return _release(claimed, until, timedelta(0), slots)
-
-
-def _release(
-    claimed: Sequence[Claimed], at: Sequence[datetime], grace: timedelta, slots: Sequence[bool]
+def postpone(
+    claimed: Sequence[Claimed],
+    *,
+    until: Sequence[datetime],
+    ring_at: Sequence[datetime],
+    slots: Sequence[bool],
 ) -> list[str]:
+    """Give back rows until a time of their own. `slots`: that time is reserved. Return their ids.
+
+    The sweep looks at a row at its `ring_at`, or when its event expires, whichever comes first.
+    """
     with connection.cursor() as cursor:
-        given: list[Any] = [list(at), [grace] * len(claimed), list(slots)]
+        given: list[Any] = [list(until), list(ring_at), list(slots)]
         cursor.execute(_RELEASE, [*id_arrays(claimed), *given])
         return [str(row[0]) for row in cursor.fetchall()]
 

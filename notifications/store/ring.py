@@ -24,7 +24,8 @@ def rings_due(*, now: datetime, knobs: Knobs) -> Aftermath:
     aftermath = Aftermath()
     with transaction.atomic():
         rows = list(
-            Delivery.objects.select_for_update(skip_locked=True)
+            Delivery.objects.select_for_update(skip_locked=True, of=("self",))
+            .select_related("event")
             .filter(ring_at__lte=now)
             .order_by("-priority", "ring_at")[: knobs.sweep_limit]
         )
@@ -52,6 +53,9 @@ def _look_after(row: Delivery, now: datetime, knobs: Knobs) -> Aftermath:
         return _lease_expired(row, now, knobs)
     if row.attempts >= knobs.max_tries:
         return give_up([pk], now=now, kind=FailureKind.TEMPORARY, error="tries used up", code="temporary")
+    if row.slot_at is not None and row.slot_at > now:
+        delay_s = (row.slot_at - now).total_seconds()
+        return Aftermath(rings=[Ring(pk, Priority(row.priority), delay_s=delay_s, alone=True)])
     return Aftermath(rings=[Ring(pk, Priority(row.priority), alone=row.attempts > 0)])
 
 

@@ -122,6 +122,10 @@ class FaultSystem:
         self._smtp_port = smtp_port
 
     @property
+    def simulator_url(self) -> str:
+        return f"http://{HOST}:{self.simulator_port}"
+
+    @property
     def crash_log(self) -> Path:
         return self.home / "crashes.log"
 
@@ -220,14 +224,14 @@ class FaultSystem:
 
     def misbehave(self, provider: str = "", **rule: object) -> None:
         """Set the only rule of a provider of the simulator; without one, let all of them work."""
-        base = f"http://{HOST}:{self.simulator_port}/control/faults"
+        base = f"{self.simulator_url}/control/faults"
         with httpx.Client(trust_env=False, timeout=5) as client:
             answer = client.put(f"{base}/{provider}", json=rule) if provider else client.delete(base)
             answer.raise_for_status()
 
     def written_log(self) -> Path:
         """Return the simulator's file once it holds all that the simulator has taken so far."""
-        url = f"http://{HOST}:{self.simulator_port}/control/log"
+        url = f"{self.simulator_url}/control/log"
         last = httpx.get(url, params={"after": 2**40}, trust_env=False, timeout=10).json()["last"]
         until(lambda: _last_number(self.simulator_log) >= last, within_s=10, what="the log is on disk")
         return self.simulator_log

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from notifications import breaker, gate, knobs, live, rate_limits, store
+from notifications import breaker, gate, live, rate_limits, store
+from notifications import knobs as all_knobs
 from notifications.breaker import CALLS_AT_LEAST, OPEN_MS
 from notifications.models import Attempt
 from notifications.states import Channel, Priority
@@ -81,10 +82,69 @@ def test_a_limited_send_waits_for_its_slot_and_then_needs_no_other(desk, ada, ch
     assert (row.event_id, admitted) == ("a", [])
     waiting = desk.delivery(second)
     assert (waiting.state, waiting.attempts) == ("pending", 0)
-    assert now < waiting.slot_at == waiting.not_before == waiting.ring_at <= now + timedelta(seconds=1)
+    assert now < waiting.slot_at == waiting.not_before <= now + timedelta(seconds=1)
     at_slot = waiting.slot_at
     rows = claimed(desk, at_slot, second)
     assert gate.admit(rows, clock=lambda: at_slot)[0] == rows
+
+
+@pytest.mark.django_db
+def test_a_near_slot_is_rung_for_to_the_moment(desk, ada, chat, now, limited) -> None:
+    first, second = (desk.event(ada, chat, event_id=name) for name in "ab")
+    gate.admit(claimed(desk, now, first), clock=lambda: now)
+    _, aftermath = gate.admit(claimed(desk, now, second), clock=lambda: now)
+    waiting = desk.delivery(second)
+    [ring] = aftermath.rings
+    assert (ring.delivery_id, ring.alone) == (str(waiting.pk), True)
+    assert waiting.slot_at <= now + timedelta(seconds=ring.delay_s) < waiting.slot_at + timedelta(seconds=0.1)
+    assert waiting.ring_at == waiting.slot_at + timedelta(seconds=store.GRACE_S)
+
+
+@pytest.mark.django_db
+def test_a_broker_without_countdowns_leaves_the_slot_to_the_sweep(
+    desk, ada, chat, now, limited, knobs
+) -> None:
+    knobs(telegram_per_s=25, countdown_max_s=0.0)
+    first, second = (desk.event(ada, chat, event_id=name) for name in "ab")
+    gate.admit(claimed(desk, now, first), clock=lambda: now)
+    assert gate.admit(claimed(desk, now, second), clock=lambda: now)[1].rings == []
+    waiting = desk.delivery(second)
+    assert waiting.ring_at == waiting.slot_at
+
+
+def hold(chat, wait_s: float) -> None:
+    limits = rate_limits.limits_of(Channel.TELEGRAM, chat.address, all_knobs.current())
+    rate_limits.hold(limits, wait_s=wait_s)
+
+
+@pytest.mark.django_db
+def test_a_far_slot_is_rung_for_by_the_sweep_just_before_it(desk, ada, chat, now, limited) -> None:
+    hold(chat, 30)
+    event = desk.event(ada, chat, priority=Priority.CRITICAL)
+    assert gate.admit(claimed(desk, now, event), clock=lambda: now)[1].rings == []
+    waiting = desk.delivery(event)
+    assert waiting.ring_at == waiting.slot_at - timedelta(seconds=store.SLOT_LEAD_S)
+    [ring] = store.rings_due(now=waiting.ring_at, knobs=all_knobs.current()).rings
+    assert (ring.delay_s, ring.alone) == (store.SLOT_LEAD_S, True)
+
+
+@pytest.mark.django_db
+def test_normal_reserves_a_few_seconds_ahead_only_and_comes_again(desk, ada, chat, now, limited) -> None:
+    hold(chat, 30)
+    event = desk.event(ada, chat)
+    assert gate.admit(claimed(desk, now, event), clock=lambda: now)[1].rings == []
+    waiting = desk.delivery(event)
+    assert waiting.slot_at is None
+    assert now + timedelta(seconds=4) <= waiting.ring_at <= now + timedelta(seconds=12)
+
+
+@pytest.mark.django_db
+def test_who_waits_for_a_slot_is_looked_at_when_the_event_expires(desk, ada, chat, now, limited) -> None:
+    for name in "abcd":
+        gate.admit(claimed(desk, now, desk.event(ada, chat, event_id=name)), clock=lambda: now)
+    event = desk.event(ada, chat, event_id="e", expires_s=0.3)
+    gate.admit(claimed(desk, now, event), clock=lambda: now)
+    assert desk.delivery(event).ring_at == now + timedelta(seconds=0.3)
 
 
 @pytest.mark.django_db
@@ -117,5 +177,5 @@ def test_a_fuse_blows_when_a_batch_sees_a_provider_fail() -> None:
 
 
 def test_the_default_limit_is_below_telegrams() -> None:
-    [bot, _] = rate_limits.limits_of(Channel.TELEGRAM, "42", knobs.Knobs())
+    [bot, _] = rate_limits.limits_of(Channel.TELEGRAM, "42", all_knobs.Knobs())
     assert bot.count < 30
