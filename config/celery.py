@@ -2,16 +2,45 @@
 
 import os
 
+import django
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import import_modules, setup_logging, task_postrun, task_prerun, worker_init
+from django.apps import apps
+from django.core.checks import run_checks
+from django.db import close_old_connections, connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
 
-app = Celery("tocsin")
+# Without Celery's own glue to Django: it closes the connection, and the pool, before and after every task.
+app = Celery("tocsin", fixups=[])
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["notifications"])
 
 
 @setup_logging.connect
 def keep_our_logs(**_: object) -> None:
     """Be a receiver, so that Celery does not install its own handlers over ours."""
+
+
+@import_modules.connect
+def set_up_django(**_: object) -> None:
+    """Load the apps before the tasks, and refuse to start with settings that the checks refuse."""
+    if not apps.ready:  # a web process that publishes has done all this
+        django.setup()
+        run_checks()
+
+
+@worker_init.connect
+def leave_no_connection_to_children(**_: object) -> None:
+    """Close what the checks have opened: a forked child must not share its parent's socket."""
+    connections.close_all()
+
+
+@task_prerun.connect
+@task_postrun.connect
+def keep_good_connections(**_: object) -> None:
+    """Close a connection only if it broke or is old (`CONN_MAX_AGE`), as Django does between requests."""
+    close_old_connections()
+
+
+# Last: its receiver of `import_modules` must come after the one that sets up Django.
+app.autodiscover_tasks(["notifications"])

@@ -2,15 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
-from queue import SimpleQueue
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from queue import Empty
+from random import uniform
 
-from notifications import crash_points, gate, knobs, live, outcomes, retries, sending_loop, store
+from notifications import crash_points, gate, knobs, live, outcomes, retries, sending_loop, slow_sends, store
 from notifications.events import Aftermath
 from notifications.frames import event_frame, to_ms
-from notifications.outcomes import Tried
+from notifications.outcomes import Clock, Tried
 from notifications.render import render
+from notifications.slow_sends import Follow, Results
 from notifications.states import AttemptOutcome, Channel
 from notifications.store import Claimed, Failure, LeaseLost, Success
 from notifications.transports.base import (
@@ -25,15 +28,13 @@ from notifications.transports.registry import transport
 
 log = logging.getLogger(__name__)
 
-Clock = Callable[[], datetime]
-
 
 class AlreadyClaimed(Exception):
     """The row is somebody else's, has ended, or is not due; the sweep looks after it."""
 
 
-def attempt_one(delivery_id: str, *, clock: Clock) -> Aftermath:
-    """Make one try of one delivery, and record it.
+def attempt_one(delivery_id: str, *, clock: Clock, follow: Follow) -> Aftermath:
+    """Make one try of one delivery, and record it; a slow one goes on alone, and `follow` is called later.
 
     Raises: `AlreadyClaimed`; `TemporaryError` after the row was deferred, so that the task's own retry
     is the fast path and the row's `ring_at` the one of record.
@@ -43,21 +44,29 @@ def attempt_one(delivery_id: str, *, clock: Clock) -> Aftermath:
         raise AlreadyClaimed(delivery_id)
     if claimed[0].channel is Channel.WEB:
         return _push(claimed, clock)
-    admitted, aftermath = gate.admit(claimed, clock=clock)
+    admitted, aftermath = gate.admit(_with_room(claimed, clock), clock=clock)
     if not admitted:
         return aftermath
-    tried = sending_loop.submit(_try(claimed[0], clock)).result()
+    results = Results()
+    sending_loop.submit(_send_all(admitted, results, clock))
+    try:
+        [tried] = results.get(within_s=slow_sends.patience_s([claimed[0].channel]))
+    except Empty:
+        results.hand_over(Counter([claimed[0].channel]), clock, follow)
+        return Aftermath()
     aftermath = outcomes.record([tried], clock)
+    sending_loop.call(slow_sends.set_recorded, [tried])
     deferred = any(ring.delivery_id == delivery_id for ring in aftermath.rings)
     if deferred and isinstance(tried.error, TemporaryError):
         raise tried.error
     return aftermath
 
 
-def attempt_many(delivery_ids: Sequence[str], *, clock: Clock) -> Iterator[Aftermath]:
+def attempt_many(delivery_ids: Sequence[str], *, clock: Clock, follow: Follow) -> Iterator[Aftermath]:
     """Make the first tries of a batch side by side, recording results as they come in.
 
-    A row that fails for a passing reason goes on alone: it is returned as a `Ring`.
+    A row that fails for a passing reason goes on alone: it is returned as a `Ring`. What takes long is
+    recorded by another thread, which calls `follow`.
     """
     claimed = _claim(delivery_ids, clock)
     pages = [row for row in claimed if row.channel is Channel.WEB]
@@ -65,36 +74,49 @@ def attempt_many(delivery_ids: Sequence[str], *, clock: Clock) -> Iterator[After
     if pages:
         yield _push(pages, clock)
     if others:
-        others, moved_on = gate.admit(others, clock=clock)
+        others, moved_on = gate.admit(_with_room(others, clock), clock=clock)
         if moved_on.rings or moved_on.finals:
             yield moved_on
-        yield from _send_and_record(others, clock)
+        yield from _send_and_record(others, clock, follow)
 
 
-def _send_and_record(claimed: list[Claimed], clock: Clock) -> Iterator[Aftermath]:
-    results: SimpleQueue[Tried] = SimpleQueue()
+def _with_room(rows: list[Claimed], clock: Clock) -> list[Claimed]:
+    """Return the rows of channels that have room for more; the others come again in a moment.
+
+    A hanging provider fills its own slots, and no worker waits with it.
+    """
+    full = {
+        row.channel for row in rows if slow_sends.waiting(row.channel) >= knobs.current().send_concurrency
+    }
+    crowded = [row for row in rows if row.channel in full]
+    if crowded:
+        until = [clock() + timedelta(seconds=uniform(1, 3)) for _ in crowded]  # noqa: S311
+        store.postpone(crowded, until=until, ring_at=until, slots=[False] * len(crowded))
+    return [row for row in rows if row.channel not in full]
+
+
+def _send_and_record(claimed: list[Claimed], clock: Clock, follow: Follow) -> Iterator[Aftermath]:
+    results = Results()
     sending = sending_loop.submit(_send_all(claimed, results, clock))
-    open_count = len(claimed)
+    open_rows = Counter(row.channel for row in claimed)
     aftermath = Aftermath()
     try:
-        while open_count:
-            batch = [results.get()]
-            while not results.empty():
-                batch.append(results.get())
-            open_count -= len(batch)
+        while open_rows.total():
+            try:
+                batch = results.get(within_s=slow_sends.patience_s(list(+open_rows)))
+            except Empty:
+                results.hand_over(open_rows, clock, follow)
+                return
+            open_rows.subtract(Counter(tried.claimed.channel for tried in batch))
             aftermath.add(outcomes.record(batch, clock))
-            sending_loop.call(_set_recorded, batch)
+            sending_loop.call(slow_sends.set_recorded, batch)
             # What follows can wait, a result cannot: a crash before its commit repeats the message.
             if results.empty():
                 yield aftermath
                 aftermath = Aftermath()
-    finally:
-        sending.cancel()  # all done by now, or nobody is left to record what it sends
-
-
-def _set_recorded(batch: list[Tried]) -> None:
-    for tried in batch:
-        tried.recorded.set()
+    except BaseException:
+        sending.cancel()  # nobody is left to record what it sends
+        raise
 
 
 def _claim(delivery_ids: Sequence[str], clock: Clock) -> list[Claimed]:
@@ -104,7 +126,7 @@ def _claim(delivery_ids: Sequence[str], clock: Clock) -> list[Claimed]:
     return claimed
 
 
-async def _send_all(claimed: list[Claimed], results: "SimpleQueue[Tried]", clock: Clock) -> None:
+async def _send_all(claimed: list[Claimed], results: Results, clock: Clock) -> None:
     settings = knobs.current()
     loop = asyncio.get_running_loop()
     stop_at = loop.time() + settings.batch_budget_s

@@ -18,6 +18,7 @@ class Knobs:
     send_timeout_s: float = 15.0  # longest try at a provider; each channel has its own below it
     batch_budget_s: float = 25.0  # after this a batch starts no further send
     batch_size: int = 100  # deliveries for which one doorbell rings
+    slow_send_s: float = 1.0  # after this a worker leaves a send to its recorder thread, and goes on
     send_concurrency: int = 20  # sends in flight per channel and worker process
     countdown_max_s: float = 60.0  # longest wait that a doorbell carries; 0: the sweep rings after all waits
     unknown_backoff_s: float = 10.0  # before the one flagged repeat of a send whose answer was lost

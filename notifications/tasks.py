@@ -10,11 +10,12 @@ from typing import Any
 
 from amqp.exceptions import AMQPError, MessageNacked
 from celery import Task, shared_task
+from celery.signals import worker_process_shutdown
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 from prometheus_client import Counter
 
-from notifications import canary, crash_points, delivery, heartbeat, knobs, live, outcomes
+from notifications import canary, crash_points, delivery, heartbeat, knobs, live, outcomes, slow_sends
 from notifications.delivery import AlreadyClaimed
 from notifications.events import Aftermath, Ring
 from notifications.retries import QUICK_TRIES
@@ -59,7 +60,7 @@ class _Deliver(Task[..., None]):
 def deliver(self: Any, *, delivery_id: str, **_: Any) -> None:
     """Try one delivery; Celery retries it, and `on_failure` moves on to the next channel."""
     try:
-        follow(delivery.attempt_one(delivery_id, clock=timezone.now))
+        follow(delivery.attempt_one(delivery_id, clock=timezone.now, follow=follow))
     except AlreadyClaimed:
         log.info("already_claimed", extra={"delivery_id": delivery_id})
     except LimitedError as limited:
@@ -73,8 +74,15 @@ def deliver(self: Any, *, delivery_id: str, **_: Any) -> None:
 @shared_task(name="tocsin.deliver_many")
 def deliver_many(*, delivery_ids: list[str], **_: Any) -> None:
     """Make the first tries of a batch; what fails for a passing reason goes on as a `deliver`."""
-    for aftermath in delivery.attempt_many(delivery_ids, clock=timezone.now):
+    for aftermath in delivery.attempt_many(delivery_ids, clock=timezone.now, follow=follow):
         follow(aftermath)
+
+
+@worker_process_shutdown.connect
+def wait_for_slow_sends(**_: object) -> None:
+    """Let what is on its way be recorded before this process ends; otherwise it would be repeated."""
+    if not slow_sends.wait_until_recorded(within_s=knobs.current().send_timeout_s + 2):
+        log.warning("slow_sends_left_behind")
 
 
 @shared_task(name="tocsin.sweep")

@@ -73,14 +73,17 @@ TEMPLATES: list[dict[str, Any]] = [
     }
 ]
 
+DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=10)
 DATABASES = {
     "default": {
         **env.db_url("DATABASE_URL"),
         "ENGINE": "django.db.backends.postgresql",
-        # Under ASGI every request may run on another thread: connections come from one pool.
-        "CONN_MAX_AGE": 0,
+        # Under ASGI every request may run on another thread: connections come from one pool. A worker's
+        # tasks run on one thread, which keeps its connection.
+        "CONN_MAX_AGE": 0 if DATABASE_POOL_SIZE else 300,
+        "CONN_HEALTH_CHECKS": not DATABASE_POOL_SIZE,
         "OPTIONS": {
-            "pool": {"min_size": 0, "max_size": env.int("DATABASE_POOL_SIZE", default=10), "timeout": 5},
+            "pool": DATABASE_POOL_SIZE and {"min_size": 0, "max_size": DATABASE_POOL_SIZE, "timeout": 5},
             "connect_timeout": 3,
             # A network that swallows packets: a connection without an answer ends within ten seconds or so.
             "tcp_user_timeout": 10_000,

@@ -81,8 +81,13 @@ class Stage:
         return producer.start()
 
     def publish_to_stream(self, count: int, *, rate: float = 0, resend_s: float = 3.0) -> StreamProducer:
+        return self.produce_to_stream(self.items(count), rate=rate, resend_s=resend_s)
+
+    def produce_to_stream(
+        self, items: list[dict], *, rate: float = 0, resend_s: float = 3.0
+    ) -> StreamProducer:
         producer = StreamProducer(
-            self.system.valkey.url, self.items(count), rate=rate, resend_s=resend_s, diary=self.diary
+            self.system.valkey.url, items, rate=rate, resend_s=resend_s, diary=self.diary
         )
         self.producers.append(producer)
         return producer.start()

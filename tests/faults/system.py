@@ -146,7 +146,7 @@ class FaultSystem:
                 raise RuntimeError(done.stderr[-2000:])
             self.api_key = done.stdout.split()[-1]
             for name, (command, ready_when) in self._commands().items():
-                environment = dict(self.environment)
+                environment = self.environment | _own_environment(name)
                 log = self.home / "logs" / f"{name}.log"
                 self.supervisor.add(Child(name, command, environment, log, ready_when))
             self.until_ready()
@@ -219,6 +219,10 @@ class FaultSystem:
         with psycopg.connect(self.postgres.url(), connect_timeout=5) as connection:
             return connection.execute(sql, values).fetchall()
 
+    def execute(self, sql: str) -> None:
+        with psycopg.connect(self.postgres.url(), connect_timeout=5) as connection:
+            connection.execute(sql)
+
     def redis(self) -> "redis.Redis":
         return redis.Redis.from_url(self.valkey.url, socket_timeout=5)
 
@@ -254,6 +258,11 @@ class FaultSystem:
     def token(self, person: str) -> str:
         claims = {"sub": person, "aud": "tocsin", "exp": int(time.time()) + 800}
         return jwt.encode(claims, self._signing_key, algorithm="EdDSA")
+
+
+def _own_environment(name: str) -> dict[str, str]:
+    """Return what the Procfile sets for this process alone."""
+    return {"DATABASE_POOL_SIZE": "0"} if name == "control" or name.startswith("worker") else {}
 
 
 def _last_number(log: Path) -> int:

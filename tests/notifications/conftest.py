@@ -370,3 +370,8 @@ class Records:
 @pytest.fixture
 def records(desk: Desk) -> Records:
     return Records(desk)
+
+
+def unused(_: object) -> None:
+    """Stand for what follows slow sends, where there are none."""
+    raise AssertionError("a send was left to the recorder thread")

@@ -18,6 +18,7 @@ from notifications.transports.base import (
     RecipientError,
     TemporaryError,
 )
+from tests.notifications.conftest import unused
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def event(desk, ada, chat, mailbox):
 @pytest.fixture
 def attempt(desk, event, now):
     def attempt(position=0, at=now):
-        return attempt_one(str(desk.delivery(event, position).pk), clock=lambda: at)
+        return attempt_one(str(desk.delivery(event, position).pk), clock=lambda: at, follow=unused)
 
     return attempt
 
@@ -199,7 +200,7 @@ def test_a_page_whose_turn_comes_later_is_pushed_with_a_deadline(
 ) -> None:
     page = open_page(ada)
     row = desk.delivery(later_page, 1)
-    assert attempt_one(str(row.pk), clock=lambda: now).rings == []
+    assert attempt_one(str(row.pk), clock=lambda: now, follow=unused).rings == []
     row.refresh_from_db()
     deadline = now + timedelta(seconds=5)
     assert (row.state, row.ack_deadline, row.ring_at) == ("sent", deadline, deadline)
@@ -210,7 +211,7 @@ def test_a_page_whose_turn_comes_later_is_pushed_with_a_deadline(
 
 def test_a_page_that_is_gone_when_its_turn_comes_is_skipped(desk, later_page, now) -> None:
     row = desk.delivery(later_page, 1)
-    assert attempt_one(str(row.pk), clock=lambda: now).finals == [later_page.pk]
+    assert attempt_one(str(row.pk), clock=lambda: now, follow=unused).finals == [later_page.pk]
     row.refresh_from_db()
     assert (row.state, Attempt.objects.get(delivery=row).outcome) == ("skipped", "no_session")
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from notifications import delivery, store
 from notifications.models import Delivery, Event
 from notifications.states import FailureKind, Priority
+from tests.notifications.conftest import unused
 
 
 def test_a_confirmation_during_the_push_does_not_stop_the_rest_of_the_batch(
@@ -26,7 +27,7 @@ def test_a_confirmation_during_the_push_does_not_stop_the_rest_of_the_batch(
             store.confirm([(ada.pk, "e1")], now=now)
         return now + timedelta(seconds=len(readings))
 
-    [aftermath] = delivery.attempt_many(pages, clock=clock)
+    [aftermath] = delivery.attempt_many(pages, clock=clock, follow=unused)
     assert [ring.delivery_id for ring in aftermath.rings] == [str(desk.delivery(events[1], 2).pk)]
     assert [row.state for row in Delivery.objects.filter(pk__in=pages).order_by("event_id")] == [
         "confirmed",

@@ -13,6 +13,7 @@ from notifications.route import Decision, Plan
 from notifications.states import Channel, Priority
 from notifications.timeline import _SKIPPED, timeline
 from notifications.transports.base import Receipt, RecipientError, TemporaryError
+from tests.notifications.conftest import unused
 
 
 def told(event, now):
@@ -42,7 +43,7 @@ def pushed(desk, ada, chat, mailbox, at):
 
 
 def attempt(desk, event, position, moment):
-    return attempt_one(str(desk.delivery(event, position).pk), clock=lambda: moment)
+    return attempt_one(str(desk.delivery(event, position).pk), clock=lambda: moment, follow=unused)
 
 
 def test_the_fall_from_the_page_to_telegram_to_email_is_told_step_by_step(
