@@ -9,6 +9,7 @@ from django.templatetags.static import static
 from config import brokers
 from config.env import ROOT, env, knobs
 from config.logs import logging_config
+from config.postgres.connection import Connection
 
 django_stubs_ext.monkeypatch()
 
@@ -74,16 +75,23 @@ TEMPLATES: list[dict[str, Any]] = [
 ]
 
 DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=10)
+DATABASE_ANSWER_WITHIN_S = env.float("DATABASE_ANSWER_WITHIN_S", default=10.0)
 DATABASES = {
     "default": {
         **env.db_url("DATABASE_URL"),
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "config.postgres",
         # Under ASGI every request may run on another thread: connections come from one pool. A worker's
         # tasks run on one thread, which keeps its connection.
         "CONN_MAX_AGE": 0 if DATABASE_POOL_SIZE else 300,
         "CONN_HEALTH_CHECKS": not DATABASE_POOL_SIZE,
         "OPTIONS": {
-            "pool": DATABASE_POOL_SIZE and {"min_size": 0, "max_size": DATABASE_POOL_SIZE, "timeout": 5},
+            "pool": DATABASE_POOL_SIZE
+            and {
+                "min_size": 0,
+                "max_size": DATABASE_POOL_SIZE,
+                "timeout": 5,
+                "connection_class": Connection,
+            },
             "connect_timeout": 3,
             # A network that swallows packets: a connection without an answer ends within ten seconds or so.
             "tcp_user_timeout": 10_000,
