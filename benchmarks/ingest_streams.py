@@ -71,10 +71,11 @@ def bare_insert() -> float:
     for number, row in enumerate(rows):
         row["event_id"] = f"bare-{number}"
         row["seq"] += 1_000_000
-        for name in ("payload", "metadata", "plan", "trace"):
-            row[name] = json.dumps(row[name])
-        for name in ("raw", "digest"):
-            row[name] = bytes(row[name])
+        for name, kind in EVENT_COLUMNS.items():
+            if kind == "jsonb":
+                row[name] = json.dumps(row[name])
+            elif kind == "bytea":
+                row[name] = bytes(row[name])
     batches = [
         [[row[name] for row in rows[start : start + BATCH]] for name in EVENT_COLUMNS]
         for start in range(0, len(rows), BATCH)
