@@ -63,26 +63,27 @@ def through_the_stream(events: list[bytes]) -> float:
 def bare_insert() -> float:
     """Return rows/s of the bare INSERT: the rows just stored, copied back under other ids."""
     from notifications.models import Event
-    from notifications.store.accept import _EVENT_COLUMNS, _INSERT_EVENTS, arrays_cursor
+    from notifications.store.rows import EVENT_COLUMNS, INSERT_EVENTS, arrays_cursor
 
     rows: list[dict[str, Any]] = [
-        {name: getattr(event, name) for name in _EVENT_COLUMNS} for event in Event.objects.all()
+        {name: getattr(event, name) for name in EVENT_COLUMNS} for event in Event.objects.all()
     ]
     for number, row in enumerate(rows):
         row["event_id"] = f"bare-{number}"
         row["seq"] += 1_000_000
-        for name in ("payload", "metadata", "plan", "trace"):
-            row[name] = json.dumps(row[name])
-        for name in ("raw", "digest"):
-            row[name] = bytes(row[name])
+        for name, kind in EVENT_COLUMNS.items():
+            if kind == "jsonb":
+                row[name] = json.dumps(row[name])
+            elif kind == "bytea":
+                row[name] = bytes(row[name])
     batches = [
-        [[row[name] for row in rows[start : start + BATCH]] for name in _EVENT_COLUMNS]
+        [[row[name] for row in rows[start : start + BATCH]] for name in EVENT_COLUMNS]
         for start in range(0, len(rows), BATCH)
     ]
     started = time.perf_counter()
     for batch in batches:
         with arrays_cursor() as cursor:
-            cursor.execute(_INSERT_EVENTS, batch)
+            cursor.execute(INSERT_EVENTS, batch)
     return len(rows) / (time.perf_counter() - started)
 
 

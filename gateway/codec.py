@@ -1,9 +1,8 @@
-"""Bytes to envelopes and acks to bytes: the only module that knows the wire's protobuf."""
+"""Bytes to envelopes: with `ack_codec`, the only module that knows the wire's protobuf."""
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -12,8 +11,8 @@ from google.protobuf.message import DecodeError
 from gateway import limits
 from gateway.limits import Malformed, check_integer, check_text
 from notifications import knobs
-from notifications.events import Ack, ChannelChoice, Envelope, SourceGrant
-from notifications.states import Channel, Evidence, Priority
+from notifications.events import ChannelChoice, Envelope, SourceGrant
+from notifications.states import Channel, Priority
 from proto.tocsin.v1 import user_events_pb2 as wire
 
 PROTOBUF = "application/x-protobuf"
@@ -263,64 +262,3 @@ def _unknown_field(name: Any) -> str:
     if name in {"priority", "channels"}:
         return f'{name} belongs into delivery: {{"delivery": {{"{name}": …}}}}.'
     return f"Not a field of UserEvent; known are {', '.join(sorted(_FIELDS))}."
-
-
-def ack_to_json(ack: Ack) -> dict[str, Any]:
-    """Return the ack as JSON; every field stands in every ack."""
-    return {
-        "event_id": ack.event_id,
-        "status": ack.status,
-        "final": ack.final,
-        "state": ack.state.value if ack.state else None,
-        "code": ack.code,
-        "detail": ack.detail,
-        "field": ack.field,
-        "duplicate": ack.duplicate,
-        "seq": ack.seq,
-        "delivered_via": ack.delivered_via.name if ack.delivered_via is not None else None,
-        "evidence": ack.evidence.value.upper(),
-        "at": _ms(ack.at),
-        "outcomes": [
-            {"channel": item.channel.name, "state": item.state, "reason": item.reason}
-            for item in ack.outcomes
-        ],
-    }
-
-
-_EVIDENCE = {
-    Evidence.NONE: wire.EVIDENCE_UNSPECIFIED,
-    Evidence.TRANSPORT: wire.EVIDENCE_TRANSPORT,
-    Evidence.CLIENT: wire.EVIDENCE_CLIENT,
-    Evidence.HUMAN: wire.EVIDENCE_HUMAN,
-}
-
-
-def _ack_message(ack: Ack) -> wire.EventAck:
-    return wire.EventAck(
-        event_id=ack.event_id,
-        status=ack.status,
-        error_message=f"{ack.field}: {ack.detail}" if ack.field else ack.detail,
-        delivered_via=ack.delivered_via.name if ack.delivered_via else None,
-        evidence=_EVIDENCE[ack.evidence],
-        final=ack.final,
-        duplicate=ack.duplicate,
-        seq=ack.seq,
-        at=_ms(ack.at),
-        outcomes=[
-            wire.ChannelOutcome(channel=item.channel.name, state=item.state, reason=item.reason)
-            for item in ack.outcomes
-        ],
-        code=ack.code,
-    )
-
-
-def ack_to_protobuf(ack: Ack) -> bytes:
-    return _ack_message(ack).SerializeToString()
-
-
-def acks_to_protobuf(acks: Sequence[Ack]) -> bytes:
-    return wire.EventAckBatch(acks=[_ack_message(ack) for ack in acks]).SerializeToString()
-
-
-def _ms(at: datetime) -> int:
-    return round(at.timestamp() * 1000)

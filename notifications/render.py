@@ -96,14 +96,8 @@ def render(
         "when": local_time(timestamp_ms, zone),
         "fields": cache(lambda: view.fields(FIELDS_IN_TABLE)),  # only for the layouts that ask
     }
-    text = _EMPTY_LINES.sub("\n\n", _fill(choice.text, values)).strip()
-    html = _fill(choice.html, values, autoescape=True).strip() if choice.html else ""
-    if channel == Channel.TELEGRAM:
-        text, html = (
-            cut_text(text, MAX_TELEGRAM_UNITS),
-            cut_html(html, MAX_TELEGRAM_UNITS),
-        )
-    elif channel == Channel.EMAIL and critical:
+    text, html = _lay_out(choice, values, channel)
+    if channel == Channel.EMAIL and critical:
         title = shorten(f"Critical: {title}", MAX_TITLE_CHARS)
     return Message(key=key, title=title, text=text, html=html)
 
@@ -146,6 +140,16 @@ def _say(choice: _Choice, view: Payload) -> tuple[str, str]:
     title = " ".join(restore(lines[0]).split()) if lines else choice.name
     body = _EMPTY_LINES.sub("\n\n", restore("\n".join(lines[1:])))
     return shorten(title, MAX_TITLE_CHARS), shorten(body, MAX_BODY_CHARS)
+
+
+def _lay_out(choice: _Choice, values: dict[str, object], channel: Channel) -> tuple[str, str]:
+    """Show the event as its channel does: text, and HTML where there is a layout for it."""
+    assert choice.text is not None
+    text = _EMPTY_LINES.sub("\n\n", _fill(choice.text, values)).strip()
+    html = _fill(choice.html, values, autoescape=True).strip() if choice.html else ""
+    if channel == Channel.TELEGRAM:
+        return cut_text(text, MAX_TELEGRAM_UNITS), cut_html(html, MAX_TELEGRAM_UNITS)
+    return text, html
 
 
 def _tidy(line: str) -> str:

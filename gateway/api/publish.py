@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 
 from gateway import codec, limits
+from gateway.ack_codec import ack_to_json, ack_to_protobuf, acks_to_protobuf
 from gateway.auth import grant_of
 from gateway.limits import Malformed
 from gateway.problems import DATABASE_AWAY, from_ack, from_malformed, status_of
@@ -121,10 +122,10 @@ def one_answer(ack: Ack, protobuf: bool) -> HttpResponse:
     """202 accepted, 200 known already or ended, 4xx refused."""
     status = _status(ack)
     if protobuf:
-        return HttpResponse(codec.ack_to_protobuf(ack), status=status, content_type=codec.PROTOBUF)
+        return HttpResponse(ack_to_protobuf(ack), status=status, content_type=codec.PROTOBUF)
     if status >= 400:
         return from_ack(ack)
-    return JsonResponse(codec.ack_to_json(ack), status=status)
+    return JsonResponse(ack_to_json(ack), status=status)
 
 
 def _status(ack: Ack) -> int:
@@ -136,8 +137,8 @@ def _status(ack: Ack) -> int:
 
 def batch_answer(acks: list[Ack], protobuf: bool) -> HttpResponse:
     if protobuf:
-        return HttpResponse(codec.acks_to_protobuf(acks), content_type=codec.PROTOBUF)
-    return JsonResponse({"acks": [codec.ack_to_json(ack) for ack in acks]})
+        return HttpResponse(acks_to_protobuf(acks), content_type=codec.PROTOBUF)
+    return JsonResponse({"acks": [ack_to_json(ack) for ack in acks]})
 
 
 def malformed_answer(error: Malformed, protobuf: bool) -> HttpResponse:
@@ -145,4 +146,4 @@ def malformed_answer(error: Malformed, protobuf: bool) -> HttpResponse:
     if not protobuf:
         return from_malformed(error)
     status = status_of(error.code)
-    return HttpResponse(codec.ack_to_protobuf(_refused(error)), status=status, content_type=codec.PROTOBUF)
+    return HttpResponse(ack_to_protobuf(_refused(error)), status=status, content_type=codec.PROTOBUF)

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from gateway import codec
+from gateway.ack_codec import ack_to_json
 from notifications.acks import event_ack
 from notifications.events import Ack
 from notifications.frames import to_ms
@@ -44,7 +44,7 @@ def story(pk: int) -> dict[str, Any]:
         "payload": event.payload,
         "metadata": event.metadata,
         "correlation_id": event.correlation_id,
-        "ack": codec.ack_to_json(event_ack(event, deliveries, now=timezone.now())),
+        "ack": ack_to_json(event_ack(event, deliveries, now=timezone.now())),
         "plan": [_named(step) for step in event.plan],
         "trace": [_named(line) for line in event.trace],
         "deliveries": [_delivery(row) for row in deliveries],

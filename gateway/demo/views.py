@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from gateway import codec
+from gateway.ack_codec import ack_to_json
 from gateway.auth import grant_of, person_of_session
 from gateway.limits import Malformed
 from gateway.problems import from_malformed, problem
@@ -74,7 +75,7 @@ def send(request: HttpRequest, person: User) -> HttpResponse:
     except (ValueError, KeyError, TypeError, Source.DoesNotExist):
         return problem("malformed", "Send event_type and priority; the demo source must exist.")
     ack = ingest([envelope], now=timezone.now())[0]
-    return JsonResponse(codec.ack_to_json(ack))
+    return JsonResponse(ack_to_json(ack))
 
 
 @require_GET

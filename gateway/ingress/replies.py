@@ -12,7 +12,7 @@ import redis
 from django.db import connection, transaction
 from django.utils import timezone
 
-from gateway import codec
+from gateway.ack_codec import ack_to_protobuf
 from gateway.ingress.streams import ACKS_KEPT, RETRY_S, acks_stream
 from gateway.problems import DATABASE_AWAY
 from notifications import crash_points, live
@@ -62,7 +62,7 @@ def send_due(client: "redis.Redis", *, clock: Callable[[], datetime]) -> int:
         pipe = client.pipeline(transaction=False)
         for event in events:
             ack = event_ack(event, event.deliveries.all(), now=now)
-            reply = {"a": codec.ack_to_protobuf(ack)}
+            reply = {"a": ack_to_protobuf(ack)}
             pipe.xadd(acks_stream(event.source.name), reply, maxlen=ACKS_KEPT, approximate=True)
         pipe.execute()
         crash_points.passing("reply_added_before_commit")

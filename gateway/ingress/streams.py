@@ -17,6 +17,7 @@ from django.utils import timezone
 from redis.exceptions import ResponseError
 
 from gateway import codec
+from gateway.ack_codec import ack_to_protobuf
 from gateway.auth import grant_of
 from gateway.limits import Malformed
 from gateway.problems import DATABASE_AWAY
@@ -192,7 +193,7 @@ class StreamIngress:
         pipe = self._redis.pipeline(transaction=False)
         for read in reads:
             if read.ack is not None and read.source and not _told_by_replies(read.ack):
-                reply = {"a": codec.ack_to_protobuf(read.ack)}
+                reply = {"a": ack_to_protobuf(read.ack)}
                 pipe.xadd(acks_stream(read.source), reply, maxlen=ACKS_KEPT, approximate=True)
         pipe.execute()  # raises for an ack that was not taken, and then nothing is acknowledged
         crash_points.passing("stream_acked_before_xack")

@@ -4,7 +4,8 @@ Every change is a compare-and-set in one short transaction, along the table in `
 waits for anything but Postgres. What has to happen afterwards is returned as an `Aftermath`.
 """
 
-from notifications.store.accept import Acceptance, Stored, accept
+from notifications.store.accept import accept
+from notifications.store.acceptance import Acceptance, Stored
 from notifications.store.advance import give_up, skip_unpushed
 from notifications.store.claim import GRACE_S, SLOT_LEAD_S, Claimed, LeaseLost, claim, postpone, release
 from notifications.store.confirm import confirm

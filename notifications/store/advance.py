@@ -18,7 +18,7 @@ from notifications.states import (
     Priority,
     may_become,
 )
-from notifications.store.accept import insert_deliveries, new_delivery
+from notifications.store.rows import insert_deliveries, new_delivery
 from users.models import Destination
 
 

@@ -28,7 +28,7 @@ from notifications.states import (
     Surface,
     may_become,
 )
-from notifications.store.accept import insert_deliveries, new_delivery
+from notifications.store.rows import insert_deliveries, new_delivery
 
 
 @dataclass(frozen=True, slots=True)

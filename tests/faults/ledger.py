@@ -39,6 +39,19 @@ class Story:
     attempts: int
     still_rings: bool
 
+    @property
+    def waits(self) -> bool:
+        return self.state == "accepted"
+
+    @property
+    def has_reason(self) -> bool:
+        """Whether it ended without being delivered, and says why."""
+        return self.state != "delivered" and bool(self.code)
+
+    @property
+    def recovered(self) -> bool:
+        return self.state == "delivered" and (self.attempts > 1 or self.leases_expired > 0)
+
 
 @dataclass(slots=True)
 class Ledger:
@@ -98,34 +111,38 @@ def draw_up(
     patience was over, or ended with a row that still rings.
     """
     told = {story.event_id: story for story in stories}
-    acked, submitted = set(acked), set(submitted)
-    ledger = Ledger(acknowledged=len(acked), received=len(received))
-    for event_id in sorted(acked):
-        story = told.get(event_id)
-        ended_with_reason = story is not None and story.state != "delivered" and bool(story.code)
-        waits = story is not None and story.state == "accepted"
-        if event_id not in received and not ended_with_reason and not waits:
-            ledger.lost.append(event_id)
-    ledger.lost += sorted(
-        event_id
-        for event_id, story in told.items()
-        if story.state == "delivered" and event_id not in received and event_id not in acked
+    promised = set(acked)
+    duplicated = sorted(event_id for event_id, times in received.items() if times > 1)
+    ledger = Ledger(
+        acknowledged=len(promised),
+        received=len(received),
+        lost=_lost(promised, received, told),
+        unexpected=sorted(received.keys() - set(submitted)),
+        stuck=sorted(key for key, story in told.items() if story.waits or story.still_rings),
+        duplicated=duplicated,
+        unflagged=[key for key in duplicated if key not in told or not told[key].flagged],
+        recovered=sum(story.recovered for story in told.values()),
+        dead_letters=sum(story.state == "failed" for story in told.values()),
+        leases_expired=sum(story.leases_expired for story in told.values()),
     )
-    ledger.unexpected = sorted(received.keys() - submitted)
-    ledger.stuck = sorted(
-        story.event_id for story in told.values() if story.state == "accepted" or story.still_rings
-    )
-    ledger.duplicated = sorted(event_id for event_id, times in received.items() if times > 1)
-    ledger.unflagged = [key for key in ledger.duplicated if key not in told or not told[key].flagged]
-    ledger.recovered = sum(
-        story.state == "delivered" and (story.attempts > 1 or story.leases_expired > 0)
-        for story in told.values()
-    )
-    ledger.dead_letters = sum(story.state == "failed" for story in told.values())
-    ledger.leases_expired = sum(story.leases_expired for story in told.values())
     wrong = [*ledger.lost, *ledger.stuck, *ledger.unflagged]
     ledger.ends = {key: _end(told.get(key)) for key in wrong}
     return ledger
+
+
+def _lost(promised: set[str], received: "Counter[str]", told: dict[str, Story]) -> list[str]:
+    """Return what was promised and is nowhere, and then what only our tables call delivered."""
+    nowhere = [
+        key
+        for key in promised
+        if key not in received and not (key in told and (told[key].has_reason or told[key].waits))
+    ]
+    only_told = [
+        key
+        for key, story in told.items()
+        if story.state == "delivered" and key not in received and key not in promised
+    ]
+    return sorted(nowhere) + sorted(only_told)
 
 
 def _end(story: Story | None) -> str:

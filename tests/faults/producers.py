@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Self
 
 import aiohttp
 import redis
@@ -69,8 +70,33 @@ class _Paced:
         return chunk
 
 
-class HttpProducer:
-    """Posts batches from a thread of its own; each is repeated until every event of it has an ack."""
+class _Producer:
+    """Runs in a thread of its own until every event has its ack, or until nobody waits for it any more."""
+
+    def __init__(self, diary: Diary) -> None:
+        self.diary = diary
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> Self:
+        self._thread.start()
+        return self
+
+    @property
+    def done(self) -> bool:
+        return not self._thread.is_alive()
+
+    def join(self, within_s: float) -> None:
+        self._thread.join(within_s)
+        self._stopped.set()
+        self._thread.join(20)
+
+    def _run(self) -> None:
+        raise NotImplementedError
+
+
+class HttpProducer(_Producer):
+    """Posts batches; each is repeated until every event of it has an ack."""
 
     def __init__(
         self,
@@ -83,30 +109,17 @@ class HttpProducer:
         senders: int = 4,
         diary: Diary | None = None,
     ) -> None:
-        self.diary = diary or Diary()
+        super().__init__(diary or Diary())
         self._url = f"{url}/api/v1/events"
         self._key = key
         self._items = items
         self._pace = _Paced(items, rate, batch)
         self._senders = senders
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
 
-    def start(self) -> "HttpProducer":
-        self._thread.start()
-        return self
+    def _run(self) -> None:
+        asyncio.run(self._send_all())
 
-    @property
-    def done(self) -> bool:
-        return not self._thread.is_alive()
-
-    def join(self, within_s: float) -> None:
-        self._thread.join(within_s)
-        if self._thread.is_alive():
-            self._stopped.set()
-            self._thread.join(20)
-
-    async def _run(self) -> None:
+    async def _send_all(self) -> None:
         timeout = aiohttp.ClientTimeout(total=15)
         headers = {"Authorization": f"Bearer {self._key}"}
         async with aiohttp.ClientSession(timeout=timeout, headers=headers) as session:
@@ -171,32 +184,17 @@ def to_wire(item: dict) -> bytes:
     ).SerializeToString()
 
 
-class StreamProducer:
+class StreamProducer(_Producer):
     """XADDs events and reads its acks; what has none after `resend_s` is added again."""
 
     def __init__(
         self, url: str, items: list[dict], *, rate: float = 0, resend_s: float = 3.0, diary: Diary
     ) -> None:
-        self.diary = diary
+        super().__init__(diary)
         self._url = url
         self._items = {item["event_id"]: item for item in items}
         self._rate = rate
         self._resend_s = resend_s
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def start(self) -> "StreamProducer":
-        self._thread.start()
-        return self
-
-    @property
-    def done(self) -> bool:
-        return not self._thread.is_alive()
-
-    def join(self, within_s: float) -> None:
-        self._thread.join(within_s)
-        self._stopped.set()
-        self._thread.join(20)
 
     def _run(self) -> None:
         client = redis.Redis.from_url(self._url, socket_timeout=5)

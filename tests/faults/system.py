@@ -85,7 +85,7 @@ class FaultSystem:
         (self.home / "logs").chmod(0o777)
         self.postgres = Postgres(self.home, "faults", free_port(0), fast=size is SHORT)
         self.valkey = Valkey(self.home, "faults", free_port(0))
-        self.port, self.simulator_port, smtp_port = free_port(0), free_port(0), free_port(0)
+        self.port, self.simulator_port, self._smtp_port = free_port(0), free_port(0), free_port(0)
         self.url = f"http://{HOST}:{self.port}"
         self.simulator_log = self.home / "simulator.jsonl"
         self.supervisor = Supervisor()
@@ -95,10 +95,15 @@ class FaultSystem:
             "telegram": self.simulator_port,
         }
         self.proxies = {name: Proxy(ports[name]) for name in proxied}
-        ports |= {name: proxy.port for name, proxy in self.proxies.items()}
         self._signing_key = Ed25519PrivateKey.generate()
+        reached_by = ports | {name: proxy.port for name, proxy in self.proxies.items()}
+        inherited = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        self.environment = inherited | self._settings(reached_by) | size.environment | environment
+
+    def _settings(self, ports: dict[str, int]) -> dict[str, str]:
+        """Return what every process is told; `ports` are those of the servers, or of their proxies."""
         public = self._signing_key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-        self.environment = {name: os.environ[name] for name in _KEPT if name in os.environ} | {
+        return {
             "DJANGO_SETTINGS_MODULE": "config.settings.development",
             "TOCSIN_HOME": str(self.home),
             "SECRET_KEY": secrets.token_urlsafe(48),
@@ -108,7 +113,7 @@ class FaultSystem:
             "SANDBOX_URL": f"http://{HOST}:{self.simulator_port}",
             "TELEGRAM_API_URL": f"http://{HOST}:{ports['telegram']}/bot",
             "TELEGRAM_BOT_TOKEN": "1000:simulated",
-            "EMAIL_URL": f"smtp://{HOST}:{smtp_port}",
+            "EMAIL_URL": f"smtp://{HOST}:{self._smtp_port}",
             "CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT": "3",
             "TOCSIN_TELEGRAM_PER_S": "0",  # the faults are the subject; limits have a scenario of their own
             "REMAP_SIGTERM": "SIGQUIT",
@@ -116,10 +121,7 @@ class FaultSystem:
             "PYTHONUNBUFFERED": "1",
             "PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir()) / "tocsin-bytecode"),
             "TOCSIN_CRASH_LOG": str(self.crash_log),
-            **size.environment,
-            **environment,
         }
-        self._smtp_port = smtp_port
 
     @property
     def simulator_url(self) -> str:

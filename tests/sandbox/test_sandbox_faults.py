@@ -8,7 +8,7 @@ def _statuses(sandbox, names: str) -> list[int]:
 
 
 def test_times_clears_the_rule(sandbox):
-    sandbox.fault("sink", status=500, times=2)
+    sandbox.misbehave("sink", status=500, times=2)
     assert _statuses(sandbox, "a") == [500]
     assert sandbox.http.get("/control/faults").json()["sink"] == [
         {"status": 500, "times": 2, "hits": 1, "remaining": 1}
@@ -18,16 +18,16 @@ def test_times_clears_the_rule(sandbox):
 
 
 def test_first_rule_that_applies_is_used(sandbox):
-    sandbox.fault("sink", status=500, match="a", times=1)
+    sandbox.misbehave("sink", status=500, match="a", times=1)
     sandbox.http.post("/control/faults/sink", json={"status": 503, "match": "a"}).raise_for_status()
     sandbox.http.post("/control/faults/sink", json={"status": 410}).raise_for_status()
     assert _statuses(sandbox, "aaba") == [500, 503, 410, 503]
 
 
 def test_put_replaces_and_delete_resets_one_channel(sandbox):
-    sandbox.fault("sink", status=500)
-    sandbox.fault("sink", status=501)
-    sandbox.fault("telegram", status=502)
+    sandbox.misbehave("sink", status=500)
+    sandbox.misbehave("sink", status=501)
+    sandbox.misbehave("telegram", status=502)
     assert _statuses(sandbox, "a") == [501]
     assert sandbox.http.delete("/control/faults/sink").json() == {"sink": []}
     assert _statuses(sandbox, "a") == [200]
@@ -35,7 +35,7 @@ def test_put_replaces_and_delete_resets_one_channel(sandbox):
 
 
 def test_chat_id_may_be_matched_as_a_number(sandbox):
-    sandbox.fault("telegram", error="blocked", match=77)
+    sandbox.misbehave("telegram", error="blocked", match=77)
     assert sandbox.api("sendMessage", chat_id=77, text="x").status_code == 403
     assert sandbox.api("sendMessage", chat_id=78, text="x").status_code == 200
 
@@ -43,7 +43,7 @@ def test_chat_id_may_be_matched_as_a_number(sandbox):
 def test_rate_strikes_the_same_requests_for_the_same_seed(sandbox):
     runs = []
     for seed in (1, 1, 2):
-        sandbox.fault("sink", status=500, rate=0.3, seed=seed)
+        sandbox.misbehave("sink", status=500, rate=0.3, seed=seed)
         runs.append(_statuses(sandbox, "x" * 100))
     assert runs[0] == runs[1] != runs[2]
     assert 15 <= runs[0].count(500) <= 45

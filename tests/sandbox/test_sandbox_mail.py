@@ -49,7 +49,7 @@ def test_mail_that_is_no_mail_is_still_logged(sandbox):
     ],
 )
 def test_named_error_is_answered_where_it_belongs(sandbox, error, raised, reply):
-    sandbox.fault("smtp", error=error)
+    sandbox.misbehave("smtp", error=error)
     with pytest.raises(raised) as caught:
         sandbox.deliver(sandbox.mail())
     answer = caught.value
@@ -72,7 +72,7 @@ def test_named_error_is_answered_where_it_belongs(sandbox, error, raised, reply)
     ],
 )
 def test_any_code_can_be_answered_at_any_step(sandbox, at, raised):
-    sandbox.fault("smtp", status=451, at=at)
+    sandbox.misbehave("smtp", status=451, at=at)
     with pytest.raises(raised):
         sandbox.deliver(sandbox.mail())
     [entry] = sandbox.entries()
@@ -80,7 +80,7 @@ def test_any_code_can_be_answered_at_any_step(sandbox, at, raised):
 
 
 def test_answer_dropped_after_the_final_dot_leaves_the_mail_taken(sandbox):
-    sandbox.fault("smtp", drop_answer=True, match="ann@example.test", times=1)
+    sandbox.misbehave("smtp", drop_answer=True, match="ann@example.test", times=1)
     with pytest.raises(smtplib.SMTPServerDisconnected):
         sandbox.deliver(sandbox.mail())
     sandbox.deliver(sandbox.mail())
@@ -92,7 +92,7 @@ def test_answer_dropped_after_the_final_dot_leaves_the_mail_taken(sandbox):
 
 @pytest.mark.parametrize("at", ["connect", "mail", "rcpt", "data"])
 def test_hang_keeps_the_client_waiting(sandbox, at):
-    sandbox.fault("smtp", hang=True, at=at)
+    sandbox.misbehave("smtp", hang=True, at=at)
     with pytest.raises((TimeoutError, smtplib.SMTPServerDisconnected)):
         sandbox.deliver(sandbox.mail(), timeout_s=0.3)
     [entry] = sandbox.entries()
@@ -101,7 +101,7 @@ def test_hang_keeps_the_client_waiting(sandbox, at):
 
 @pytest.mark.parametrize("at", ["connect", "mail", "rcpt", "data"])
 def test_refuse_resets_the_connection(sandbox, at):
-    sandbox.fault("smtp", refuse=True, at=at, times=1)
+    sandbox.misbehave("smtp", refuse=True, at=at, times=1)
     with pytest.raises((ConnectionError, smtplib.SMTPServerDisconnected)):
         sandbox.deliver(sandbox.mail())
     [entry] = sandbox.entries()
@@ -110,14 +110,14 @@ def test_refuse_resets_the_connection(sandbox, at):
 
 
 def test_match_strikes_one_address_only(sandbox):
-    sandbox.fault("smtp", error="auth_required", match="ann@example.test")
+    sandbox.misbehave("smtp", error="auth_required", match="ann@example.test")
     sandbox.deliver(sandbox.mail(to="bob@example.test"))
     with pytest.raises(smtplib.SMTPRecipientsRefused):
         sandbox.deliver(sandbox.mail(to="ann@example.test"))
 
 
 def test_slow_mail_is_taken_before_it_is_answered(sandbox):
-    sandbox.fault("smtp", latency_ms=60_000)
+    sandbox.misbehave("smtp", latency_ms=60_000)
     with pytest.raises((TimeoutError, smtplib.SMTPServerDisconnected)):
         sandbox.deliver(sandbox.mail(), timeout_s=0.3)
     [entry] = sandbox.entries()

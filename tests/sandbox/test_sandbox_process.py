@@ -19,9 +19,9 @@ def test_start_line_and_health(sandbox):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_stops_within_a_second_with_everything_hanging(start_sandbox, number):
     simulator = start_sandbox()
-    simulator.fault("sink", hang=True)
-    simulator.fault("telegram", latency_ms=60_000)
-    simulator.fault("smtp", hang=True)
+    simulator.misbehave("sink", hang=True)
+    simulator.misbehave("telegram", latency_ms=60_000)
+    simulator.misbehave("smtp", hang=True)
     clients = [
         _request(simulator, path) for path in ("/sink/x", "/bot1:a/getMe", "/control/log?after=9&wait_s=30")
     ]
@@ -38,7 +38,7 @@ def test_stops_within_a_second_with_everything_hanging(start_sandbox, number):
 
 def test_stops_while_an_smtp_client_hangs_in_data(start_sandbox):
     simulator = start_sandbox()
-    simulator.fault("smtp", hang=True, at="data")
+    simulator.misbehave("smtp", hang=True, at="data")
     client = socket.create_connection(("127.0.0.1", simulator.smtp_port))
     client.sendall(
         b"EHLO c.test\r\nMAIL FROM:<a@x.test>\r\nRCPT TO:<b@x.test>\r\nDATA\r\nSubject: x\r\n\r\nx\r\n.\r\n"

@@ -42,7 +42,7 @@ def test_binary_body_is_kept(sandbox):
     ],
 )
 def test_status_is_answered(sandbox, rule, status, outcome):
-    sandbox.fault("sink", **rule)
+    sandbox.misbehave("sink", **rule)
     answer = sandbox.http.post("/sink/x", content="body")
     assert answer.status_code == status
     assert answer.headers.get("Retry-After") == ("9" if "retry_after_s" in rule else None)
@@ -61,7 +61,7 @@ def test_status_is_answered(sandbox, rule, status, outcome):
     ],
 )
 def test_broken_connection_is_what_the_log_says(sandbox, rule, raised, outcome):
-    sandbox.fault("sink", **rule)
+    sandbox.misbehave("sink", **rule)
     with pytest.raises(raised):
         sandbox.http.post("/sink/x", content="body", timeout=0.3)
     [entry] = sandbox.entries()
@@ -69,7 +69,7 @@ def test_broken_connection_is_what_the_log_says(sandbox, rule, raised, outcome):
 
 
 def test_refused_connection_is_reset(sandbox):
-    sandbox.fault("sink", refuse=True)
+    sandbox.misbehave("sink", refuse=True)
     with socket.create_connection(("127.0.0.1", sandbox.http_port), timeout=5) as client:
         client.sendall(b"GET /sink/x HTTP/1.1\r\nHost: x\r\n\r\n")
         with pytest.raises(ConnectionResetError):

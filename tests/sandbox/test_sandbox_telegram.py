@@ -96,7 +96,7 @@ async def test_bot_manages_its_webhook(bot):
     ],
 )
 async def test_named_error_raises_the_bots_own_exception(sandbox, bot, chat, error, raised, words):
-    sandbox.fault("telegram", error=error)
+    sandbox.misbehave("telegram", error=error)
     with pytest.raises(raised, match=words):
         await bot.send_message(chat, "x")
     [entry] = sandbox.entries()
@@ -104,7 +104,7 @@ async def test_named_error_raises_the_bots_own_exception(sandbox, bot, chat, err
 
 
 async def test_migrated_group_names_its_new_id_which_then_works(sandbox, bot, chat):
-    sandbox.fault("telegram", error="migrated")
+    sandbox.misbehave("telegram", error="migrated")
     with pytest.raises(ChatMigrated) as caught:
         await bot.send_message(-chat, "x")
     assert caught.value.new_chat_id == -1_000_000_000_000 - chat
@@ -112,7 +112,7 @@ async def test_migrated_group_names_its_new_id_which_then_works(sandbox, bot, ch
 
 
 async def test_errors_about_a_chat_leave_calls_without_a_chat_alone(sandbox, bot):
-    sandbox.fault("telegram", error="blocked", times=1)
+    sandbox.misbehave("telegram", error="blocked", times=1)
     assert (await bot.get_me()).id == 42
     with pytest.raises(Forbidden):
         await bot.send_message(5, "x")
@@ -120,7 +120,7 @@ async def test_errors_about_a_chat_leave_calls_without_a_chat_alone(sandbox, bot
 
 async def test_retry_after_is_told(sandbox, bot, chat, monkeypatch):
     monkeypatch.setenv("PTB_TIMEDELTA", "true")
-    sandbox.fault("telegram", retry_after_s=7)
+    sandbox.misbehave("telegram", retry_after_s=7)
     with pytest.raises(RetryAfter) as caught:
         await bot.send_message(chat, "x")
     assert caught.value.retry_after.total_seconds() == 7
@@ -130,7 +130,7 @@ async def test_retry_after_is_told(sandbox, bot, chat, monkeypatch):
 
 
 async def test_server_error_is_a_network_error(sandbox, bot, chat):
-    sandbox.fault("telegram", status=502, at="sendMessage")
+    sandbox.misbehave("telegram", status=502, at="sendMessage")
     with pytest.raises(NetworkError, match="Bad Gateway"):
         await bot.send_message(chat, "x")
     assert (await bot.get_me()).id == 42
@@ -146,7 +146,7 @@ async def test_server_error_is_a_network_error(sandbox, bot, chat):
     ],
 )
 async def test_broken_connection_is_what_the_log_says(sandbox, bot, chat, rule, raised, outcome):
-    sandbox.fault("telegram", **rule)
+    sandbox.misbehave("telegram", **rule)
     with pytest.raises(raised) as caught:
         await bot.send_message(chat, "x")
     assert type(caught.value) is raised
@@ -157,7 +157,7 @@ async def test_broken_connection_is_what_the_log_says(sandbox, bot, chat, rule, 
 
 
 def test_refused_call_stays_refused_when_its_answer_is_dropped(sandbox):
-    sandbox.fault("telegram", drop_answer=True, error="blocked")
+    sandbox.misbehave("telegram", drop_answer=True, error="blocked")
     with pytest.raises(httpx.RemoteProtocolError):
         sandbox.api("sendMessage", chat_id=5, text="x")
     [entry] = sandbox.entries()

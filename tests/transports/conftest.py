@@ -1,42 +1,24 @@
 """The provider simulator as a process of its own, and transports that point at it."""
 
-import json
-import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
 
-import httpx
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.sandbox.simulator import Simulator
 
 
-class Providers:
+class Providers(Simulator):
     """What the simulated providers do, and what they have received since the test began."""
 
-    def __init__(self) -> None:
-        command = [sys.executable, "-m", "sandbox", "--http-port", "0", "--smtp-port", "0"]
-        self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        started = json.loads(self.process.stdout.readline())
-        self.smtp_port: int = started["smtp_port"]
-        self.url = f"http://127.0.0.1:{started['http_port']}"
-        self._http = httpx.Client(base_url=self.url, timeout=10, trust_env=False)
-
     def fresh(self) -> None:
-        self._http.delete("/control/faults").raise_for_status()
-        self._http.delete("/control/log").raise_for_status()
-
-    def misbehave(self, provider: str, **rule: object) -> None:
-        self._http.put(f"/control/faults/{provider}", json=rule).raise_for_status()
+        self.behave()
+        self.http.delete("/control/log").raise_for_status()
 
     def also_misbehave(self, provider: str, **rule: object) -> None:
-        self._http.post(f"/control/faults/{provider}", json=rule).raise_for_status()
+        self.http.post(f"/control/faults/{provider}", json=rule).raise_for_status()
 
     def requests(self, provider: str) -> list[dict]:
-        found: list[dict] = self._http.get("/control/log", params={"channel": provider}).json()["entries"]
+        found: list[dict] = self.http.get("/control/log", params={"channel": provider}).json()["entries"]
         return found
 
     def received(self, provider: str) -> list[dict]:
@@ -44,16 +26,6 @@ class Providers:
         return [
             entry for entry in self.requests(provider) if entry["outcome"] in {"accepted", "dropped_answer"}
         ]
-
-    def stop(self) -> int:
-        self._http.close()
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            return self.process.wait(timeout=5)
-        finally:
-            self.process.kill()
-            assert self.process.stdout is not None
-            self.process.stdout.close()
 
 
 @pytest.fixture(scope="session")

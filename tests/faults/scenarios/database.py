@@ -22,29 +22,7 @@ def restart_postgres(stage: Stage) -> None:
         stage.system.postgres.start()
     stage.struck()
     took_s = stage.settle()
-    diary = stage.diary
-    stored = {
-        row[0]
-        for row in stage.system.query(
-            "SELECT event_id FROM notifications_event WHERE event_id LIKE %s", f"{stage.run}-%"
-        )
-    }
-    false_2xx = diary.acked.keys() - stored
-    others = {
-        status: count
-        for status, count in diary.statuses.items()
-        if not status.startswith("2") and status != "503"
-    }
-    refused = diary.statuses["503"]
-    stage.figure("answers 503 while it was away", refused, limit="≥ 1", holds=refused >= 1)
-    stage.figure(
-        "503 without Retry-After",
-        diary.without_retry_after,
-        limit="0",
-        holds=not diary.without_retry_after,
-    )
-    stage.figure("answers that are neither 2xx nor 503", str(others or 0), limit="0", holds=not others)
-    stage.figure("false 2xx", len(false_2xx), limit="0", holds=not false_2xx)
+    _answers(stage)
     stage.figure("stream's events all answered", stream.done, limit="True", holds=stream.done)
     stage.figure("all ended after the last restart, s", took_s, limit="≤ 120", holds=took_s <= 120)
     ended = {
@@ -54,6 +32,23 @@ def restart_postgres(stage: Stage) -> None:
     }
     stage.figure("processes that gave up", str(ended or 0), limit="0", holds=not ended)
     stage.figure("slowest answer, s", max(took for _, _, took in producer.diary.answered))
+
+
+def _answers(stage: Stage) -> None:
+    """Note what producers were told over HTTP while it was away, and whether every 2xx was true."""
+    diary = stage.diary
+    sql = "SELECT event_id FROM notifications_event WHERE event_id LIKE %s"
+    false_2xx = diary.acked.keys() - {row[0] for row in stage.system.query(sql, f"{stage.run}-%")}
+    refused, silent = diary.statuses["503"], diary.without_retry_after
+    others = {
+        status: count
+        for status, count in diary.statuses.items()
+        if not status.startswith("2") and status != "503"
+    }
+    stage.figure("answers 503 while it was away", refused, limit="≥ 1", holds=refused >= 1)
+    stage.figure("503 without Retry-After", silent, limit="0", holds=not silent)
+    stage.figure("answers that are neither 2xx nor 503", str(others or 0), limit="0", holds=not others)
+    stage.figure("false 2xx", len(false_2xx), limit="0", holds=not false_2xx)
 
 
 class _Reader:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import codec
+from gateway.ack_codec import ack_to_json, ack_to_protobuf, acks_to_protobuf
 from notifications.events import Ack, ChannelOutcome, refusal
 from notifications.states import Channel, EventState, Evidence
 from proto.tocsin.v1 import user_events_pb2 as wire
@@ -34,7 +34,7 @@ DELIVERED = Ack(
 
 
 def test_every_field_of_an_ack_stands_in_its_json() -> None:
-    assert codec.ack_to_json(DELIVERED) == {
+    assert ack_to_json(DELIVERED) == {
         "event_id": "e-1",
         "status": "DELIVERED",
         "final": True,
@@ -55,7 +55,7 @@ def test_every_field_of_an_ack_stands_in_its_json() -> None:
 
 
 def test_every_field_of_an_ack_stands_in_its_protobuf() -> None:
-    assert wire.EventAck.FromString(codec.ack_to_protobuf(DELIVERED)) == wire.EventAck(
+    assert wire.EventAck.FromString(ack_to_protobuf(DELIVERED)) == wire.EventAck(
         event_id="e-1",
         status=wire.DELIVERED,
         delivered_via=wire.TELEGRAM,
@@ -72,7 +72,7 @@ def test_every_field_of_an_ack_stands_in_its_protobuf() -> None:
 
 
 def test_a_refusal_in_protobuf_says_what_and_where() -> None:
-    data = codec.ack_to_protobuf(refusal("e-1", "too_long", "At most 200 bytes.", AT, field="event_id"))
+    data = ack_to_protobuf(refusal("e-1", "too_long", "At most 200 bytes.", AT, field="event_id"))
     ack = wire.EventAck.FromString(data)
     assert (ack.status, ack.final, ack.code) == (wire.ACK_ERROR, True, "too_long")
     assert ack.error_message == "event_id: At most 200 bytes."
@@ -80,13 +80,13 @@ def test_a_refusal_in_protobuf_says_what_and_where() -> None:
 
 @pytest.mark.parametrize("status", ["QUEUED", "DELIVERED", "ACK_ERROR"])
 def test_the_status_is_the_domains(status: str) -> None:
-    batch = wire.EventAckBatch.FromString(codec.acks_to_protobuf([Ack("e-1", status, False, AT)]))
+    batch = wire.EventAckBatch.FromString(acks_to_protobuf([Ack("e-1", status, False, AT)]))
     assert wire.AckStatus.Name(batch.acks[0].status) == status
 
 
 @pytest.mark.parametrize("evidence", list(Evidence))
 def test_every_evidence_has_its_number(evidence: Evidence) -> None:
-    data = codec.ack_to_protobuf(Ack("e-1", "DELIVERED", True, AT, evidence=evidence))
+    data = ack_to_protobuf(Ack("e-1", "DELIVERED", True, AT, evidence=evidence))
     name = wire.Evidence.Name(wire.EventAck.FromString(data).evidence)
     assert name == f"EVIDENCE_{evidence.value.upper() or 'UNSPECIFIED'}"
 
