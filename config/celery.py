@@ -13,6 +13,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
 
 # Without Celery's own glue to Django: it closes the connection, and the pool, before and after every task.
 app = Celery("tocsin", fixups=[])
+app.set_default()  # for every thread: a current application is only its own thread's
 app.config_from_object("django.conf:settings", namespace="CELERY")
 
 
