@@ -30,7 +30,7 @@ def test_the_bot_has_thirty_in_any_second_whoever_they_are_for() -> None:
 
 
 def test_who_comes_before_its_retry_after_is_marked(sandbox) -> None:
-    sandbox.fault("telegram", limits=True)
+    sandbox.misbehave("telegram", limits=True)
     answers = [sandbox.api("sendMessage", chat_id="7", text="hi") for _ in range(CHAT_BURST + 2)]
     assert [answer.status_code for answer in answers] == [200] * CHAT_BURST + [429] * 2
     assert answers[-1].json()["parameters"] == {"retry_after": 1}
