@@ -7,7 +7,7 @@ waits for anything but Postgres. What has to happen afterwards is returned as an
 from notifications.store.accept import Acceptance, Stored, accept
 from notifications.store.advance import give_up, skip_unpushed
 from notifications.store.claim import Claimed, LeaseLost, claim, postpone, release
-from notifications.store.confirm import confirm
+from notifications.store.confirm import UnknownEvent, acknowledge, confirm
 from notifications.store.record import (
     Failure,
     Success,
@@ -30,7 +30,9 @@ __all__ = [
     "Rerouted",
     "Stored",
     "Success",
+    "UnknownEvent",
     "accept",
+    "acknowledge",
     "claim",
     "confirm",
     "defer",
