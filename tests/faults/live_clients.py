@@ -49,8 +49,7 @@ class Log:
 class LiveClients:
     """One socket for each person, in a thread of its own; `seen` is what the ledger counts.
 
-    `stay_s`: from how many to how many seconds a connection lasts before the client drops it without a
-    word; None: until the end. `confirming` may be switched; `confirm` sends what was held back.
+    They stay until `come_and_go`. `confirming` may be switched; `confirm` sends what was held back.
     """
 
     def __init__(
@@ -60,14 +59,13 @@ class LiveClients:
         token: Callable[[str], str],
         *,
         seed: int,
-        stay_s: tuple[float, float] | None = None,
         confirming: bool = True,
     ) -> None:
         self.logs = {person: Log() for person in persons}
         self.confirming = confirming
         self._url = f"{url}/ws/native"
         self._token = token
-        self._stay_s = stay_s
+        self._stay_s: tuple[float, float] | None = None
         self._random = random.Random(seed)
         self._open: dict[str, aiohttp.ClientWebSocketResponse] = {}
         self._loop = asyncio.new_event_loop()
@@ -84,6 +82,16 @@ class LiveClients:
 
     def all_open(self) -> bool:
         return len(self._open) == len(self.logs)
+
+    def come_and_go(self, at_least_s: float, at_most_s: float) -> None:
+        """From now on every connection lasts so long, and is then dropped without a word."""
+
+        def begin() -> None:
+            self._stay_s = (at_least_s, at_most_s)
+            for socket in self._open.values():
+                self._leave_later(socket)
+
+        self._loop.call_soon_threadsafe(begin)
 
     def settle_down(self) -> None:
         """Drop no further connection."""

@@ -96,7 +96,7 @@ class Stage:
         return clients
 
     def open_live(self, count: int, **how: object) -> LiveClients:
-        """Open sockets that keep a log and resume. `how`: stay_s, confirming."""
+        """Open sockets that keep a log and resume. `how`: confirming."""
         persons = [f"p{number}" for number in range(count)]
         system, seed = self.system, self.random.randrange(2**32)
         clients = LiveClients(system.url, persons, system.token, seed=seed, **how).start()  # type: ignore[arg-type]
