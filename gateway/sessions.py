@@ -50,6 +50,7 @@ class Hub:
         self._reader: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
         self._connected = False
+        self.on_return: Callable[[], None] | None = None  # called when wakes may have been lost
 
     @contextlib.asynccontextmanager
     async def listening(self, channel: str, receiver: Receiver) -> AsyncIterator[None]:
@@ -110,6 +111,8 @@ class Hub:
             self._pubsub = self._redis.pubsub()
             await self._pubsub.subscribe(_IDLE_CHANNEL, *self._receivers)
             self._connected = True
+        if self.on_return is not None:
+            self.on_return()
         pinged = False
         while True:
             message = await self._pubsub.get_message(timeout=_HEARTBEAT_S)

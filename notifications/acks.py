@@ -31,6 +31,14 @@ def confirm(confirmations: Sequence[tuple[int, str]], *, now: datetime) -> After
     return store.confirm(confirmations, now=now) if confirmations else Aftermath()
 
 
+def acknowledge(person_id: int, event_id: str, *, now: datetime) -> Aftermath:
+    """Take the person's own word that they know of the event: HUMAN evidence.
+
+    Raises: `store.UnknownEvent`.
+    """
+    return store.acknowledge(person_id, event_id, now=now)
+
+
 def stored_ack(event_id: str, answer: store.Stored, now: datetime) -> Ack:
     """Return the ack for what the store said about an event."""
     if answer.kind == "conflict":

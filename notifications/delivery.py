@@ -201,6 +201,7 @@ def _push(rows: list[Claimed], clock: Clock) -> Aftermath:
                 time_zone=row.time_zone,
                 seq=row.seq,
                 ack_by=deadline,
+                repeat=True,
             ),
         )
         for row, deadline in zip(rows, deadlines, strict=True)

@@ -112,7 +112,10 @@ class Aftermath:
 
     rings: list[Ring] = field(default_factory=list)
     finals: list[int] = field(default_factory=list)  # ids of events that have just ended
+    # (person id, event id) of what a client has just confirmed first: the person's other sockets are told
+    confirmed: list[tuple[int, str]] = field(default_factory=list)
 
     def add(self, other: "Aftermath") -> None:
         self.rings += other.rings
         self.finals += other.finals
+        self.confirmed += other.confirmed

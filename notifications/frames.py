@@ -1,7 +1,10 @@
 """The `event` frame: what a person's page is told about one event."""
 
+import json
 import logging
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +14,32 @@ from notifications.states import Channel, Priority
 from notifications.transports.base import Message
 
 log = logging.getLogger(__name__)
+
+
+# `event_frame` writes these first, so that a gateway need not parse a payload to put frames in order. A frame
+# without `seq` never matches: anchored, so that nothing a producer writes can be taken for it.
+_HEAD = re.compile(
+    rb'\{"type":"event","seq":(\d+),(?:"ack_by":(\d+),)?(?:"repeat":(true),)?"event_id":("(?:[^"\\]|\\.)*")'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What orders a stored event's frame. `ack_by` is in Unix ms, 0 for none."""
+
+    seq: int
+    event_id: str
+    ack_by: int = 0
+    repeat: bool = False
+
+
+def head(frame: bytes) -> Head | None:
+    """Return the head of a stored event's frame; None for every other frame."""
+    found = _HEAD.match(frame)
+    if found is None:
+        return None
+    seq, ack_by, repeat, event_id = found.groups()
+    return Head(int(seq), json.loads(event_id), int(ack_by or 0), bool(repeat))
 
 
 def to_ms(at: datetime) -> int:
@@ -27,8 +56,12 @@ def event_frame(
     time_zone: str,
     seq: int = 0,
     ack_by: datetime | None = None,
+    repeat: bool = False,
 ) -> bytes:
-    """Return the frame. Without `seq` it is not stored; without `ack_by` nobody waits for an `ack`."""
+    """Return the frame. Without `seq` it is not stored; without `ack_by` nobody waits for an `ack`.
+
+    `repeat`: other channels were tried, or the page before; it may come out of order and may be known.
+    """
     try:
         message = render(
             event_type=event_type,
@@ -47,8 +80,11 @@ def event_frame(
         optional["seq"] = seq
     if ack_by is not None:
         optional["ack_by"] = to_ms(ack_by)
+    if repeat:
+        optional["repeat"] = True
     return live.frame(
         "event",
+        **optional,
         event_id=event_id,
         event_type=event_type,
         priority=priority.name,
@@ -56,5 +92,4 @@ def event_frame(
         payload=payload,
         title=message.title,
         body=message.text,
-        **optional,
     )

@@ -33,6 +33,11 @@ class Knobs:
     breaker_share: float = 0.5  # of failed sends at which a provider's breaker opens; above 1: never
     limit_horizon_s: float = 60.0  # how far ahead a limited send may reserve its slot
     limit_horizon_normal_s: float = 4.0  # the same for NORMAL: CRITICAL waits for no more than this of it
+    window_frames: int = 64  # unconfirmed events on one socket; what comes then waits in Postgres
+    window_bytes: int = 262_144  # the same in bytes of frames
+    slow_close_s: float = 30.0  # a socket whose window is full and that confirms nothing is closed after this
+    resume_max_events: int = 3_000  # a client that missed more gets a snapshot of the inbox
+    resync_s: float = 15.0  # a socket compares its seq with Postgres after this, to twice this
     telegram_active_s: int = 600  # a chat counts as a live session for this long after a message
 
 

@@ -41,15 +41,20 @@ def client() -> "redis.Redis":
 
 def online(person_ids: Iterable[int]) -> frozenset[int]:
     """Return who of these persons has an open socket now, in one round trip."""
+    return frozenset(person for person, count in processes(person_ids).items() if count)
+
+
+def processes(person_ids: Iterable[int]) -> dict[int, int]:
+    """Return in how many gateway processes each of these persons has sockets; nobody while Redis is away."""
     wanted = list(person_ids)
     if not wanted:
-        return frozenset()
+        return {}
     try:
         counts = client().pubsub_numsub(*map(user_channel, wanted))
     except redis.RedisError as error:
         log.warning("presence_unavailable", extra={"error": type(error).__name__})
-        return frozenset()
-    return frozenset(person for person, (_, count) in zip(wanted, counts, strict=True) if count)
+        return {}
+    return {person: int(count) for person, (_, count) in zip(wanted, counts, strict=True)}
 
 
 def push(frames: Sequence[tuple[int, bytes]]) -> list[int]:
@@ -64,6 +69,19 @@ def push(frames: Sequence[tuple[int, bytes]]) -> list[int]:
     except redis.RedisError as error:
         log.warning("push_unavailable", extra={"error": type(error).__name__, "frames": len(frames)})
         return [0] * len(frames)
+
+
+def except_for(socket_id: str, frame: bytes) -> bytes:
+    """Return what to push so that every socket of the person gets the frame but this one."""
+    return b"!%s %s" % (socket_id.encode(), frame)
+
+
+def addressed(message: bytes, socket_id: str) -> bytes | None:
+    """Return the frame of a pushed message, or None if this socket is the one that does not get it."""
+    if not message.startswith(b"!"):
+        return message
+    excepted, _, frame = message[1:].partition(b" ")
+    return None if excepted == socket_id.encode() else frame
 
 
 def announce_finals(event_pks: Sequence[int]) -> None:

@@ -61,6 +61,9 @@ class Event(models.Model):
     confirmed_at = models.DateTimeField(
         null=True, blank=True, help_text="First confirmation by the person's client, also a late one."
     )
+    acknowledged_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the person acknowledged it, also late."
+    )
     reply_to = models.CharField(max_length=8, blank=True)
     replied_at = models.DateTimeField(null=True, blank=True, help_text="Final ack put on the reply stream.")
     replay = models.ForeignKey(

@@ -20,7 +20,7 @@ from notifications.delivery import AlreadyClaimed
 from notifications.events import Aftermath, Ring
 from notifications.retries import QUICK_TRIES
 from notifications.states import Priority
-from notifications.sweep import sweep
+from notifications.sweep import sweep_in_parts
 from notifications.transports.base import LimitedError, TemporaryError
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,8 @@ def wait_for_slow_sends(**_: object) -> None:
 @shared_task(name="tocsin.sweep")
 def sweep_due(**_: Any) -> None:
     """Ring for every row that is due, whatever became of its doorbell."""
-    follow(sweep(now=timezone.now()))
+    for aftermath in sweep_in_parts(now=timezone.now()):
+        follow(aftermath)
 
 
 @shared_task(name="tocsin.canary")

@@ -7,7 +7,7 @@ from typing import Any
 from notifications.events import JsonObject
 from notifications.frames import to_ms
 from notifications.models import Attempt, Delivery, Event
-from notifications.states import Channel, DeliveryState, EventState, FailureKind
+from notifications.states import Channel, DeliveryState, EventState, Evidence, FailureKind
 
 _SKIPPED = {
     "no_session": "no page is open",
@@ -40,8 +40,19 @@ def timeline(event: Event, deliveries: Iterable[Delivery]) -> list[JsonObject]:
         steps.append(_step(event.confirmed_at, "confirmed", "the page confirmed it late", "ok", Channel.WEB))
     if event.final_at is not None:
         at = event.final_at
-        steps.append(_told(at, event.state, event.code, event.delivered_via, event.evidence))
+        steps.append(_told(at, event.state, event.code, event.delivered_via, _evidence_at_the_end(event)))
+    if event.acknowledged_at is not None:
+        text = "the person acknowledged it, evidence HUMAN"
+        steps.append(_step(event.acknowledged_at, "acknowledged", text, "ok", Channel.WEB))
     return sorted(steps, key=lambda step: int(step["at"]))
+
+
+def _evidence_at_the_end(event: Event) -> str:
+    """Return the evidence that the producer was told: a later acknowledgement has grown it since."""
+    upgraded = event.acknowledged_at is not None and event.acknowledged_at != event.final_at
+    if not upgraded or not event.evidence:
+        return event.evidence
+    return Evidence.CLIENT if event.delivered_via == Channel.WEB else Evidence.TRANSPORT
 
 
 def _step(

@@ -52,7 +52,19 @@ class EventAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     fieldsets = (
         (None, {"fields": ("event_id", "source", "person", "seq", "event_type", "priority")}),
         ("What happened", {"fields": ("state", "via", "evidence", "code", "story")}),
-        ("Times", {"fields": ("occurred_at", "accepted_at", "expires_at", "final_at", "confirmed_at")}),
+        (
+            "Times",
+            {
+                "fields": (
+                    "occurred_at",
+                    "accepted_at",
+                    "expires_at",
+                    "final_at",
+                    "confirmed_at",
+                    "acknowledged_at",
+                )
+            },
+        ),
         ("Content", {"fields": ("payload", "metadata", "plan", "trace"), "classes": ("collapse",)}),
     )
 

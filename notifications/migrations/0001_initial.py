@@ -83,6 +83,7 @@ class Migration(migrations.Migration):
                 ('code', models.CharField(blank=True, help_text='Why it failed, machine-readable.', max_length=40)),
                 ('final_at', models.DateTimeField(blank=True, null=True)),
                 ('confirmed_at', models.DateTimeField(blank=True, help_text="First confirmation by the person's client, also a late one.", null=True)),
+                ('acknowledged_at', models.DateTimeField(blank=True, help_text='When the person acknowledged it, also late.', null=True)),
                 ('reply_to', models.CharField(blank=True, max_length=8)),
                 ('replied_at', models.DateTimeField(blank=True, help_text='Final ack put on the reply stream.', null=True)),
                 ('replay_count', models.SmallIntegerField(default=0)),

@@ -8,7 +8,7 @@ from notifications.store.accept import accept
 from notifications.store.acceptance import Acceptance, Stored
 from notifications.store.advance import give_up, skip_unpushed
 from notifications.store.claim import GRACE_S, SLOT_LEAD_S, Claimed, LeaseLost, claim, postpone, release
-from notifications.store.confirm import confirm
+from notifications.store.confirm import UnknownEvent, acknowledge, confirm
 from notifications.store.record import (
     Failure,
     Success,
@@ -21,7 +21,7 @@ from notifications.store.record import (
     succeed,
 )
 from notifications.store.replay import Rerouted, may_replay, open_replay, replay, replay_of
-from notifications.store.ring import rings_due
+from notifications.store.ring import rings_due, rings_due_in_parts
 
 __all__ = [
     "GRACE_S",
@@ -33,7 +33,9 @@ __all__ = [
     "Rerouted",
     "Stored",
     "Success",
+    "UnknownEvent",
     "accept",
+    "acknowledge",
     "claim",
     "confirm",
     "defer",
@@ -49,6 +51,7 @@ __all__ = [
     "replay",
     "replay_of",
     "rings_due",
+    "rings_due_in_parts",
     "skip",
     "skip_unpushed",
     "succeed",

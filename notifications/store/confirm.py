@@ -1,4 +1,4 @@
-"""A confirmation from the person's client: the strongest end that a send can have."""
+"""A confirmation from the person's client, or from the person: the strongest end that a send can have."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ from notifications import crash_points
 from notifications.events import Aftermath
 
 _FIND = """
-SELECT e.id, e.state = 'accepted' FROM notifications_event e
+SELECT e.id, e.state = 'accepted', e.person_id, e.event_id FROM notifications_event e
 JOIN unnest(%s::bigint[], %s::text[]) AS g(person_id, event_id)
   ON e.person_id = g.person_id AND e.event_id = g.event_id
 WHERE e.confirmed_at IS NULL ORDER BY e.id FOR UPDATE OF e
@@ -23,6 +23,17 @@ UPDATE notifications_event SET confirmed_at = %(now)s,
     final_at = CASE WHEN state = 'accepted' THEN %(now)s ELSE final_at END,
     state = CASE WHEN state = 'accepted' THEN 'delivered' ELSE state END
 WHERE id = ANY(%(ids)s)
+"""
+
+# An end stays as it is; of one that reached the person, the evidence grows.
+_ACKNOWLEDGE_EVENTS = """
+UPDATE notifications_event SET acknowledged_at = %(now)s, confirmed_at = COALESCE(confirmed_at, %(now)s),
+    seen_at = COALESCE(seen_at, %(now)s), read_at = COALESCE(read_at, %(now)s),
+    delivered_via = CASE WHEN state = 'accepted' THEN 1 ELSE delivered_via END,
+    evidence = CASE WHEN state IN ('accepted', 'delivered') THEN 'human' ELSE evidence END,
+    final_at = CASE WHEN state = 'accepted' THEN %(now)s ELSE final_at END,
+    state = CASE WHEN state = 'accepted' THEN 'delivered' ELSE state END
+WHERE id = ANY(%(ids)s) AND acknowledged_at IS NULL
 """
 
 # What had failed before a replay stays as it was.
@@ -42,6 +53,10 @@ WHERE event_id = ANY(%(ids)s) AND channel <> 1 AND ring_at IS NOT NULL
 """
 
 
+class UnknownEvent(Exception):
+    """The person has no such event."""
+
+
 def confirm(confirmations: Sequence[tuple[int, str]], *, now: datetime) -> Aftermath:
     """Record that the clients of persons have these events: pairs of person id and event id.
 
@@ -52,12 +67,38 @@ def confirm(confirmations: Sequence[tuple[int, str]], *, now: datetime) -> After
     people, event_ids = zip(*confirmations, strict=True)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_FIND, [list(people), list(event_ids)])
-        found: dict[int, bool] = dict(cursor.fetchall())
+        found = cursor.fetchall()
+        return _end_with(cursor, _CONFIRM_EVENTS, found, now) if found else Aftermath()
+
+
+_FIND_ONE = """
+SELECT id, state = 'accepted', person_id, event_id FROM notifications_event
+WHERE person_id = %s AND event_id = %s ORDER BY id FOR UPDATE
+"""
+
+
+def acknowledge(person_id: int, event_id: str, *, now: datetime) -> Aftermath:
+    """Record that the person has acknowledged the event: HUMAN evidence, seen and read. Once is enough.
+
+    An event that has not ended becomes DELIVERED via WEB, as with `confirm`; one that was delivered gets
+    the stronger evidence and keeps its channel; of any other end it is only noted.
+
+    Raises: `UnknownEvent`.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_FIND_ONE, [person_id, event_id])
+        found = cursor.fetchall()
         if not found:
-            return Aftermath()
-        given: Any = {"now": now, "ids": list(found)}
-        cursor.execute(_CONFIRM_EVENTS, given)
-        cursor.execute(_CONFIRM_DELIVERIES, given)
-        cursor.execute(_CANCEL_OTHERS, given)
-        crash_points.passing("confirm_before_commit")
-    return Aftermath(finals=[pk for pk, unfinished in found.items() if unfinished])
+            raise UnknownEvent(event_id)
+        return _end_with(cursor, _ACKNOWLEDGE_EVENTS, found, now)
+
+
+def _end_with(cursor: Any, update: str, found: list[tuple[Any, ...]], now: datetime) -> Aftermath:
+    """Write it to the found events (id, unfinished, person id, event id), which are locked."""
+    given: Any = {"now": now, "ids": [row[0] for row in found]}
+    cursor.execute(update, given)
+    cursor.execute(_CONFIRM_DELIVERIES, given)
+    cursor.execute(_CANCEL_OTHERS, given)
+    crash_points.passing("confirm_before_commit")
+    confirmed = list(dict.fromkeys((row[2], row[3]) for row in found))
+    return Aftermath(finals=[row[0] for row in found if row[1]], confirmed=confirmed)

@@ -165,7 +165,7 @@ SET history = e.history || jsonb_build_array(jsonb_build_object(
         'replayed_at', %(now_ms)s::bigint, 'replay_id', %(replay)s::text,
         'forced', %(forced)s::boolean)),
     state = 'accepted', code = '', delivered_via = NULL, evidence = '', final_at = NULL,
-    confirmed_at = NULL, replied_at = NULL,
+    confirmed_at = NULL, acknowledged_at = NULL, replied_at = NULL,
     replay_id = %(replay)s::uuid, replay_count = e.replay_count + 1, replay_due_at = g.due,
     expires_at = GREATEST(e.expires_at, g.expires_at),
     plan = e.plan || g.plan, trace = e.trace || g.trace

@@ -1,0 +1,57 @@
+"""One socket's way out: frames are written in the order in which they were given."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+log = logging.getLogger(__name__)
+
+
+class Writer:
+    """Lets synchronous code write to an ASGI connection, whose `send` has to be awaited.
+
+    `backlog` counts the bytes that the server has not taken yet: more than a few mean that it holds
+    back, since the client does not read.
+    """
+
+    __slots__ = ("_frames", "_send", "_task", "backlog", "on_empty")
+
+    def __init__(self, send: Callable[[str], Awaitable[None]]) -> None:
+        self._send = send
+        self.on_empty: Callable[[], None] | None = None
+        self._frames: deque[bytes] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self.backlog = 0
+
+    def write(self, frame: bytes) -> None:
+        self._frames.append(frame)
+        self.backlog += len(frame)
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._write())
+
+    async def drained(self) -> None:
+        """Return when the server has taken everything that was written so far."""
+        if self._task is not None:
+            await asyncio.wait({self._task})
+
+    def close(self) -> None:
+        """Forget what has not been written; the socket is gone."""
+        self._frames.clear()
+        self.backlog = 0
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _write(self) -> None:
+        try:
+            while self._frames:
+                frame = self._frames.popleft()
+                await self._send(frame.decode())
+                self.backlog -= len(frame)
+        except Exception:  # some servers say so when the connection is gone; its consumer will hear of it
+            log.exception("write_failed")
+            self._frames.clear()
+        finally:
+            self._task = None
+        if self.on_empty is not None:
+            self.on_empty()
