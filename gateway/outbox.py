@@ -121,7 +121,7 @@ class Outbox:
 
     def written(self) -> None:
         """Hear that the server has taken all that was written."""
-        if self._patience is not None:
+        if self._patience is not None or self._sent < self._known:
             self._go_on()
 
     @property
@@ -149,6 +149,7 @@ class Outbox:
             DROPPED.labels("live").inc()
         else:
             self._sink.write(frame)
+            self._lose_patience()
 
     def _take(self, head: Head, frame: bytes) -> None:
         self._known = max(self._known, head.seq)

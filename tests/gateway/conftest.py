@@ -28,6 +28,8 @@ ROOT = Path(__file__).resolve().parents[2]
 AUTH_WITHIN_S = 1.0
 GRANT = SourceGrant(1, "venue")
 SIGNING_KEY = Ed25519PrivateKey.generate()
+_PUBLIC = SIGNING_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+JWT_KEY_SETTING = {"JWT_PUBLIC_KEYS": _PUBLIC.replace("\n", "\\n")}
 
 
 def eventually(found: Callable[[], object], within_s: float = 10.0) -> object:
@@ -120,11 +122,10 @@ def daphne(
 ) -> Iterator[Server]:
     from django.db import connection
 
-    public = SIGNING_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
     with running_daphne(
         tmp_path_factory.mktemp("daphne") / "daphne.log",
         DATABASE_URL=database_url(connection.settings_dict["NAME"]),
-        JWT_PUBLIC_KEYS=public.replace("\n", "\\n"),
+        **JWT_KEY_SETTING,
         TOCSIN_AUTH_WITHIN_S=str(AUTH_WITHIN_S),
     ) as server:
         yield server

@@ -54,6 +54,7 @@ def test_every_code_of_the_api_is_documented() -> None:
 
 def test_every_code_of_the_socket_is_documented_there() -> None:
     codes = raised_in("gateway/consumers.py") | raised_in("gateway/auth.py")
+    codes |= raised_in("gateway/client_frames.py")
     keys_only = {"missing_key", "invalid_key", "missing_scope"}
     assert codes - keys_only - documented(WEBSOCKET) == set()
 
@@ -77,7 +78,7 @@ def test_every_client_frame_is_documented() -> None:
 def test_every_server_frame_is_documented() -> None:
     section = WEBSOCKET.split("## What you receive")[1].split("\n## ")[0]
     said = {"event.archived", "event.seen", "event.read"}  # named after what was marked
-    for path in (ROOT / "gateway/consumers.py", ROOT / "notifications/frames.py"):
+    for path in (*ROOT.glob("gateway/*.py"), ROOT / "notifications/frames.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in {"self._say", "live.frame"}:
                 kind = node.args[0]
