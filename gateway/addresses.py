@@ -6,7 +6,9 @@ Each process writes its own count, good for a minute unless it writes again, so 
 import asyncio
 import time
 from collections import Counter
+from functools import partial
 from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from gateway.gateways import gone, this_gateway
@@ -46,25 +48,26 @@ class Addresses:
 
     async def _others(self, address: str) -> int:
         """Tell the others our count, and return theirs; 0 while Redis is away."""
-        own_id = this_gateway().id
-        counts = await redis_link().run(lambda pipe: (self._write(pipe, address), pipe.hgetall(_key(address))))
+
+        def fill(pipe: Any) -> None:
+            self._write(pipe, [address])
+            pipe.hgetall(_key(address))
+
+        counts = await redis_link().run(fill)
         if counts is None:
             return 0
-        now = time.time()
-        others = {
-            gateway.decode(): int(value.split(b":")[0])
-            for gateway, value in counts[-1].items()
-            if gateway.decode() != own_id and float(value.split(b":")[1]) > now
-        }
+        others = _parsed(counts[-1])
+        others.pop(this_gateway().id, None)
         if sum(others.values()) + self._own[address] > knobs.current().sockets_per_address:
             dead = await gone(others)
             others = {gateway: count for gateway, count in others.items() if gateway not in dead}
         return sum(others.values())
 
-    def _write(self, pipe: object, address: str) -> None:
-        value = f"{self._own[address]}:{time.time() + KEPT_S:.0f}"
-        pipe.hset(_key(address), this_gateway().id, value)  # type: ignore[attr-defined]
-        pipe.expire(_key(address), KEPT_S)  # type: ignore[attr-defined]
+    def _write(self, pipe: Any, addresses: list[str]) -> None:
+        until = int(time.time()) + KEPT_S
+        for address in addresses:
+            pipe.hset(_key(address), this_gateway().id, f"{self._own[address]}:{until}")
+            pipe.expire(_key(address), KEPT_S)
 
     def _write_later(self) -> None:
         if self._writer is None or self._writer.done():
@@ -81,10 +84,20 @@ class Addresses:
             self._changed.clear()
             for start in range(0, len(due), _AT_ONCE):
                 part = due[start : start + _AT_ONCE]
-                await redis_link().run(lambda pipe, part=part: [self._write(pipe, each) for each in part])
+                await redis_link().run(partial(self._write, addresses=part))
             for address in due:
                 if not self._own[address] and address not in self._changed:
                     del self._own[address]
+
+
+def _parsed(answer: dict[bytes, bytes]) -> dict[str, int]:
+    """Return the counts that are still good, by process."""
+    counts, now = {}, time.time()
+    for gateway_id, value in answer.items():
+        count, _, until = value.decode().partition(":")
+        if int(until) > now:
+            counts[gateway_id.decode()] = int(count)
+    return counts
 
 
 def _key(address: str) -> str:

@@ -50,7 +50,9 @@ def ended(credentials: Mapping[int, Credential], *, now: datetime) -> frozenset[
         ).only("password", "sessions_valid_from")
     }
     keys = {one.session_key for one in credentials.values() if one.session_key}
-    open_sessions = Session.objects.filter(pk__in=keys, expire_date__gt=now) if keys else Session.objects.none()
+    open_sessions = (
+        Session.objects.filter(pk__in=keys, expire_date__gt=now) if keys else Session.objects.none()
+    )
     sessions = frozenset(open_sessions.values_list("pk", flat=True))
     return frozenset(
         key for key, one in credentials.items() if not _counts(one, people.get(one.person.pk), sessions, now)

@@ -10,7 +10,7 @@ from gateway.consumers import NativeConsumer, SessionConsumer
 # Admission comes first: who is not let in costs no look-up of a session.
 websocket = URLRouter(
     [
-        path("ws", Admission(AuthMiddlewareStack(SessionConsumer.as_asgi()))),
-        path("ws/native", Admission(NativeConsumer.as_asgi())),
+        path("ws", Admission(AuthMiddlewareStack(SessionConsumer.as_asgi()))),  # type: ignore[arg-type]
+        path("ws/native", Admission(NativeConsumer.as_asgi())),  # type: ignore[arg-type]
     ]
 )
