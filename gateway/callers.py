@@ -1,10 +1,7 @@
 """Who calls over HTTP where a person or a source may: by API key, JWT or browser session."""
 
-from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja.security import HttpBearer
@@ -31,8 +28,8 @@ class KeyOrPerson(HttpBearer):
         self._scope = scope
         super().__init__()
 
-    def __call__(self, request: HttpRequest) -> Coroutine[Any, Any, Caller]:
-        return sync_to_async(caller_of)(request, self._scope)
+    def __call__(self, request: HttpRequest) -> Caller:
+        return caller_of(request, self._scope)  # in a thread: it is not a coroutine
 
     def authenticate(self, request: HttpRequest, token: str) -> Caller:
         return caller_of(request, self._scope)

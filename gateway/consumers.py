@@ -139,7 +139,7 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self._unavailable()
 
     async def _unavailable(self) -> None:
-        """Say that the database (for a ticket: Redis) is away. Before `ready` the client has to come again."""
+        """Say that the database (for a ticket: Redis) is away. Before `ready` the client must come again."""
         log.exception("frame_failed")
         await self._say("error", code="unavailable", detail="Try again in a few seconds.")
         if not self._ready:
