@@ -109,7 +109,7 @@ def test_a_device_is_shown_as_one_short_line(given: object, shown: str) -> None:
 
 KIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
 AGENTS = {
-    f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {KIT} Chrome/129.0 Safari/537.36 Edg/129.0": "Edge on Windows",
+    f"Mozilla/5.0 (Windows NT 10.0) {KIT} Chrome/129.0 Safari/537.36 Edg/129.0": "Edge on Windows",
     f"Mozilla/5.0 (Linux; Android 14) {KIT} Chrome/129.0 Mobile Safari/537.36": "Chrome on Android",
     f"Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) {KIT} Safari/604.1": "Safari on iPhone",
     "python/3.11 websockets": "python/3.11 websockets",
