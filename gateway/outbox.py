@@ -46,6 +46,24 @@ class Outbox:
     buffer fills and drains.
     """
 
+    __slots__ = (
+        "_ahead",
+        "_early",
+        "_floor",
+        "_known",
+        "_patience",
+        "_paused",
+        "_read",
+        "_reading",
+        "_sent",
+        "_sink",
+        "_slow",
+        "_slow_after_s",
+        "_spent",
+        "_started",
+        "_window",
+    )
+
     def __init__(
         self,
         sink: Sink,

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 Look = Callable[[int, str], None]
 
 _TICK_S = 1.0
+_JITTER = 0.85  # with the tick and the query, no wake is late by more than twice `resync_s`
 _AT_ONCE = 1_000  # persons in one query
 
 
@@ -51,7 +52,8 @@ class Resync:
         self._turns = [(0.0, number) for number in self._watched]
 
     def _plan(self, number: int) -> None:
-        due = asyncio.get_running_loop().time() + knobs.current().resync_s * (1 + random())  # noqa: S311
+        wait_s = knobs.current().resync_s * (1 + _JITTER * random())  # noqa: S311
+        due = asyncio.get_running_loop().time() + wait_s
         heapq.heappush(self._turns, (due, number))
 
     async def _run(self) -> None:

@@ -64,6 +64,18 @@ def replays_have_a_pace(**_: Any) -> list[CheckMessage]:
     return [Error("replay_per_s must be above 0.", hint="Raise TOCSIN_REPLAY_PER_S.", id="tocsin.E004")]
 
 
+@register
+def sessions_can_be_served(**_: Any) -> list[CheckMessage]:
+    """A window without a place would never let an event out, and no patience would close every socket."""
+    settled = knobs.current()
+    numbers = ("window_frames", "window_bytes", "slow_close_s", "resync_s")
+    return [
+        Error(f"{name} must be above 0.", hint=f"Raise TOCSIN_{name.upper()}.", id="tocsin.E005")
+        for name in numbers
+        if getattr(settled, name) <= 0
+    ]
+
+
 @register(deploy=True)
 def production_is_safe(**_: Any) -> list[CheckMessage]:
     """The demo page, wild-card hosts and missing keys have no place in production."""

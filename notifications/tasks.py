@@ -19,7 +19,7 @@ from notifications.delivery import AlreadyClaimed
 from notifications.events import Aftermath, Ring
 from notifications.retries import QUICK_TRIES
 from notifications.states import Priority
-from notifications.sweep import sweep
+from notifications.sweep import sweep_in_parts
 from notifications.transports.base import LimitedError, TemporaryError
 
 log = logging.getLogger(__name__)
@@ -80,7 +80,8 @@ def deliver_many(*, delivery_ids: list[str], **_: Any) -> None:
 @shared_task(name="tocsin.sweep")
 def sweep_due(**_: Any) -> None:
     """Ring for every row that is due, whatever became of its doorbell."""
-    follow(sweep(now=timezone.now()))
+    for aftermath in sweep_in_parts(now=timezone.now()):
+        follow(aftermath)
 
 
 @shared_task(name="tocsin.canary")

@@ -20,7 +20,7 @@ from notifications.store.record import (
     succeed,
 )
 from notifications.store.replay import Rerouted, may_replay, open_replay, replay, replay_of
-from notifications.store.ring import rings_due
+from notifications.store.ring import rings_due, rings_due_in_parts
 
 __all__ = [
     "Acceptance",
@@ -48,6 +48,7 @@ __all__ = [
     "replay",
     "replay_of",
     "rings_due",
+    "rings_due_in_parts",
     "skip",
     "skip_unpushed",
     "succeed",

@@ -100,11 +100,19 @@ def give_up(
     For rows whose tries are used up or whose deadline has passed. A row under a lease is left alone: its
     worker will record what came of it, or the sweep will find the lease ended and the outcome unknown.
     A page's lease is its deadline: a frame that nobody confirmed is no doubt, whoever held it.
+    One transaction for all of them: when many pages fall silent at once, each commit would cost a tenth
+    of the time that their next channels wait.
     """
+    rows = Delivery.objects.filter(pk__in=list(delivery_ids)).order_by("event_id", "position")
     aftermath = Aftermath()
-    for delivery_id in delivery_ids:
-        with transaction.atomic():
-            aftermath.add(_give_up(delivery_id, now, kind, error, code))
+    with transaction.atomic():
+        found = list(rows.values_list("pk", "event_id"))
+        # All events before any delivery, and in id order, as everybody locks them.
+        list(
+            Event.objects.select_for_update().filter(pk__in={pk for _, pk in found}).order_by("pk").only("pk")
+        )
+        for delivery_id, _ in found:
+            aftermath.add(_give_up(str(delivery_id), now, kind, error, code))
     return aftermath
 
 

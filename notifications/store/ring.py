@@ -1,6 +1,7 @@
 """What the sweep finds: rows whose time has come, whatever happened to their doorbell."""
 
 import logging
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -15,28 +16,67 @@ from notifications.store.record import after_unknown
 
 log = logging.getLogger(__name__)
 
+_PART = 50  # rows after which the doorbells are handed out
+
 
 def rings_due(*, now: datetime, knobs: Knobs) -> Aftermath:
+    """Look after every row whose `ring_at` has passed, as `rings_due_in_parts` does."""
+    aftermath = Aftermath()
+    for part in rings_due_in_parts(now=now, knobs=knobs):
+        aftermath.add(part)
+    return aftermath
+
+
+def rings_due_in_parts(*, now: datetime, knobs: Knobs) -> Iterator[Aftermath]:
     """Look after every row whose `ring_at` has passed, the most urgent first.
 
+    What follows is handed out after every few rows: the first doorbell must not wait for the last row.
     Idempotent; any number may run side by side, since each takes rows that no other has locked.
     """
-    aftermath = Aftermath()
     with transaction.atomic():
         rows = list(
-            Delivery.objects.select_for_update(skip_locked=True)
+            Delivery.objects.select_for_update(skip_locked=True, of=("self",))
+            .select_related("event")
             .filter(ring_at__lte=now)
             .order_by("-priority", "ring_at")[: knobs.sweep_limit]
         )
         # Another sweep, or the next one, leaves these alone while this one works.
         postpone([str(row.pk) for row in rows], until=now + timedelta(seconds=knobs.ring_again_s))
     crash_points.passing("sweep_postponed")
+    for start in range(0, len(rows), _PART):
+        yield _look_after_part(rows[start : start + _PART], now, knobs)
+
+
+def _look_after_part(rows: list[Delivery], now: datetime, knobs: Knobs) -> Aftermath:
+    """Give up the pages that have stayed silent together, and look after the rest one by one."""
+    aftermath = Aftermath()
+    silent = [row for row in rows if _is_silent_page(row, now)]
+    try:
+        aftermath.add(_give_up_pages(silent, now))
+    except Exception:  # one of them; alone, it cannot hold up the others
+        log.exception("sweep_part_failed", extra={"count": len(silent)})
+        silent = []
+    together = {row.pk for row in silent}
     for row in rows:
+        if row.pk in together:
+            continue
         try:
             aftermath.add(_look_after(row, now, knobs))
         except Exception:  # one row must not hold up the others; its turn comes again
             log.exception("sweep_failed", extra={"delivery_id": str(row.pk)})
     return aftermath
+
+
+def _is_silent_page(row: Delivery, now: datetime) -> bool:
+    """Tell whether the row is a page's whose deadline has passed, of an event that can still go on."""
+    if row.channel != Channel.WEB or row.state not in {DeliveryState.SENDING, DeliveryState.SENT}:
+        return False
+    # Without a deadline it was not pushed yet: the worker that claimed it has until its lease ends.
+    deadline = row.ack_deadline or row.lease_until
+    event = row.event
+    expired = event.expires_at is not None and event.expires_at <= now
+    goes_on = event.state == EventState.ACCEPTED and not (expired and row.state == DeliveryState.SENT)
+    return goes_on and deadline is not None and deadline <= now
 
 
 def _look_after(row: Delivery, now: datetime, knobs: Knobs) -> Aftermath:
@@ -47,7 +87,7 @@ def _look_after(row: Delivery, now: datetime, knobs: Knobs) -> Aftermath:
     if event.expires_at is not None and event.expires_at <= now and row.state != DeliveryState.SENDING:
         return expire(event.pk, now=now)
     if row.channel == Channel.WEB and row.state in {DeliveryState.SENDING, DeliveryState.SENT}:
-        return _unconfirmed(row, now)
+        return _give_up_pages([row], now) if _is_silent_page(row, now) else Aftermath()
     if row.state == DeliveryState.SENDING:
         return _lease_expired(row, now, knobs)
     if row.attempts >= knobs.max_tries:
@@ -66,13 +106,9 @@ def _close(row: Delivery, now: datetime) -> Aftermath:
     return Aftermath()
 
 
-def _unconfirmed(row: Delivery, now: datetime) -> Aftermath:
-    # Without a deadline it was not pushed yet: the worker that claimed it has until its lease ends.
-    deadline = row.ack_deadline or row.lease_until
-    if deadline is None or deadline > now:
-        return Aftermath()
+def _give_up_pages(rows: list[Delivery], now: datetime) -> Aftermath:
     return give_up(
-        [str(row.pk)],
+        [str(row.pk) for row in rows],
         now=now,
         kind=FailureKind.UNCONFIRMED,
         error="the client did not confirm in time",

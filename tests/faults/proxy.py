@@ -20,6 +20,7 @@ class Proxy:
         self._refusing = False
         self._cuts = 0
         self.cut = 0  # answers that were swallowed
+        self.filter: Callable[[], Callable[[bytes], bytes]] | None = None  # of a new connection's answers
         started = threading.Event()
         self.port = 0
         self._thread = threading.Thread(target=self._run, args=(started,), name="proxy", daemon=True)
@@ -105,6 +106,7 @@ class Proxy:
     async def _pump(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answer: bool
     ) -> None:
+        passing = self.filter() if answer and self.filter is not None else None
         try:
             while data := await reader.read(65_536):
                 await self._open.wait()
@@ -115,7 +117,7 @@ class Proxy:
                     self.cut += 1
                     writer.transport.abort()
                     return
-                writer.write(data)
+                writer.write(passing(data) if passing is not None else data)
                 await writer.drain()
         except OSError:
             return

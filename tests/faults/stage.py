@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 
 from tests.faults import ledger
 from tests.faults.clients import Clients
+from tests.faults.live_clients import LiveClients
 from tests.faults.producers import Diary, HttpProducer, StreamProducer, events
 from tests.faults.system import FaultSystem, Size
 
@@ -56,7 +57,7 @@ class Stage:
         self.run = f"{scenario}-{secrets.token_hex(2)}"
         self.diary = Diary()
         self.figures: list[Figure] = []
-        self.clients: list[Clients] = []
+        self.clients: list[Clients | LiveClients] = []
         self.producers: list[HttpProducer | StreamProducer] = []
         self.last_fault_at = time.monotonic()
         self._made = 0
@@ -92,6 +93,15 @@ class Stage:
         clients = Clients(self.system.url, persons, self.system.token, confirming=confirming).start()
         self.clients.append(clients)
         self.until(clients.all_open, within_s=20, what="every socket is ready")
+        return clients
+
+    def open_live(self, count: int, **how: object) -> LiveClients:
+        """Open sockets that keep a log and resume. `how`: confirming."""
+        persons = [f"p{number}" for number in range(count)]
+        system, seed = self.system, self.random.randrange(2**32)
+        clients = LiveClients(system.url, persons, system.token, seed=seed, **how).start()  # type: ignore[arg-type]
+        self.clients.append(clients)
+        self.until(clients.all_open, within_s=30, what="every socket is ready")
         return clients
 
     def struck(self) -> None:

@@ -57,6 +57,7 @@ SHORT = Size(
         "TOCSIN_RING_AGAIN_S": "6",
         "TOCSIN_RETRY_SCALE": "0.5",
         "TOCSIN_ACK_TIMEOUT_MS": "2000",
+        "TOCSIN_RESYNC_S": "3",
     },
 )
 SIZES = {size.name: size for size in (FULL, SHORT)}

@@ -88,7 +88,7 @@ def test_a_persons_word_is_human_evidence_and_both_sockets_hear_of_it(open_page,
     assert event.acknowledged_at is not None
     assert event.confirmed_at == event.read_at == event.seen_at == event.final_at == event.acknowledged_at
     answer = producer.get(f"/events/{event_id}").json()
-    assert answer["evidence"] == "HUMAN"
+    assert answer["ack"]["evidence"] == "HUMAN"
 
 
 def test_a_persons_word_is_stronger_than_their_clients(open_page, producer: Producer, ann) -> None:

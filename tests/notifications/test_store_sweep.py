@@ -233,3 +233,14 @@ def test_giving_up_goes_on_to_the_next_channel_once(desk, ada, chat, mailbox, no
     row = desk.delivery(desk.event(ada, chat, mailbox))
     assert len(store.give_up([str(row.pk)], now=now, **GIVEN_UP).rings) == 1
     assert store.give_up([str(row.pk)], now=now, **GIVEN_UP).rings == []
+
+
+def test_many_silent_pages_fall_together_and_their_doorbells_come_in_parts(desk, ada, chat, now) -> None:
+    """The first doorbell must not wait for the last row."""
+    count = 120
+    events = [desk.event(ada, None, chat, event_id=f"silent-{number}") for number in range(count)]
+    parts = list(store.rings_due_in_parts(now=now + timedelta(seconds=6), knobs=Knobs()))
+    assert len(parts) > 1
+    rung = [ring.delivery_id for part in parts for ring in part.rings]
+    assert sorted(rung) == sorted(str(desk.delivery(event, 1).pk) for event in events)
+    assert {desk.delivery(event).state for event in events} == {"failed"}

@@ -84,3 +84,9 @@ def test_every_knob_is_documented_with_its_default() -> None:
         field.name for field in fields(knobs.Knobs) if f"| `{field.name}` | {field.default:,} |" not in text
     ]
     assert missing == []
+
+
+@pytest.mark.parametrize("name", ["window_frames", "window_bytes", "slow_close_s", "resync_s"])
+def test_a_session_that_could_not_be_served_is_refused(problems, knobs, name) -> None:
+    knobs(**{name: 0})
+    assert problems() == {"tocsin.E005"}
