@@ -1,7 +1,8 @@
 """Who is calling: a source by its API key, a person by their session or a JWT."""
 
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 import jwt
@@ -62,20 +63,35 @@ def person_of_session(request: HttpRequest) -> User | None:
     return user if isinstance(user, User) and user.is_active else None
 
 
-def person_of_token(token: str, *, now: Callable[[], datetime] = timezone.now) -> User:
-    """Return the person whom a JWT names in `sub`.
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A JWT that was found good: whose it is, from when it counts, and until when."""
 
-    EdDSA or RS256, with `aud`, `iss` if issuers are configured, and `exp` at most 15 minutes ahead.
+    person: User
+    issued_at: datetime
+    expires_at: datetime
+
+
+def read_token(token: str, *, now: Callable[[], datetime] = timezone.now) -> Token:
+    """Return what a JWT says of the person whom it names in `sub`.
+
+    EdDSA or RS256, with `aud`, `iss` if issuers are configured, and `exp` at most 15 minutes ahead. Without
+    `iat` it counts as issued 15 minutes before its end.
     Raises: `AuthFailed`.
     """
     claims = _claims(token)
-    if int(claims["exp"]) - int(now().timestamp()) > TOKEN_LIFE_MAX_S:
+    expires_s = int(claims["exp"])
+    if expires_s - int(now().timestamp()) > TOKEN_LIFE_MAX_S:
         raise AuthFailed("token_too_long", f"exp may be at most {TOKEN_LIFE_MAX_S} s ahead.")
     sub = str(claims["sub"])
     user = None if "\0" in sub else User.objects.filter(external_id=sub, is_active=True).first()
     if user is None:
         raise AuthFailed("unknown_user", "Nobody has the external id in sub.")
-    return user
+    issued_s = max(int(claims.get("iat") or 0), expires_s - TOKEN_LIFE_MAX_S)
+    found = Token(user, datetime.fromtimestamp(issued_s, UTC), datetime.fromtimestamp(expires_s, UTC))
+    if user.sessions_valid_from is not None and found.issued_at < user.sessions_valid_from:
+        raise AuthFailed("token_revoked", "The person was signed out everywhere; get a new token.")
+    return found
 
 
 def _claims(token: str) -> dict[str, Any]:
@@ -93,7 +109,7 @@ def _claims(token: str) -> dict[str, Any]:
             raise AuthFailed("token_expired", "Get a new token and connect again.") from error
         except (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError, jwt.InvalidKeyError):
             continue
-        except jwt.PyJWTError as error:
+        except (jwt.PyJWTError, OverflowError, TypeError) as error:  # the latter: times that are no numbers
             raise AuthFailed("invalid_token", f"{type(error).__name__}: not a usable token.") from error
         else:
             return claims

@@ -13,20 +13,27 @@ from typing import Any, ClassVar
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.utils import timezone
 
-from gateway import client_frames, flow
-from gateway.auth import AuthFailed, person_of_token
+from gateway import client_frames, credentials, flow
+from gateway.admission import CLOSE_TOO_MANY, CLOSE_UNAVAILABLE
+from gateway.auth import AuthFailed
 from gateway.client_frames import AUTH_BYTES, FRAME_BYTES, Frame, FrameRefused
 from gateway.confirmations import Overloaded, confirmations
+from gateway.credentials import Credential
 from gateway.credit import Window
 from gateway.database import in_thread
+from gateway.devices import device_of
+from gateway.identity import Identity, OtherPerson, signed_in
 from gateway.origin import origin_allowed
 from gateway.outbox import Outbox
+from gateway.presence import TooManySockets
 from gateway.problems import DATABASE_AWAY
 from gateway.resync import resync
 from gateway.sessions import hub
+from gateway.tickets import TicketsUnavailable
 from gateway.writer import Writer
 from notifications import acks, catchup, dispatch, inbox, knobs, live
 from notifications.catchup import Missed
+from notifications.frames import to_ms
 from notifications.store import UnknownEvent
 from users.models import User
 
@@ -35,7 +42,6 @@ log = logging.getLogger(__name__)
 CLOSE_AUTH = 4001  # authentication failed, or did not come in time
 CLOSE_ORIGIN = 4003  # this page may not connect
 CLOSE_SLOW = 4008  # it confirms nothing, or takes nothing
-CLOSE_UNAVAILABLE = 4013  # the database is away; of the standard codes Daphne's protocol lets us send none
 _STORED_WITHIN_S = 2.0  # a pong waits no longer for what was confirmed before its ping
 
 
@@ -47,6 +53,8 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._person: User | None = None
+        self._identity: Identity | None = None
+        self._over = False  # closed by us: what still comes in is not looked at
         self._live = AsyncExitStack()
         self._auth_timer: asyncio.TimerHandle | None = None
         self.socket_id = token_hex(6)
@@ -86,14 +94,11 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if (control := flow.of(self.scope)) is not None:
             control.follow(self._outbox)
         if self.check_origin and not origin_allowed(self.scope):
-            await self.close(CLOSE_ORIGIN)
+            await self._end(CLOSE_ORIGIN)
             return
         user = self.scope.get("user") if self.check_origin else None
         if isinstance(user, User) and user.is_active:
-            try:
-                await self._start(user)
-            except DATABASE_AWAY:
-                await self._unavailable()
+            await self._guarded(self._start_by_session(user))
         else:
             within_s = knobs.current().auth_within_s
             self._auth_timer = asyncio.get_running_loop().call_later(within_s, self._auth_overdue)
@@ -109,40 +114,67 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         await self._live.aclose()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        if not self._over:
+            await self._guarded(self._take(text_data))
+
+    async def _take(self, text: str | None) -> None:
+        frame = client_frames.parsed(text, AUTH_BYTES if self._person is None else FRAME_BYTES)
+        if self._person is None:
+            await self._authenticate(frame)
+        else:
+            await self._handle(frame)
+
+    async def _guarded(self, work: Awaitable[None]) -> None:
+        """Do it. What is refused gets an error frame; before the sign-in it ends the socket too."""
         try:
-            frame = client_frames.parsed(text_data, AUTH_BYTES if self._person is None else FRAME_BYTES)
-            if self._person is None:
-                await self._authenticate(frame)
-            else:
-                await self._handle(frame)
+            await work
         except FrameRefused as refused:
             await self._say("error", code=refused.code, detail=refused.detail)
-            if self._person is None:
-                await self.close(CLOSE_AUTH)
-        except DATABASE_AWAY:
+            if self._identity is None:
+                await self._end(CLOSE_AUTH)
+        except TooManySockets:
+            most = knobs.current().sockets_per_person
+            await self._say("error", code="too_many_sockets", detail=f"{most} are open already; close one.")
+            await self._end(CLOSE_TOO_MANY)
+        except (*DATABASE_AWAY, TicketsUnavailable):
             await self._unavailable()
 
     async def _unavailable(self) -> None:
-        """Say that the database is away. A socket that is not `ready` yet has to come again."""
+        """Say that the database (for a ticket: Redis) is away. Before `ready` the client must come again."""
         log.exception("frame_failed")
         await self._say("error", code="unavailable", detail="Try again in a few seconds.")
         if not self._ready:
-            await self.close(CLOSE_UNAVAILABLE)
+            await self._end(CLOSE_UNAVAILABLE)
 
     async def _authenticate(self, frame: Frame) -> None:
-        if frame["type"] != "auth" or not isinstance(frame.get("token"), str):
-            raise FrameRefused("auth_required", "The first frame must be auth with a token.")
+        if frame["type"] != "auth":
+            raise FrameRefused("auth_required", "The first frame must be auth with a token or a ticket.")
+        await self._start(await self._credential(credentials.of_frame, frame), frame)
+
+    async def _start_by_session(self, person: User) -> None:
+        session_key = self.scope["session"].session_key
+        await self._start(await self._credential(credentials.of_session, person, session_key))
+
+    async def _credential(self, read: Callable[..., Credential], *given: object) -> Credential:
         try:
-            person = await in_thread(person_of_token, frame["token"])
+            return await in_thread(read, *given)
         except AuthFailed as failed:
             raise FrameRefused(failed.code, failed.detail) from failed
-        await self._start(person, frame)
 
-    async def _start(self, person: User, frame: Frame | None = None) -> None:
+    async def _start(self, credential: Credential, frame: Frame | None = None) -> None:
         """Subscribe first and look second, so that no event falls between."""
         if self._auth_timer is not None:
             self._auth_timer.cancel()
-        self._person = person
+        self._person = person = credential.person
+        self._identity = await self._live.enter_async_context(
+            signed_in(
+                credential,
+                socket_id=self.socket_id,
+                device=device_of(frame, self.scope),
+                end=self._signed_out,
+            )
+        )
+        self.scope["entry"].authenticated()
         await self._live.enter_async_context(
             hub().listening(live.user_channel(person.pk), self._receive_live)
         )
@@ -194,7 +226,16 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         log.info("socket_too_slow")
         self._close_soon(CLOSE_SLOW)
 
+    def _signed_out(self) -> None:
+        """The credential has expired or was revoked."""
+        self._close_soon(CLOSE_AUTH)
+
+    async def _end(self, code: int) -> None:
+        self._over = True
+        await self.close(code)
+
     def _close_soon(self, code: int) -> None:
+        self._over = True
         self._closing = asyncio.get_running_loop().create_task(self.close(code))
 
     def _auth_overdue(self) -> None:
@@ -215,6 +256,8 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         except Overloaded as error:
             raise FrameRefused("unavailable", "Confirm these again in a few seconds.") from error
         self._outbox.confirmed(ids)
+        if self._identity is not None:
+            self._identity.confirmed()
 
     async def _on_acknowledge(self, frame: Frame) -> None:
         """Take the person's own word, and tell all their sockets."""
@@ -252,7 +295,16 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         await self._say("pong")
 
     async def _on_auth(self, frame: Frame) -> None:
-        raise FrameRefused("already_authenticated", "This socket belongs to a person already.")
+        """Renew the sign-in, so that the socket outlives the credential that it began with."""
+        assert self._identity is not None
+        try:
+            credential = await self._credential(credentials.of_frame, frame)
+            self._identity.renew(credential)
+        except OtherPerson:
+            await self._say("error", code="other_person", detail="This socket belongs to another person.")
+            await self._end(CLOSE_AUTH)
+        else:
+            await self._say("auth.renewed", expires_at=to_ms(credential.expires_at))
 
     # Explicit: what a client sends is never taken for a method's name.
     _handlers: ClassVar[dict[str, Callable[["SessionConsumer", Frame], Awaitable[None]]]] = {

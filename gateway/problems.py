@@ -21,6 +21,7 @@ _STATUS = {
     "missing_key": 401,
     "invalid_key": 401,
     "missing_scope": 403,
+    "csrf_failed": 403,
     "not_found": 404,
     "unsupported_media_type": 415,
     "unavailable": 503,

@@ -4,11 +4,13 @@ from channels.auth import AuthMiddlewareStack
 from channels.routing import URLRouter
 from django.urls import path
 
+from gateway.admission import Admission
 from gateway.consumers import NativeConsumer, SessionConsumer
 
+# Admission comes first: who is not let in costs no look-up of a session.
 websocket = URLRouter(
     [
-        path("ws", AuthMiddlewareStack(SessionConsumer.as_asgi())),
-        path("ws/native", NativeConsumer.as_asgi()),
+        path("ws", Admission(AuthMiddlewareStack(SessionConsumer.as_asgi()))),  # type: ignore[arg-type]
+        path("ws/native", Admission(NativeConsumer.as_asgi())),  # type: ignore[arg-type]
     ]
 )

@@ -12,6 +12,7 @@ from django.core.validators import validate_email
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from users.encryption import EncryptedTextField, digests
 
@@ -29,11 +30,25 @@ class User(AbstractUser):
     external_id = models.CharField(max_length=128, unique=True, help_text="The user_id in events.")
     time_zone = models.CharField(max_length=64, default="UTC", validators=[validate_time_zone])
     locale = models.CharField(max_length=16, default="en")
+    sessions_valid_from = models.DateTimeField(
+        null=True,
+        editable=False,
+        verbose_name="signed out everywhere",
+        help_text="Sessions, tokens and tickets from before this moment do not count.",
+    )
 
     REQUIRED_FIELDS: ClassVar[list[str]] = ["email", "external_id"]
 
     def __str__(self) -> str:
         return self.external_id
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """Let browser sessions end with `sessions_valid_from`, as they end with a changed password."""
+        digest: str = super()._get_session_auth_hash(secret=secret)  # type: ignore[misc]
+        if self.sessions_valid_from is None:
+            return digest
+        text = f"{digest} {self.sessions_valid_from.timestamp()}"
+        return salted_hmac("users.sessions_valid_from", text, secret=secret, algorithm="sha256").hexdigest()
 
 
 class Source(models.Model):
@@ -69,7 +84,7 @@ class Source(models.Model):
 class ApiKey(models.Model):
     """A key of a source. Only its prefix and a digest of its secret are kept."""
 
-    SCOPES: ClassVar[tuple[str, ...]] = ("publish", "read", "replay", "admin")
+    SCOPES: ClassVar[tuple[str, ...]] = ("publish", "read", "replay", "tickets", "admin")
 
     source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="api_keys")
     prefix = models.CharField(max_length=16, unique=True, editable=False)

@@ -9,17 +9,19 @@ from ninja import NinjaAPI, Query
 from ninja.errors import ValidationError
 
 from gateway import codec
-from gateway.api import openapi, operate, publish, read
+from gateway.api import openapi, operate, people, publish, read
 from gateway.api.publish import Unavailable
-from gateway.auth import AuthFailed, SourceKey, person_of_session
+from gateway.auth import AuthFailed, SourceKey
+from gateway.callers import person_of_request
 from gateway.limits import Malformed
-from gateway.problems import DATABASE_AWAY, from_malformed, problem, unavailable
+from gateway.problems import DATABASE_AWAY, from_malformed, problem, status_of, unavailable
 from gateway.waiting import until_final
 from notifications import inbox, knobs
 from notifications.events import Ack
 from users.models import User
 
 api = NinjaAPI(title="Tocsin", version="1", description=openapi.DESCRIPTION, docs_url="/docs")
+api.add_router("", people.router)
 
 
 @api.post("/events", auth=SourceKey("publish"), openapi_extra=openapi.PUBLISH_ONE, summary="Publish an event")
@@ -112,8 +114,8 @@ def get_inbox(
     before: int | None = None,
     limit: int = Query(30, ge=1, le=200),  # type: ignore[type-arg]
 ) -> HttpResponse:
-    """Return stored events, newest first. The person reads their own as `me`, with a browser session."""
-    person = person_of_session(request)
+    """Return stored events, newest first. People read their own as `me`, by browser session or JWT."""
+    person = person_of_request(request)
     if person is None:
         return problem("not_signed_in", "Sign in first.", status=401)
     if external_id not in {"me", person.external_id}:
@@ -133,10 +135,14 @@ def _inbox(person: User, before: int | None, limit: int) -> dict[str, Any]:
     }
 
 
+_BEARER = {"WWW-Authenticate": "Bearer"}
+
+
 @api.exception_handler(AuthFailed)
 def _auth_failed(request: HttpRequest, error: AuthFailed) -> HttpResponse:
-    headers = {"WWW-Authenticate": "Bearer"} if error.code != "missing_scope" else {}
-    return problem(error.code, error.detail, headers=headers)
+    if status_of(error.code) == 403:
+        return problem(error.code, error.detail)
+    return problem(error.code, error.detail, status=401, headers=_BEARER)
 
 
 @api.exception_handler(Unavailable)

@@ -25,6 +25,9 @@ def test_it_lists_the_calls(document: dict) -> None:
         ("/api/v1/events/batch", "post"),
         ("/api/v1/events/{event_id}", "get"),
         ("/api/v1/users/{external_id}/inbox", "get"),
+        ("/api/v1/users/{external_id}/reachability", "get"),
+        ("/api/v1/users/{external_id}/revoke", "post"),
+        ("/api/v1/tickets", "post"),
     }
 
 

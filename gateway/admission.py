@@ -1,0 +1,107 @@
+"""Who may open a socket at all: asked before a session is looked up or a consumer is made.
+
+A socket waits for its turn, then counts for its address, and as unauthenticated until it has signed in.
+Daphne can refuse a handshake with 403 only, so who is refused is let in, told why, and closed.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from random import uniform
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from prometheus_client import Counter
+
+from gateway.addresses import address_of, addresses
+from gateway.pace import Pace
+from notifications import knobs, live
+
+log = logging.getLogger(__name__)
+
+CLOSE_TOO_MANY = 4009  # too many sockets of one person or one address
+CLOSE_UNAVAILABLE = 4013  # busy, or what is needed is away; come back
+
+REFUSED = Counter("tocsin_sockets_refused_total", "Sockets that were not let in", ["code"])
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class Door:
+    """What this process counts of those who come. One per event loop."""
+
+    def __init__(self) -> None:
+        settings = knobs.current()
+        self.pace = Pace(settings.accept_per_s, settings.accept_burst)
+        self.unauthenticated = 0
+
+
+class Entry:
+    """One socket's place among the unauthenticated, given back once."""
+
+    def __init__(self, door: Door) -> None:
+        self._door: Door | None = door
+        door.unauthenticated += 1
+
+    def authenticated(self) -> None:
+        if self._door is not None:
+            self._door.unauthenticated -= 1
+            self._door = None
+
+
+class Admission:
+    """ASGI middleware. Puts an `Entry` into `scope["entry"]`."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        entrance, settings = door(), knobs.current()
+        wait_s = entrance.pace.turn(asyncio.get_running_loop().time(), within_s=settings.accept_wait_s)
+        if wait_s is None:
+            return await _refuse(receive, send, "busy", CLOSE_UNAVAILABLE)
+        if wait_s:
+            await asyncio.sleep(wait_s)
+        if entrance.unauthenticated >= settings.sockets_unauthenticated:
+            return await _refuse(receive, send, "busy", CLOSE_UNAVAILABLE)
+        entry, address = Entry(entrance), address_of(scope.get("client"))
+        try:
+            if not await addresses().enter(address):
+                return await _refuse(receive, send, "too_many_sockets", CLOSE_TOO_MANY)
+            try:
+                await self._application({**scope, "entry": entry}, receive, send)
+            finally:
+                addresses().leave(address)
+        finally:
+            entry.authenticated()
+
+
+_WHY = {
+    "busy": "Too many sockets come at the moment. Come back after reconnect_after_ms.",
+    "too_many_sockets": "This address has all the sockets it may have. Close one first.",
+}
+
+
+async def _refuse(receive: Receive, send: Send, code: str, close_code: int) -> None:
+    REFUSED.labels(code).inc()
+    await receive()  # the connect message
+    await send({"type": "websocket.accept"})
+    # At random, so that all who were sent away do not come back at once.
+    wait_ms = int(1000 * uniform(1, 1 + 2 * knobs.current().accept_wait_s))  # noqa: S311
+    frame = live.frame("error", code=code, detail=_WHY[code], reconnect_after_ms=wait_ms)
+    await send({"type": "websocket.send", "text": frame.decode()})
+    await send({"type": "websocket.close", "code": close_code})
+
+
+_doors: WeakKeyDictionary[asyncio.AbstractEventLoop, Door] = WeakKeyDictionary()
+
+
+def door() -> Door:
+    """Return that of the running event loop."""
+    loop = asyncio.get_running_loop()
+    if loop not in _doors:
+        _doors[loop] = Door()
+    return _doors[loop]

@@ -1,0 +1,84 @@
+"""What the OpenAPI document says of the calls in gateway/api/people.py."""
+
+from typing import Any
+
+_ID = {"type": "string", "maxLength": 128}
+_MS: dict[str, Any] = {"type": "integer", "description": "Unix milliseconds."}
+_PROBLEMS = {
+    status: {"description": text, "content": {"application/problem+json": {}}}
+    for status, text in {
+        401: "Not signed in: key, token or session missing, wrong or over",
+        403: "The key lacks the scope, or the CSRF token is missing",
+        404: "No such person, or not oneself",
+    }.items()
+}
+
+
+def _json(properties: dict[str, Any], description: str) -> dict[str, Any]:
+    schema = {"type": "object", "properties": properties}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+TICKET: dict[str, Any] = {
+    "requestBody": {
+        "required": False,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "properties": {"user_id": {**_ID, "description": "Needed with an API key."}},
+                },
+                "example": {"user_id": "demo"},
+            }
+        },
+    },
+    "responses": {
+        201: _json({"ticket": {"type": "string"}, "expires_in": {"type": "integer"}}, "Good once"),
+        **_PROBLEMS,
+        422: {"description": "Malformed, with field and reason", "content": {"application/problem+json": {}}},
+        503: {"description": "Redis is away; Retry-After", "content": {"application/problem+json": {}}},
+    },
+}
+
+_SOCKET = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string"},
+        "device": {"type": "string", "maxLength": 80, "description": "The client's own word."},
+        "since": _MS,
+        "last_confirmation": {**_MS, "type": ["integer", "null"]},
+        "gateway": {"type": "string"},
+    },
+}
+_CHANNEL = {
+    "type": "object",
+    "properties": {
+        "channel": {"type": "string"},
+        "usable": {"type": "boolean"},
+        "reason": {"type": "string"},
+        "destinations": {"type": "array", "items": {"type": "object"}},
+    },
+}
+
+REACHABILITY: dict[str, Any] = {
+    "responses": {
+        200: _json(
+            {
+                "user_id": _ID,
+                "active": {"type": "boolean"},
+                "online": {"type": "boolean"},
+                "sockets": {"type": ["array", "null"], "items": _SOCKET},
+                "channels": {"type": "array", "items": _CHANNEL},
+                "telegram_active": {"type": "boolean"},
+                "muted": {"type": "array", "items": {"type": "object"}},
+            },
+            "As a CRITICAL event would find it now",
+        ),
+        **_PROBLEMS,
+    }
+}
+
+REVOKE: dict[str, Any] = {
+    "responses": {200: _json({"user_id": _ID, "revoked_at": _MS}, "Signed out everywhere"), **_PROBLEMS}
+}

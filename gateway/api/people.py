@@ -1,0 +1,123 @@
+"""What concerns one person: a ticket for their socket, whether they can be reached, signing them out."""
+
+from datetime import timedelta
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from ninja import Router
+
+from gateway import tickets
+from gateway.api import openapi_people
+from gateway.api.publish import json_body
+from gateway.callers import Caller, KeyOrPerson
+from gateway.credentials import of_session
+from gateway.limits import Malformed, check_text
+from gateway.problems import problem
+from gateway.reachability import reachability
+from gateway.revocation import announce
+from gateway.tickets import Grant, TicketsUnavailable
+from notifications import knobs
+from notifications.frames import to_ms
+from users.models import User
+from users.sign_out import sign_out_everywhere
+
+router = Router()
+
+_RETRY_AFTER_S = 5
+
+
+@router.post(
+    "/tickets",
+    auth=KeyOrPerson("tickets"),
+    openapi_extra=openapi_people.TICKET,
+    summary="A single-use ticket for a WebSocket",
+)
+async def create_ticket(request: HttpRequest) -> HttpResponse:
+    """Return a ticket for oneself, or with an API key for the person in `user_id`."""
+    try:
+        return await sync_to_async(_ticket)(request, request.auth)  # type: ignore[attr-defined]
+    except TicketsUnavailable:
+        detail = "Tickets need Redis, which cannot be reached. Try again later."
+        return problem("unavailable", detail, headers={"Retry-After": str(_RETRY_AFTER_S)})
+
+
+def _ticket(request: HttpRequest, caller: Caller) -> HttpResponse:
+    body = json_body(request) if request.body else {}
+    for name in body:
+        if name != "user_id":
+            raise Malformed("unknown_field", "The only field is user_id.", str(name)[:60])
+    person = caller.person if caller.key is None else _named(body.get("user_id"))
+    if person is None or body.get("user_id") not in {None, person.external_id}:
+        return _not_found()
+    ticket = tickets.issue(_grant(request, caller, person))
+    return JsonResponse({"ticket": ticket, "expires_in": knobs.current().ticket_s}, status=201)
+
+
+def _named(user_id: Any) -> User | None:
+    if user_id is None:
+        raise Malformed("missing_field", "An API key names the person.", "user_id")
+    if not isinstance(user_id, str):
+        raise Malformed("not_a_string", "Send text.", "user_id")
+    return _active(check_text(user_id, "user_id", longest=128))
+
+
+def _active(external_id: str) -> User | None:
+    return User.objects.filter(external_id=external_id, is_active=True).first()
+
+
+def _grant(request: HttpRequest, caller: Caller, person: User) -> Grant:
+    """Return what the ticket is worth: no more, and no longer, than what it was asked for with."""
+    now = timezone.now()
+    if caller.key is not None:
+        ends_at = now + timedelta(seconds=knobs.current().ticket_session_s)
+        return Grant(person.pk, to_ms(now), to_ms(ends_at))
+    if caller.token is not None:
+        return Grant(person.pk, to_ms(caller.token.issued_at), to_ms(caller.token.expires_at))
+    session = of_session(person, request.session.session_key or "")
+    return Grant(person.pk, to_ms(now), to_ms(session.expires_at), session.session_key)
+
+
+@router.get(
+    "/users/{external_id}/reachability",
+    auth=KeyOrPerson("read"),
+    openapi_extra=openapi_people.REACHABILITY,
+    summary="What would reach a person now",
+)
+async def get_reachability(request: HttpRequest, external_id: str) -> HttpResponse:
+    """Return open sockets and usable channels. People ask for themselves as `me`."""
+    person = await sync_to_async(_meant)(request.auth, external_id)  # type: ignore[attr-defined]
+    if person is None:
+        return _not_found()
+    return JsonResponse(await sync_to_async(reachability)(person))
+
+
+@router.post(
+    "/users/{external_id}/revoke",
+    auth=KeyOrPerson("admin"),
+    openapi_extra=openapi_people.REVOKE,
+    summary="Sign a person out everywhere",
+)
+async def revoke(request: HttpRequest, external_id: str) -> HttpResponse:
+    """End the person's browser sessions, tokens, tickets and open sockets."""
+    return await sync_to_async(_revoke)(request.auth, external_id)  # type: ignore[attr-defined]
+
+
+def _revoke(caller: Caller, external_id: str) -> HttpResponse:
+    person, now = _meant(caller, external_id), timezone.now()
+    if person is None:
+        return _not_found()
+    announce(sign_out_everywhere(User.objects.filter(pk=person.pk), now=now))
+    return JsonResponse({"user_id": person.external_id, "revoked_at": to_ms(now)})
+
+
+def _meant(caller: Caller, external_id: str) -> User | None:
+    """Return the person in the URL, if this caller may ask about them. Sources ask about everybody."""
+    if caller.person is not None:
+        return caller.person if external_id in {"me", caller.person.external_id} else None
+    return None if "\0" in external_id else User.objects.filter(external_id=external_id).first()
+
+
+def _not_found() -> HttpResponse:
+    return problem("not_found", "There is no such person, or it is not yours to ask.")
