@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.utils import timezone
 
-from gateway import client_frames, flow
+from gateway import client_frames, flow, wire
 from gateway.auth import AuthFailed, person_of_token
 from gateway.client_frames import AUTH_BYTES, FRAME_BYTES, Frame, FrameRefused
 from gateway.confirmations import Overloaded, confirmations
@@ -82,6 +82,7 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         await handlers[message["type"]](message)
 
     async def connect(self) -> None:
+        self._writer.wire = wire.of(self.scope)
         await self.accept()
         if (control := flow.of(self.scope)) is not None:
             control.follow(self._outbox)
