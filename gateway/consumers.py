@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.utils import timezone
 
-from gateway import client_frames, credentials, flow
+from gateway import client_frames, credentials, flow, wire
 from gateway.admission import CLOSE_TOO_MANY, CLOSE_UNAVAILABLE
 from gateway.auth import AuthFailed
 from gateway.client_frames import AUTH_BYTES, FRAME_BYTES, Frame, FrameRefused
@@ -90,6 +90,7 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         await handlers[message["type"]](message)
 
     async def connect(self) -> None:
+        self._writer.wire = wire.of(self.scope)
         await self.accept()
         if (control := flow.of(self.scope)) is not None:
             control.follow(self._outbox)
