@@ -1,4 +1,4 @@
-"""`python -m tests.faults.browser p0 p1`: sign persons in as browsers do, and print the keys of the sessions."""
+"""`python -m tests.faults.browser p0 p1`: sign persons in as browsers do; print their sessions."""
 
 import sys
 

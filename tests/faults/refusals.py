@@ -53,7 +53,7 @@ def attempts(stage: Stage) -> list[Attempt]:
 def _origins(stage: Stage) -> list[Attempt]:
     [session] = edge.sessions(stage, "p0")
     cookie = {"Cookie": f"sessionid={session}"}
-    origins = ["https://evil.test", "null", f"{stage.system.url}.evil.test", "http://x@evil.test", "file://"]
+    origins = ["https://evil.test", "null", "http://127.0.0.1.evil.test", "http://x@evil.test", "file://"]
     found = [
         Attempt(f"origin {origin}", (("", 4003),), path="/ws", headers={"Origin": origin} | cookie)
         for origin in origins

@@ -2,7 +2,18 @@
 
 from importlib import import_module
 
-MODULES = ("workers", "broker", "database", "crashes", "ingress", "providers", "network", "live", "edge")
+MODULES = (
+    "workers",
+    "broker",
+    "database",
+    "crashes",
+    "ingress",
+    "providers",
+    "network",
+    "live",
+    "edge",
+    "crowd",
+)
 
 
 def load() -> None:

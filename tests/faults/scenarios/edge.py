@@ -162,8 +162,8 @@ def foreign_things(stage: Stage) -> None:
 def _marks(stage: Stage) -> list[tuple]:
     """Return what a client can change of the events of this run."""
     return stage.system.query(
-        "SELECT event_id, evidence IN ('client', 'human'), confirmed_at, seen_at, read_at, archived_at FROM notifications_event"
-        " WHERE event_id LIKE %s ORDER BY event_id",
+        "SELECT event_id, evidence IN ('client', 'human'), confirmed_at, seen_at, read_at, archived_at"
+        " FROM notifications_event WHERE event_id LIKE %s ORDER BY event_id",
         f"{stage.run}-%",
     )
 
