@@ -43,7 +43,6 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     """`/ws`: a page with a browser session, or a token in its first frame. The Origin is checked."""
 
     check_origin = True
-    channel_layer_alias = ""  # none: the hub feeds this socket, and a layer would subscribe once more
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -27,6 +27,12 @@ class Knobs:
     canary_max_age_s: float = 60.0  # a queue through which no task came for this long is not well
     heartbeat_critical_age_s: float = 900.0  # no heartbeat while a CRITICAL event waits longer for its end
     auth_within_s: float = 5.0  # a socket without a browser session sends its token within this
+    socket_frames_per_s: int = 20  # of one client; above it and its burst the socket is closed
+    socket_frames_burst: int = 40
+    socket_buffer_bytes: int = 32 * 1024  # written and not taken by the client: above it events wait
+    socket_life_s: float = 3_600.0  # a socket is asked to connect again after 90 to 100 % of this
+    reconnect_within_s: float = 5.0  # clients of a process that ends come back spread over this
+    drain_s: float = 5.0  # a process that ends closes its sockets within this
     final_wait_max_s: float = 30.0  # longest `?wait=`
     telegram_per_s: int = 25  # messages of the bot; Telegram allows about 30. 0: no limits of ours at all
     breaker_share: float = 0.5  # of failed sends at which a provider's breaker opens; above 1: never

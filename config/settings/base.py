@@ -94,13 +94,6 @@ DATABASES = {
 
 REDIS_URL = env.str("REDIS_URL")
 
-CHANNEL_LAYERS = {
-    "default": {
-        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [REDIS_URL]},
-    }
-}
-
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"

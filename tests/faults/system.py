@@ -157,13 +157,13 @@ class FaultSystem:
         celery = [python, "-m", "celery", "-A", "config.celery"]
         worker = [*celery, "worker", "--without-mingle", "-l", "INFO"]
         simulator = ["--http-port", str(self.simulator_port), "--smtp-port", str(self._smtp_port)]
-        daphne = ["-b", HOST, "-p", str(self.port), "--http-timeout", "60", "-v", "0"]
+        server = [python, "-m", "gateway.server", "-b", HOST, "-p", str(self.port)]
         return {
             "simulator": (
                 [python, "-m", "sandbox", *simulator, "--log", str(self.simulator_log)],
                 "sandbox_started",
             ),
-            "web": ([python, "-m", "daphne", *daphne, "config.asgi:application"], ""),
+            "web": ([*server, "config.asgi:application"], ""),
             **{
                 f"worker{number}": (
                     [*worker, "-Q", "critical,normal", "-n", f"worker{number}@%h", "-c", "2"],

@@ -1,0 +1,26 @@
+"""What has to be done before the process ends, registered by those who know."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+log = logging.getLogger(__name__)
+
+Hook = Callable[[], Awaitable[None]]
+
+_hooks: list[Hook] = []
+
+
+def at_shutdown(hook: Hook) -> None:
+    """Call `hook` once when all sockets are closed, such as to write what was collected in memory."""
+    _hooks.append(hook)
+
+
+async def run_hooks(within_s: float) -> None:
+    """Run all hooks together. One that fails or takes longer is logged and left behind."""
+    results = await asyncio.gather(
+        *(asyncio.wait_for(hook(), within_s) for hook in _hooks), return_exceptions=True
+    )
+    for result in results:
+        if isinstance(result, BaseException):
+            log.error("shutdown_hook_failed", exc_info=result)
