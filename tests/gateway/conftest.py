@@ -27,6 +27,10 @@ from proto.tocsin.v1 import user_events_pb2 as wire
 ROOT = Path(__file__).resolve().parents[2]
 AUTH_WITHIN_S = 1.0
 GRANT = SourceGrant(1, "venue")
+PATIENCE = {  # with pages that are quicker than people; floods have tests of their own
+    "TOCSIN_SOCKET_FRAMES_PER_S": "10000",
+    "TOCSIN_SOCKET_FRAMES_BURST": "10000",
+}
 SIGNING_KEY = Ed25519PrivateKey.generate()
 _PUBLIC = SIGNING_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 JWT_KEY_SETTING = {"JWT_PUBLIC_KEYS": _PUBLIC.replace("\n", "\\n")}
@@ -89,6 +93,7 @@ def running_daphne(log: Path, **env: str) -> Iterator[Server]:
     server = [sys.executable, "-m", "gateway.server", "-b", "127.0.0.1", "-p", str(port)]
     command = [*server, "config.asgi:application"]
     settings = {"DJANGO_SETTINGS_MODULE": "config.settings.development", "TOCSIN_HOME": str(log.parent)}
+    settings |= PATIENCE
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=ROOT, env=os.environ | settings | env, stdout=output, stderr=output
@@ -117,19 +122,23 @@ def database_url(name: str) -> str:
     return urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl()
 
 
+@contextmanager
+def running_server_of(log: Path, **env: str) -> Iterator[Server]:
+    """Run a server on the test's database that believes the tests' tokens."""
+    from django.db import connection
+
+    url = database_url(connection.settings_dict["NAME"])
+    with running_daphne(log, **({"DATABASE_URL": url} | JWT_KEY_SETTING | env)) as server:
+        yield server
+
+
 @pytest.fixture(scope="session")
 def daphne(
     django_db_setup: None, tmp_path_factory: pytest.TempPathFactory, django_db_blocker
 ) -> Iterator[Server]:
-    from django.db import connection
-
-    with running_daphne(
+    with running_server_of(
         tmp_path_factory.mktemp("daphne") / "daphne.log",
-        DATABASE_URL=database_url(connection.settings_dict["NAME"]),
-        **JWT_KEY_SETTING,
         TOCSIN_AUTH_WITHIN_S=str(AUTH_WITHIN_S),
-        TOCSIN_SOCKET_FRAMES_PER_S="10000",  # the tests' pages are quicker than people; floods have their own
-        TOCSIN_SOCKET_FRAMES_BURST="10000",
     ) as server:
         yield server
 

@@ -1,0 +1,88 @@
+"""Clients that write too much or too large."""
+
+import json
+
+import pytest
+
+from tests.gateway.conftest import Server, cookie_of, running_server_of, token_for
+from tests.gateway.raw_sockets import RawSocket, masked
+
+PING = masked(json.dumps({"type": "ping"}).encode())
+FLOODS = {
+    "messages": PING * 60,
+    "control frames": masked(b"x", 9) * 60,
+    "answers that nobody asked for": masked(b"x", 10) * 60,
+    "parts of a message": masked(b"{", 1, final=False) + masked(b"", 0, final=False) * 60,
+    "messages that are not understood": masked(b"\x00", 2) * 60,
+}
+
+
+@pytest.fixture(scope="module")
+def strict(django_db_setup: None, tmp_path_factory, django_db_blocker):
+    """A server with the limits that everybody has."""
+    log = tmp_path_factory.mktemp("strict") / "log"
+    with running_server_of(log, TOCSIN_SOCKET_FRAMES_PER_S="20", TOCSIN_SOCKET_FRAMES_BURST="40") as server:
+        yield server
+
+
+def opened(server: Server) -> RawSocket:
+    page = RawSocket(server)
+    page.send({"type": "auth", "token": token_for("ann")})
+    assert page.receive()["type"] == "ready"
+    return page
+
+
+@pytest.mark.parametrize("flood", FLOODS.values(), ids=FLOODS)
+def test_who_floods_is_told_and_closed(strict: Server, ann, flood: bytes) -> None:
+    with opened(strict) as page:
+        page.tcp.sendall(flood)
+        while (frame := page.receive()).get("code") != "flooding":
+            assert frame.get("code") in (None, "not_text")
+        assert page.close_code() == 4029
+        assert page.cut_within(10)  # though we never answer the close frame
+
+
+def test_what_a_flood_has_queued_is_not_worked_through(strict: Server, ann) -> None:
+    with opened(strict) as page:
+        page.tcp.sendall(PING * 5_000)
+        answered = 0
+        while (frame := page.receive())["type"] == "pong":
+            answered += 1
+        assert frame["code"] == "flooding"
+        assert answered <= 40
+        assert page.close_code() == 4029
+
+
+def test_a_flood_before_sign_in_is_closed_too(strict: Server, ann) -> None:
+    with RawSocket(strict) as page:
+        page.tcp.sendall(masked(b"x", 9) * 60)
+        assert page.close_code() == 4029
+
+
+def test_others_go_on_while_one_floods(strict: Server, ann, bob) -> None:
+    headers = f"Origin: {strict.url}\r\nCookie: {cookie_of(bob)}\r\n"
+    with opened(strict) as flooding, RawSocket(strict, path="/ws", headers=headers) as other:
+        assert other.receive()["type"] == "ready"
+        flooding.tcp.sendall(PING * 5_000)
+        other.send({"type": "ping"})
+        assert other.receive() == {"type": "pong"}
+        assert flooding.close_code() == 4029
+        other.send({"type": "ping"})
+        assert other.receive() == {"type": "pong"}
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [masked(b"[" * (64 * 1024 + 1)), masked(b"[" * 40_000, final=False) + masked(b"[" * 40_000, 0)],
+    ids=["in one frame", "in two"],
+)  # fmt: skip
+def test_a_message_above_64_kib_is_closed_with_1009(strict: Server, ann, frames: bytes) -> None:
+    with opened(strict) as page:
+        page.tcp.sendall(frames)
+        assert page.close_code() == 1009
+
+
+def test_a_message_of_64_kib_is_taken(strict: Server, ann) -> None:
+    with opened(strict) as page:
+        page.tcp.sendall(masked(b"[" * 64 * 1024))
+        assert page.receive()["code"] == "invalid_json"
