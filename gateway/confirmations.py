@@ -16,6 +16,7 @@ from django.utils import timezone
 from gateway.database import in_thread
 from gateway.problems import DATABASE_AWAY
 from gateway.sessions import hub
+from gateway.shutdown import at_shutdown
 from notifications import acks, dispatch, live
 
 log = logging.getLogger(__name__)
@@ -122,4 +123,5 @@ def confirmations() -> Confirmations:
     loop = asyncio.get_running_loop()
     if loop not in _confirmations:
         _confirmations[loop] = Confirmations()
+        at_shutdown(_confirmations[loop].flush)
     return _confirmations[loop]

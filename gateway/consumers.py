@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.utils import timezone
 
-from gateway import client_frames
+from gateway import client_frames, flow
 from gateway.auth import AuthFailed, person_of_token
 from gateway.client_frames import AUTH_BYTES, FRAME_BYTES, Frame, FrameRefused
 from gateway.confirmations import Overloaded, confirmations
@@ -83,6 +83,8 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def connect(self) -> None:
         await self.accept()
+        if (control := flow.of(self.scope)) is not None:
+            control.follow(self._outbox)
         if self.check_origin and not origin_allowed(self.scope):
             await self.close(CLOSE_ORIGIN)
             return

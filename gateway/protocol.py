@@ -12,12 +12,14 @@ from typing import Any
 
 from autobahn.websocket.types import ConnectionDeny
 from daphne.ws_protocol import WebSocketProtocol
+from prometheus_client import Counter
 
 from gateway.flow import Flow
 from gateway.token_bucket import TokenBucket
 from gateway.transport import bound_buffers
 from notifications import knobs, live
 
+CLOSED = Counter("tocsin_sockets_closed_total", "Sockets that this side closed", ["code"])
 CLOSE_SLOW = 4008
 CLOSE_FLOODING = 4029
 CLOSE_RESTART = 1012
@@ -101,6 +103,7 @@ class LiveProtocol(WebSocketProtocol):  # type: ignore[misc]
         self.say(live.frame("shutdown", reconnect_after_ms=round(random.uniform(0, within_ms))))  # noqa: S311
 
     def serverClose(self, code: int | None = None) -> None:  # noqa: N802
+        CLOSED.labels(code or 1000).inc()
         if code in STANDARD_CODES:
             self.sendCloseFrame(code=code)
         else:
@@ -119,7 +122,7 @@ class LiveProtocol(WebSocketProtocol):  # type: ignore[misc]
             self.retire()
         elif self._ping:
             self._look_for_pong(now)
-        elif now - self._pinged_at > self.server.ping_interval:
+        elif now - self._pinged_at > knobs.current().ping_every_s:
             self._ping, self._pinged_at = secrets.token_bytes(8), now
             self.sendPing(self._ping)
 
@@ -127,5 +130,5 @@ class LiveProtocol(WebSocketProtocol):  # type: ignore[misc]
         """Only the answer to the ping counts: a client may write for ever and read nothing."""
         if self.flow.behind:
             self._pinged_at = now  # it is we who do not read
-        elif now - self._pinged_at > self.server.ping_timeout:
+        elif now - self._pinged_at > knobs.current().pong_within_s:
             self.serverClose(CLOSE_SLOW)

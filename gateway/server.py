@@ -117,9 +117,7 @@ class CommandLine(CommandLineInterface):  # type: ignore[misc]
         self.parser.prog = "python -m gateway.server"
         self.parser.set_defaults(
             http_timeout=60,  # longer than the longest `?wait=`
-            ping_interval=12,  # with the timeout, both looked at every 2 s, and the close: at most 34 s
-            ping_timeout=16,
-            websocket_timeout=-1,  # the protocol has its own, with jitter
+            websocket_timeout=-1,  # the protocol has its own, with jitter; pings too
             websocket_max_message_size=FRAME_BYTES,
             websocket_max_frame_size=FRAME_BYTES,
             verbosity=0,

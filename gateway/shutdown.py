@@ -12,7 +12,7 @@ _hooks: list[Hook] = []
 
 
 def at_shutdown(hook: Hook) -> None:
-    """Call `hook` once when all sockets are closed, such as to write what was collected in memory."""
+    """Call `hook` once when all sockets are closed, such as to store what was collected in memory."""
     _hooks.append(hook)
 
 

@@ -30,6 +30,8 @@ class Knobs:
     socket_frames_per_s: int = 20  # of one client; above it and its burst the socket is closed
     socket_frames_burst: int = 40
     socket_buffer_bytes: int = 32 * 1024  # written and not taken by the client: above it events wait
+    ping_every_s: float = 12.0  # with `pong_within_s` and the close: a dead client is gone within 35 s
+    pong_within_s: float = 16.0  # the answer to the ping itself; what else a client writes does not count
     socket_life_s: float = 3_600.0  # a socket is asked to connect again after 90 to 100 % of this
     reconnect_within_s: float = 5.0  # clients of a process that ends come back spread over this
     drain_s: float = 5.0  # a process that ends closes its sockets within this

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from gateway import consumers
+from gateway import consumers, protocol
 from gateway.api.openapi import EVENT
 from gateway.consumers import SessionConsumer
 from proto.tocsin.v1 import user_events_pb2 as wire
@@ -55,6 +55,8 @@ def test_every_code_of_the_api_is_documented() -> None:
 def test_every_code_of_the_socket_is_documented_there() -> None:
     codes = raised_in("gateway/consumers.py") | raised_in("gateway/auth.py")
     codes |= raised_in("gateway/client_frames.py")
+    codes |= raised_in("gateway/protocol.py")
+    assert "flooding" in codes
     keys_only = {"missing_key", "invalid_key", "missing_scope"}
     assert codes - keys_only - documented(WEBSOCKET) == set()
 
@@ -83,12 +85,13 @@ def test_every_server_frame_is_documented() -> None:
             if isinstance(node, ast.Call) and ast.unparse(node.func) in {"self._say", "live.frame"}:
                 kind = node.args[0]
                 said |= {kind.value} if isinstance(kind, ast.Constant) else set()
-    assert {"ready", "event", "error", "pong"} <= said
+    assert {"ready", "event", "error", "pong", "shutdown"} <= said
     assert set(re.findall(r'^\| `\{"type": "([a-z.]+)"', section, re.MULTILINE)) == said
 
 
 def test_every_close_code_is_documented() -> None:
-    codes = [value for name, value in vars(consumers).items() if name.startswith("CLOSE_")]
+    named = vars(consumers) | vars(protocol)
+    codes = [value for name, value in named.items() if name.startswith("CLOSE_")]
     section = WEBSOCKET.split("## Close codes")[1]
     assert codes
     assert [code for code in codes if f"| {code} |" not in section] == []

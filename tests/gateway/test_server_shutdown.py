@@ -125,7 +125,8 @@ async def test_a_hook_that_fails_or_hangs_does_not_keep_the_others_from_their_en
     async def works() -> None:
         done.append(True)
 
-    known = list(shutdown._hooks)
+    known = shutdown._hooks[:]
+    shutdown._hooks.clear()
     for hook in (fails, hangs, works):
         shutdown.at_shutdown(hook)
     await shutdown.run_hooks(within_s=0.1)
