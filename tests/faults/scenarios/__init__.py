@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-MODULES = ("workers", "broker", "database", "crashes", "ingress", "providers", "network", "live")
+MODULES = ("workers", "broker", "database", "crashes", "ingress", "providers", "network", "live", "load")
 
 
 def load() -> None:

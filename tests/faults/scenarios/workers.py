@@ -110,6 +110,7 @@ def _expired(stage: Stage) -> int:
 @scenario("R4", "rolling SIGTERM of every process under load")
 def rolling_restart(stage: Stage) -> None:
     """A planned restart costs nothing: no duplicate, no expired lease, no process that has to be killed."""
+    clients = stage.open_sockets(stage.scaled(100, 10))
     producer = stage.publish(rate=stage.scaled(150, 25), batch=stage.scaled(20, 5))
     supervisor = stage.system.supervisor
     codes: dict[str, int | None] = {}
@@ -133,3 +134,8 @@ def rolling_restart(stage: Stage) -> None:
     stage.figure("duplicates", len(drawn.duplicated), limit="0", holds=not drawn.duplicated)
     stage.figure("leases that ended", drawn.leases_expired, limit="0", holds=not drawn.leases_expired)
     stage.figure("all ended after the last restart, s", took_s)
+    told = sum(frame["type"] == "shutdown" for frame in clients.frames)
+    planned = clients.closes.count(1012)
+    sockets = stage.scaled(100, 10)
+    stage.figure("sockets told of the shutdown", f"{told} of {sockets}", limit="all", holds=told == sockets)
+    stage.figure("sockets closed with 1012", f"{planned} of {sockets}", limit="all", holds=planned == sockets)
