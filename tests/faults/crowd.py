@@ -65,7 +65,8 @@ class Crowd:
 
     @property
     def seen(self) -> set[str]:
-        return {entry["event_id"] for entry in self.entries("event")}
+        """What came as a notification. What has ended on another channel comes again as the inbox's copy."""
+        return {entry["event_id"] for entry in self.entries("event") if entry["awaited"]}
 
     def cpu_share(self) -> float:
         """Return how much of one core this process has used so far."""

@@ -67,7 +67,10 @@ class Member:
         elif frame["type"] == "event":
             sent_ms = frame["payload"].get("sent_ms", 0)
             took_s = time.time() - sent_ms / 1000
-            self._crowd.note("event", self._person, event_id=frame["event_id"], took_s=took_s)
+            awaited = "ack_by" in frame  # else it has ended elsewhere, and this is the inbox's copy
+            self._crowd.note(
+                "event", self._person, event_id=frame["event_id"], took_s=took_s, awaited=awaited
+            )
             if "seq" in frame and self.resume is not None and not frame.get("repeat"):
                 self.resume["seq"] = max(self.resume["seq"], frame["seq"])
             self._to_ack.append(frame["event_id"])

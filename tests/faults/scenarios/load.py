@@ -104,7 +104,7 @@ def _others(stage: Stage, crowd: Crowd, since: float, *, limit_s: float) -> None
     stage.figure("others, p99 ms", 1000 * p99, limit=f"< {1000 * limit_s:g}", holds=p99 < limit_s)
     others = [entry for entry in crowd.entries("closed", role="reader") if entry["at"] > since]
     stage.figure("others' sockets closed", len(others), limit="0", holds=not others)
-    stage.figure("clients' process, of one core", crowd.cpu_share())
+    stage.figure("clients' process, % of one core", 100 * crowd.cpu_share())
 
 
 def _closes(stage: Stage, crowd: Crowd, role: str, members: int, *, within_s: float) -> None:
@@ -121,5 +121,5 @@ def _closes(stage: Stage, crowd: Crowd, role: str, members: int, *, within_s: fl
         for item in producer._items
         if crowd.roles.get(item["user_id"]) == role
     }
-    missed = (theirs & stage.diary.acked.keys()) - crowd.seen
+    missed = (theirs & stage.diary.acked.keys()) - {entry["event_id"] for entry in crowd.entries("event")}
     stage.figure(f"events that {role}s never got", len(missed), limit="0", holds=not missed)
