@@ -42,7 +42,11 @@ class LiveServer(Server):  # type: ignore[misc]
         """Called by Daphne when its factories exist and nothing has come in yet."""
         self.ws_factory.protocol = LiveProtocol
         # Close with 1009 and 1007 instead of cutting the connection.
-        self.ws_factory.setProtocolOptions(failByDrop=False, closeHandshakeTimeout=_CLOSE_HANDSHAKE_S)
+        self.ws_factory.setProtocolOptions(
+            failByDrop=False,
+            closeHandshakeTimeout=_CLOSE_HANDSHAKE_S,
+            allowNullOrigin=True,  # as Daphne: whom the consumer refuses is told 4003
+        )
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         if isinstance(protocol, LiveProtocol):
