@@ -6,7 +6,7 @@ Daphne can refuse a handshake with 403 only, so who is refused is let in, told w
 """
 
 import asyncio
-import logging
+import contextlib
 from collections.abc import Awaitable, Callable
 from random import uniform
 from typing import Any
@@ -18,11 +18,10 @@ from gateway.addresses import address_of, addresses
 from gateway.pace import Pace
 from notifications import knobs, live
 
-log = logging.getLogger(__name__)
-
 CLOSE_TOO_MANY = 4009  # too many sockets of one person or one address
 CLOSE_UNAVAILABLE = 4013  # busy, or what is needed is away; come back
 
+_GRACE_S = 10.0
 _RETURN_AFTER_S, _RETURN_WITHIN_S = 1.0, 30.0
 
 REFUSED = Counter("tocsin_sockets_refused_total", "Sockets that were not let in", ["code"])
@@ -59,12 +58,18 @@ class Door:
 
 
 class Entry:
-    """One socket's place among the unauthenticated, given back once."""
+    """One socket's place among the unauthenticated, given back once. `lifetime` ends who never signs in."""
 
     def __init__(self, door: Door) -> None:
         self._door: Door | None = door
+        within_s = knobs.current().auth_within_s + _GRACE_S
+        self.lifetime = asyncio.timeout(within_s)
 
     def authenticated(self) -> None:
+        self.lifetime.reschedule(None)
+        self.leave()
+
+    def leave(self) -> None:
         if self._door is not None:
             self._door.places.release()
             self._door = None
@@ -85,11 +90,14 @@ class Admission:
             if not await addresses().enter(address):
                 return await _refuse(receive, send, "too_many_sockets", CLOSE_TOO_MANY)
             try:
-                await self._application({**scope, "entry": entry}, receive, send)
+                # The consumer closes who does not sign in; this is for one that hears of no close.
+                with contextlib.suppress(TimeoutError):
+                    async with entry.lifetime:
+                        await self._application({**scope, "entry": entry}, receive, send)
             finally:
                 addresses().leave(address)
         finally:
-            entry.authenticated()
+            entry.leave()
 
 
 _WHY = {
