@@ -1,6 +1,6 @@
 """After a channel has ended without success: the next one, or the end of the event."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -21,20 +21,29 @@ from notifications.states import (
 from notifications.store.accept import insert_deliveries, new_delivery
 from users.models import Destination
 
+Destinations = Mapping[int, Destination]
+
 
 def next_step(
-    event: Event, after: int, *, now: datetime, possible_duplicate: bool = False, code: str
+    event: Event,
+    after: int,
+    *,
+    now: datetime,
+    possible_duplicate: bool = False,
+    code: str,
+    destinations: Destinations | None = None,
 ) -> Aftermath:
     """Start the plan's next usable step behind position `after`, or end the event with `code`.
 
-    `event` is locked by the caller. An event that has ended already is left alone.
+    `event` is locked by the caller. An event that has ended already is left alone. `destinations`: all
+    that the plan names, where the caller has read them for many events.
     """
     if event.state != EventState.ACCEPTED:
         return Aftermath()
     if event.expires_at is not None and event.expires_at <= now:
         return end_event(event, EventState.EXPIRED, code="expired", now=now)
     for position, step in list(enumerate(event.plan))[after + 1 :]:
-        unusable = _unusable(step)
+        unusable = _unusable(step, destinations)
         row = new_delivery(
             event.pk,
             channel=step["channel"],
@@ -62,11 +71,15 @@ def _skipped(reason: str, now: datetime) -> JsonObject:
     return {"state": DeliveryState.SKIPPED.value, "error": reason, "ended_at": now}
 
 
-def _unusable(step: JsonObject) -> str:
+def _unusable(step: JsonObject, destinations: Destinations | None = None) -> str:
     """Return why the step cannot be taken any more; WEB is judged when it is pushed."""
     if step["channel"] == Channel.WEB:
         return ""
-    destination = Destination.objects.filter(pk=step["destination_id"]).first()
+    pk = step["destination_id"]
+    if destinations is not None:
+        destination = destinations.get(pk)
+    else:
+        destination = Destination.objects.filter(pk=pk).first()
     if destination is None:
         return "the destination was removed"
     return f"disabled: {destination.disabled_reason}" if destination.disabled_at else ""
@@ -85,6 +98,7 @@ def end_event(
     changed = Event.objects.filter(pk=event.pk, state=EventState.ACCEPTED).update(
         state=state, code=code, delivered_via=via, evidence=evidence, final_at=now
     )
+    event.state = state  # or another end: whoever holds it in the same transaction must not go on with it
     return Aftermath(finals=[event.pk]) if changed else Aftermath()
 
 
@@ -103,29 +117,19 @@ def give_up(
     One transaction for all of them: when many pages fall silent at once, each commit would cost a tenth
     of the time that their next channels wait.
     """
-    rows = Delivery.objects.filter(pk__in=list(delivery_ids)).order_by("event_id", "position")
+    wanted = Delivery.objects.filter(pk__in=list(delivery_ids))
+    sending = Q(state=DeliveryState.SENDING) & (~Q(channel=Channel.WEB) | Q(lease_until__gt=now))
     aftermath = Aftermath()
     with transaction.atomic():
-        found = list(rows.values_list("pk", "event_id"))
         # All events before any delivery, and in id order, as everybody locks them.
-        list(
-            Event.objects.select_for_update().filter(pk__in={pk for _, pk in found}).order_by("pk").only("pk")
+        of_events = set(wanted.values_list("event_id", flat=True))
+        locked = Event.objects.select_for_update().filter(pk__in=of_events).order_by("pk")
+        events = {event.pk: event for event in locked.defer("payload", "raw", "digest")}
+        may_end = wanted.exclude(sending).filter(state__in=may_become(DeliveryState.FAILED))
+        rows = list(
+            may_end.filter(ring_at__isnull=False).order_by("event_id", "position").select_for_update()
         )
-        for delivery_id, _ in found:
-            aftermath.add(_give_up(str(delivery_id), now, kind, error, code))
-    return aftermath
-
-
-def _give_up(delivery_id: str, now: datetime, kind: FailureKind, error: str, code: str) -> Aftermath:
-    row = Delivery.objects.filter(pk=delivery_id).first()
-    if row is None:
-        return Aftermath()
-    event = lock_event(row.event_id)
-    sending = Q(state=DeliveryState.SENDING) & (~Q(channel=Channel.WEB) | Q(lease_until__gt=now))
-    ended = (
-        Delivery.objects.exclude(sending)
-        .filter(pk=delivery_id, state__in=may_become(DeliveryState.FAILED), ring_at__isnull=False)
-        .update(
+        Delivery.objects.filter(pk__in=[row.pk for row in rows]).update(
             state=DeliveryState.FAILED,
             failure_kind=kind,
             error=error[:300],
@@ -133,10 +137,21 @@ def _give_up(delivery_id: str, now: datetime, kind: FailureKind, error: str, cod
             ring_at=None,
             ended_at=now,
         )
-    )
-    if not ended:
-        return Aftermath()
-    return next_step(event, row.position, now=now, possible_duplicate=row.possible_duplicate, code=code)
+        places = _destinations(events.values())
+        for row in rows:
+            event, unsure = events[row.event_id], row.possible_duplicate
+            aftermath.add(
+                next_step(
+                    event, row.position, now=now, possible_duplicate=unsure, code=code, destinations=places
+                )
+            )
+    return aftermath
+
+
+def _destinations(events: Iterable[Event]) -> Destinations:
+    """Return every destination that these events' plans name and that is still there, in one query."""
+    named = {step["destination_id"] for event in events for step in event.plan}
+    return Destination.objects.in_bulk(named - {None})
 
 
 def skip_unpushed(delivery_ids: Iterable[str], *, now: datetime) -> Aftermath:
