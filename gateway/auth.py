@@ -29,7 +29,13 @@ class AuthFailed(Exception):
 
 
 def grant_of(source: Source) -> SourceGrant:
-    return SourceGrant(source.pk, source.name, frozenset(source.event_types), Priority(source.max_priority))
+    return SourceGrant(
+        source.pk,
+        source.name,
+        frozenset(source.event_types),
+        Priority(source.max_priority),
+        tuple(source.topic_prefixes),
+    )
 
 
 class SourceKey(HttpBearer):

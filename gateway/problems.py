@@ -18,10 +18,13 @@ _STATUS = {
     "conflict": 409,
     "forbidden_type": 403,
     "forbidden_priority": 403,
+    "forbidden_topic": 403,
+    "topic_forbidden": 403,
     "missing_key": 401,
     "invalid_key": 401,
     "missing_scope": 403,
     "not_found": 404,
+    "not_signed_in": 401,
     "unsupported_media_type": 415,
     "unavailable": 503,
 }

@@ -27,6 +27,7 @@ def event_frame(
     time_zone: str,
     seq: int = 0,
     ack_by: datetime | None = None,
+    topic: str = "",
 ) -> bytes:
     """Return the frame. Without `seq` it is not stored; without `ack_by` nobody waits for an `ack`."""
     try:
@@ -47,6 +48,8 @@ def event_frame(
         optional["seq"] = seq
     if ack_by is not None:
         optional["ack_by"] = to_ms(ack_by)
+    if topic:
+        optional["topic"] = topic
     return live.frame(
         "event",
         event_id=event_id,

@@ -8,4 +8,7 @@ from notifications.events import Aftermath
 
 def sweep(*, now: datetime) -> Aftermath:
     """Look after every row whose time has come. Idempotent; two may run."""
-    return store.rings_due(now=now, knobs=knobs.current())
+    settled = knobs.current()
+    aftermath = store.rings_due(now=now, knobs=settled)
+    aftermath.add(store.broadcasts_due(now=now, again_s=settled.ring_again_s))
+    return aftermath

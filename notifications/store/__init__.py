@@ -6,6 +6,17 @@ waits for anything but Postgres. What has to happen afterwards is returned as an
 
 from notifications.store.accept import Acceptance, Stored, accept
 from notifications.store.advance import give_up, skip_unpushed
+from notifications.store.broadcasts import (
+    Kept,
+    begin,
+    broadcasts_due,
+    counts,
+    keep,
+    known,
+    ring_after_doorbell,
+    told,
+    told_all,
+)
 from notifications.store.claim import Claimed, LeaseLost, claim, postpone, release
 from notifications.store.confirm import confirm
 from notifications.store.record import (
@@ -26,16 +37,22 @@ __all__ = [
     "Acceptance",
     "Claimed",
     "Failure",
+    "Kept",
     "LeaseLost",
     "Rerouted",
     "Stored",
     "Success",
     "accept",
+    "begin",
+    "broadcasts_due",
     "claim",
     "confirm",
+    "counts",
     "defer",
     "fail",
     "give_up",
+    "keep",
+    "known",
     "lose",
     "may_replay",
     "move_address",
@@ -45,8 +62,11 @@ __all__ = [
     "release",
     "replay",
     "replay_of",
+    "ring_after_doorbell",
     "rings_due",
     "skip",
     "skip_unpushed",
     "succeed",
+    "told",
+    "told_all",
 ]

@@ -40,6 +40,7 @@ class Acceptance:
     plan: Plan
     expires_at: datetime
     ack_timeout_ms: int
+    broadcast_id: uuid.UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +229,8 @@ _EVENT_COLUMNS = {
     "code": "text",
     "final_at": "timestamptz",
     "reply_to": "text",
+    "topic": "text",
+    "broadcast_id": "uuid",
 }
 
 _INSERT_EVENTS = (
@@ -267,6 +270,8 @@ def _event_row(item: Acceptance, seq: int, now: datetime) -> dict[str, Any]:
         "code": "no_channel" if dead else "",
         "final_at": now if dead else None,
         "reply_to": envelope.reply_to,
+        "topic": envelope.topic,
+        "broadcast_id": item.broadcast_id,
     }
 
 
