@@ -18,10 +18,12 @@ from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 from django.utils import timezone
 
+from gateway import exchange
 from gateway.auth import AuthFailed, person_of_token
 from gateway.limits import Malformed, check_text
 from gateway.problems import DATABASE_AWAY
 from gateway.sessions import hub
+from gateway.topics import TopicFeed
 from notifications import acks, dispatch, inbox, knobs, live
 from users.models import User
 
@@ -29,10 +31,12 @@ log = logging.getLogger(__name__)
 
 CLOSE_AUTH = 4001  # authentication failed, or did not come in time
 CLOSE_ORIGIN = 4003  # this page may not connect
+CLOSE_SUBPROTOCOL = 4010  # none of the offered sub-protocols is known
 CLOSE_UNAVAILABLE = 4013  # the database is away; of the standard codes Daphne's protocol lets us send none
 AUTH_BYTES = 4 * 1024
 FRAME_BYTES = 64 * 1024
 IDS_AT_MOST = 500
+TOPICS_AT_MOST = 100
 
 Frame = dict[str, Any]
 
@@ -61,6 +65,9 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._writer: asyncio.Task[None] | None = None
         self._ready = False
         self._closing: asyncio.Task[None] | None = None
+        self._topics: TopicFeed | None = None
+        self._looking: asyncio.Task[None] | None = None
+        self._subprotocol: str | None = None
 
     async def __call__(self, *args: Any) -> None:
         """Run the socket. However it ends, also by an error in a handler, the person's presence ends too."""
@@ -70,9 +77,7 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self._leave()
 
     async def connect(self) -> None:
-        await self.accept()
-        if self.check_origin and not _origin_allowed(self.scope):
-            await self.close(CLOSE_ORIGIN)
+        if not await self._accept():
             return
         user = self.scope.get("user") if self.check_origin else None
         if isinstance(user, User) and user.is_active:
@@ -83,6 +88,32 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         else:
             within_s = knobs.current().auth_within_s
             self._auth_timer = asyncio.get_running_loop().call_later(within_s, self._auth_overdue)
+
+    async def _accept(self) -> bool:
+        """Complete the handshake, and close again what may not go on: accepted, so that a page sees why."""
+        try:
+            self._subprotocol = exchange.chosen(self.scope["subprotocols"])
+        except exchange.UnknownSubprotocol:
+            await self.accept()
+            detail = f"Known is {exchange.SUBPROTOCOL}; or offer none."
+            await self._say("error", code="unknown_subprotocol", detail=detail)
+            await self.close(CLOSE_SUBPROTOCOL)
+            return False
+        await self.accept(self._subprotocol)
+        if self.check_origin and not _origin_allowed(self.scope):
+            await self.close(CLOSE_ORIGIN)
+            return False
+        return True
+
+    async def send(
+        self, text_data: str | None = None, bytes_data: bytes | None = None, close: bool = False
+    ) -> None:
+        """Send a frame, in the words of the sub-protocol if the client speaks one."""
+        if self._subprotocol is not None and text_data is not None:
+            text_data = exchange.translated(text_data)
+            if text_data is None:
+                return
+        await super().send(text_data, bytes_data, close)
 
     async def disconnect(self, code: int) -> None:
         await self._leave()
@@ -130,6 +161,9 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         await self._live.enter_async_context(
             hub().listening(live.user_channel(person.pk), self._receive_live)
         )
+        self._topics = TopicFeed(person.pk, self._receive_live)
+        self._live.push_async_callback(self._topics.leave)
+        await self._topics.look()
         position = await database_sync_to_async(inbox.position)(person.pk)
         await self._say(
             "ready", seq=position.seq, epoch=position.epoch, recovered=False, unread=position.unread
@@ -138,7 +172,10 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._write_soon()
 
     def _receive_live(self, frame: bytes) -> None:
-        """Called by the hub for every frame of this person."""
+        """Called by the hub for every frame of this person and of their topics."""
+        if frame == live.TOPICS_CHANGED:
+            self._look_at_topics()
+            return
         self._outbox.append(frame)
         self._write_soon()
 
@@ -181,6 +218,28 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
         await database_sync_to_async(mark)()
 
+    async def _on_topics(self, frame: Frame) -> None:
+        """Change what the person follows; all of their sockets do."""
+        assert self._topics is not None
+        change = self._topics.subscribe if frame["type"] == "subscribe" else self._topics.unsubscribe
+        for refused in await change(_topics(frame)):
+            await self._say("error", code=refused.code, detail=refused.detail, topic=refused.topic)
+        await self._say("subscribed", topics=self._topics.names)
+
+    def _look_at_topics(self) -> None:
+        """Look again, behind a look that runs already: it may have begun before the change."""
+        before, loop = self._looking, asyncio.get_running_loop()
+        self._looking = loop.create_task(self._tell_topics(before))
+
+    async def _tell_topics(self, before: "asyncio.Task[None] | None") -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        try:
+            if self._topics is not None and await self._topics.look() and self._ready:
+                await self._say("subscribed", topics=self._topics.names)
+        except DATABASE_AWAY:
+            log.exception("topics_failed")
+
     async def _on_ping(self, frame: Frame) -> None:
         await self._say("pong")
 
@@ -193,6 +252,8 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         "seen": _on_mark,
         "read": _on_mark,
         "archive": _on_mark,
+        "subscribe": _on_topics,
+        "unsubscribe": _on_topics,
         "ping": _on_ping,
         "auth": _on_auth,
     }
@@ -243,6 +304,14 @@ def _event_ids(frame: Frame) -> list[str]:
     if not isinstance(ids, list) or not 0 < len(ids) <= IDS_AT_MOST or not all(map(_is_id, ids)):
         raise FrameRefused("invalid_event_ids", f"event_ids is a list of 1 to {IDS_AT_MOST} ids.")
     return list(dict.fromkeys(ids))
+
+
+def _topics(frame: Frame) -> list[str]:
+    names = frame.get("topics")
+    right = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    if not right or not 0 < len(names or []) <= TOPICS_AT_MOST:
+        raise FrameRefused("invalid_topic", f"topics is a list of 1 to {TOPICS_AT_MOST} names.")
+    return list(names or [])
 
 
 def _is_id(value: object) -> bool:
