@@ -79,7 +79,8 @@ def subscribe(person_id: int, names: Sequence[str], *, now: datetime, by_source:
 def _refusal(name: str, allowed: bool, room: bool) -> Refused | None:
     if not is_topic(name):
         detail = "Letters, digits and . _ : - only, at most 128."
-        return Refused("invalid_topic", detail, name[:128])
+        shown = name[:128].encode(errors="replace").decode()  # it may be what no frame can hold
+        return Refused("invalid_topic", detail, shown)
     if not allowed:
         return Refused("topic_forbidden", "No rule lets you follow this topic; ask the operator.", name)
     if not room:

@@ -25,6 +25,9 @@ def test_it_lists_the_calls(document: dict) -> None:
         ("/api/v1/events/batch", "post"),
         ("/api/v1/events/{event_id}", "get"),
         ("/api/v1/users/{external_id}/inbox", "get"),
+        ("/api/v1/users/{external_id}/topics", "get"),
+        ("/api/v1/users/{external_id}/topics/{topic}", "put"),
+        ("/api/v1/users/{external_id}/topics/{topic}", "delete"),
     }
 
 
