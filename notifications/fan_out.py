@@ -15,6 +15,9 @@ from notifications.models import Broadcast
 from notifications.routed import acceptance, routed
 from notifications.states import Channel, Priority
 
+_CHUNK_S = (
+    15.0  # after this the sweep takes a chunk for cut off; to tell it twice costs time and nothing else
+)
 _IDS = uuid.UUID("6f0c3c56-7b0e-4b43-9a5e-2f8d5b6f1c11")  # ours: keeps these ids apart from all other uuid5
 
 
@@ -24,7 +27,7 @@ def tell_next(broadcast_pk: str, *, now: datetime) -> Aftermath:
     Guarantee: nobody gets two events, and who followed at the acceptance is never passed over.
     """
     settled = knobs.current()
-    row = store.begin(broadcast_pk, now=now, again_s=settled.ring_again_s)
+    row = store.begin(broadcast_pk, now=now, again_s=_CHUNK_S)
     if row is None:
         return Aftermath()
     if row.expires_at <= now:
@@ -35,7 +38,7 @@ def tell_next(broadcast_pk: str, *, now: datetime) -> Aftermath:
     aftermath = _tell(row, chunk, now)
     crash_points.passing("fan_out_before_advance")
     if chunk:
-        store.told(broadcast_pk, up_to=chunk[-1][0])
+        store.told(broadcast_pk, up_to=chunk[-1][0], now=now)
     if len(chunk) < size:
         store.told_all(broadcast_pk, now=now)
     else:

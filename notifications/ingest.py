@@ -26,7 +26,9 @@ def ingest(batch: Sequence[Envelope], *, now: datetime) -> list[Ack]:
     taken = _taken_by_topics(batch)
     to_topics: list[tuple[int, Envelope]] = []
     persons = people.load(
-        (envelope.user_id for envelope in batch), now=now, active_s=settings.telegram_active_s
+        (envelope.user_id for envelope in batch if envelope.user_id),
+        now=now,
+        active_s=settings.telegram_active_s,
     )
     online = live.online(person.id for person in persons.values())
     stored: list[tuple[int, dispatch.Routed]] = []

@@ -79,9 +79,10 @@ def begin(broadcast_pk: str, *, now: datetime, again_s: float) -> Broadcast | No
     return left.first()
 
 
-def told(broadcast_pk: str, *, up_to: int) -> None:
-    """Record that persons up to this id have their events."""
-    Broadcast.objects.filter(pk=broadcast_pk, told_up_to__lt=up_to).update(told_up_to=up_to)
+def told(broadcast_pk: str, *, up_to: int, now: datetime) -> None:
+    """Record that persons up to this id have their events. The next chunk's doorbell is about to be rung."""
+    left = Broadcast.objects.filter(pk=broadcast_pk, told_up_to__lt=up_to, told_at__isnull=True)
+    left.update(told_up_to=up_to, ring_at=ring_after_doorbell(now))
 
 
 def told_all(broadcast_pk: str, *, now: datetime) -> None:

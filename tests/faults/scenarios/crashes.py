@@ -1,6 +1,8 @@
 """Every crash point, one after the other or all in one go."""
 
 from notifications.crash_points import POINTS
+from tests.faults.prepare import FOLLOWERS, TOPIC
+from tests.faults.producers import Diary, HttpProducer
 from tests.faults.run import scenario
 from tests.faults.stage import Stage
 
@@ -12,6 +14,10 @@ PLACES: dict[str, tuple[str, int]] = {
     "pushed_before_record": ("web", 3),
     "ring_before_publish": ("web", 5),
     "ring_after_publish": ("web", 7),
+    "broadcast_before_commit": ("web", 1),
+    "broadcast_after_commit": ("web", 2),
+    "fan_out_after_accept": ("workers", 1),
+    "fan_out_before_advance": ("workers", 2),
     "confirm_before_commit": ("web", 3),
     "claimed_before_send": ("workers", 3),
     "sent_before_record": ("workers", 4),
@@ -39,6 +45,7 @@ def crash_everywhere(stage: Stage) -> None:
     clients.stop()
     stage.struck()
     took_s = stage.settle()
+    _topics_hold(stage)
     struck = {line.split()[0] for line in stage.system.crash_log.read_text().splitlines()}
     never = sorted(POINTS.keys() - struck)
     stage.figure("crash points struck", len(struck), limit=f"{len(POINTS)}", holds=not never)
@@ -65,12 +72,36 @@ def _round(stage: Stage, points: list[str], count: int) -> None:
         _also(system, "telegram", error="blocked", match=chat, times=1)
     producer = stage.publish(count * 4 // 5, rate=20 if not stage.full else 40, batch=1)
     stream = stage.publish_to_stream(count - count * 4 // 5, rate=5 if not stage.full else 10)
-    for running in (producer, stream):
+    for running in (producer, stream, _to_topic(stage, 20)):
         running.join(120)
     stage.struck()
     if stage.full:
         for name in orders:
             system.supervisor.restart(name, TOCSIN_CRASH="", TOCSIN_CRASH_AT_MOST="")
+
+
+def _to_topic(stage: Stage, count: int) -> HttpProducer:
+    """Publish to a topic whose followers have no address: what counts is that each has every event once."""
+    items = [
+        {**item, "user_id": None, "topic": TOPIC, "event_id": f"topic-{item['event_id']}", "payload": {}}
+        for item in stage.items(count, priority="NORMAL")
+    ]
+    return HttpProducer(
+        stage.system.url, stage.system.api_key, items, diary=Diary(), rate=10, batch=1
+    ).start()
+
+
+def _topics_hold(stage: Stage) -> None:
+    """Every event to the topic has ended, and each follower has each of them once."""
+    ended = "SELECT count(*), count(*) FILTER (WHERE final_at IS NOT NULL) FROM notifications_broadcast"
+    stage.until(lambda: len(set(stage.system.query(ended)[0])) == 1, within_s=120, what="topic events end")
+    sent = stage.system.query(ended)[0][0]
+    told = stage.system.query(
+        "SELECT count(*), count(DISTINCT (broadcast_id, person_id)) FROM notifications_event"
+        " WHERE broadcast_id IS NOT NULL"
+    )[0]
+    holds = sent > 0 and told == (sent * FOLLOWERS, sent * FOLLOWERS)
+    stage.figure("followers told of topic events", told[0], limit=str(sent * FOLLOWERS), holds=holds)
 
 
 def _also(system, provider: str, **rule: object) -> None:
