@@ -51,7 +51,9 @@ def oldest_critical_s(*, now: datetime, source_id: int | None = None) -> float:
 
 def overdue(*, now: datetime) -> int:
     due_before = now - timedelta(seconds=STUCK_AFTER_S)
-    return sum(model.objects.filter(ring_at__lte=due_before).count() for model in (Delivery, Broadcast))
+    deliveries = Delivery.objects.filter(ring_at__lte=due_before).order_by().values("ring_at")
+    broadcasts = Broadcast.objects.filter(ring_at__lte=due_before).order_by().values("ring_at")
+    return deliveries.union(broadcasts, all=True).count()
 
 
 def orphaned() -> int:

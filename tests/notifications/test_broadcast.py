@@ -7,7 +7,7 @@ import pytest
 import redis
 from django.conf import settings as django_settings
 
-from notifications import acks, dispatch, fan_out, live, store, topics
+from notifications import acks, dispatch, fan_out, live, monitor, store, topics
 from notifications.broadcast_acks import broadcast_ack
 from notifications.events import Envelope
 from notifications.ingest import ingest
@@ -283,3 +283,10 @@ def test_what_a_source_may_not_publish_is_refused(follower, envelope, now, field
 def test_a_source_without_prefixes_may_publish_to_no_topic(desk, follower, envelope, now) -> None:
     [ack] = ingest([envelope(source=desk.grant)], now=now)
     assert ack.code == "forbidden_topic"
+
+
+def test_a_broadcast_that_nobody_goes_on_with_is_overdue(follower, envelope, now) -> None:
+    follower("ada")
+    ingest([envelope()], now=now)
+    assert monitor.overdue(now=now + timedelta(seconds=60)) == 0
+    assert monitor.overdue(now=now + timedelta(seconds=70)) == 1
