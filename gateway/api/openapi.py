@@ -24,11 +24,12 @@ _NUMBER = {"type": "integer", "minimum": 0}
 
 EVENT: dict[str, Any] = {
     "type": "object",
-    "required": ["event_id", "user_id", "timestamp"],
+    "required": ["event_id", "timestamp"],
     "additionalProperties": False,
     "properties": {
         "event_id": {**_TEXT, "description": "Idempotency key, unique for this source."},
         "user_id": {"type": "string", "maxLength": 128, "description": "The person's external id."},
+        "topic": {"type": "string", "maxLength": 128, "description": "Everybody who follows it, instead."},
         "timestamp": {"type": "integer", "description": "Unix milliseconds."},
         "event_type": {"type": "string", "description": "A name of the EventType enum."},
         "type_name": {"type": "string", "description": "A type of your own, such as norm.swap_demand."},
@@ -73,6 +74,7 @@ ACK: dict[str, Any] = {
         "field": {"type": "string"},
         "duplicate": {"type": "boolean"},
         "seq": {"type": "integer"},
+        "counts": {"type": "object", "description": "Of an event to a topic: persons by state."},
         "delivered_via": {"type": ["string", "null"]},
         "evidence": {"enum": ["", "TRANSPORT", "CLIENT", "HUMAN"]},
         "at": {"type": "integer"},

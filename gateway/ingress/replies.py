@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from gateway.ack_codec import ack_to_protobuf
+from gateway.ingress.broadcast_replies import send_broadcasts_due
 from gateway.ingress.streams import ACKS_KEPT, RETRY_S, acks_stream
 from gateway.problems import DATABASE_AWAY
 from notifications import crash_points, live
@@ -32,7 +33,7 @@ def run(client: "redis.Redis", stopping: threading.Event) -> None:
             with client.pubsub(ignore_subscribe_messages=True) as hints:
                 hints.subscribe(live.REPLIES_DUE)
                 while not stopping.is_set():
-                    while send_due(client, clock=timezone.now):
+                    while send_due(client, clock=timezone.now) + send_broadcasts_due(client):
                         pass
                     connection.close()  # back to the pool while we wait
                     hints.get_message(timeout=LOOK_AGAIN_S)
