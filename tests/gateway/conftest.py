@@ -82,8 +82,8 @@ class Server:
 
 
 @contextmanager
-def running_daphne(log: Path, **env: str) -> Iterator[Server]:
-    port = free_port(0)
+def running_daphne(log: Path, *, wanted_port: int = 0, **env: str) -> Iterator[Server]:
+    port = free_port(wanted_port)
     command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "config.asgi:application"]
     settings = {"DJANGO_SETTINGS_MODULE": "config.settings.development", "TOCSIN_HOME": str(log.parent)}
     with log.open("wb") as output:

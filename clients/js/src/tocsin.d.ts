@@ -104,6 +104,9 @@ export interface Events {
 /** A token or ticket, or who fetches one. Without one (null): signed out. */
 export type Credential = string | (() => string | null | undefined | Promise<string | null | undefined>);
 
+/** A list or a set; a string alone is a mistake, and refused. */
+export type Names = readonly string[] | ReadonlySet<string>;
+
 export interface Clock {
   now(): number;
   setTimeout(callback: () => void, ms: number): unknown;
@@ -130,7 +133,7 @@ export interface Options {
   /** Where the position is kept; sessionStorage unless given. `null`: a reload begins anew. */
   storage?: Pick<Storage, "getItem" | "setItem"> | null;
   /** Subscribed at the start. */
-  topics?: Iterable<string>;
+  topics?: Names;
   /** Whether the tabs of this browser share one connection. True unless given. */
   share?: boolean;
   /** Whether events that the page took are confirmed. True unless given. */
@@ -150,14 +153,14 @@ export interface Client {
   on<Type extends keyof Events>(type: Type, handler: (detail: Events[Type]) => unknown): () => void;
   on(type: string, handler: (frame: AnyFrame) => unknown): () => void;
   /** Say that this page has these events, beyond those that its handlers took. */
-  confirm(eventIds: Iterable<string>): void;
+  confirm(eventIds: Names): void;
   /** The person has acknowledged it: evidence HUMAN. */
   acknowledge(eventId: string): void;
-  seen(eventIds: Iterable<string>): void;
-  read(eventIds: Iterable<string>): void;
-  archive(eventIds: Iterable<string>): void;
-  subscribe(topics: Iterable<string>): void;
-  unsubscribe(topics: Iterable<string>): void;
+  seen(eventIds: Names): void;
+  read(eventIds: Names): void;
+  archive(eventIds: Names): void;
+  subscribe(topics: Names): void;
+  unsubscribe(topics: Names): void;
   /** End it. Nothing is sent or handed over after this. */
   close(): void;
 }

@@ -54,7 +54,7 @@ class Client {
       });
     this.#link = this.#makeLink(options, person, address, makeConnection);
     this.#unwatch = page.watch(() => this.#link.wake());
-    if (options.topics?.length) this.subscribe(options.topics);
+    if (listed(options.topics ?? []).length) this.subscribe(options.topics);
     // Not yet: handlers that are added right after `connect` miss nothing, not even "state" and "role".
     queueMicrotask(() => this.#state === "closed" || this.#link.open());
   }
@@ -110,11 +110,11 @@ class Client {
   }
 
   subscribe(topics) {
-    this.#send({ type: "subscribe", topics: [...topics] });
+    this.#send({ type: "subscribe", topics: listed(topics) });
   }
 
   unsubscribe(topics) {
-    this.#send({ type: "unsubscribe", topics: [...topics] });
+    this.#send({ type: "unsubscribe", topics: listed(topics) });
   }
 
   /** End the connection. Nothing is sent or handed over after this. */
@@ -127,7 +127,7 @@ class Client {
   }
 
   #sendIds(type, given) {
-    const ids = [...given];
+    const ids = listed(given);
     for (let from = 0; from < ids.length; from += IDS_PER_FRAME) {
       this.#send({ type, event_ids: ids.slice(from, from + IDS_PER_FRAME) });
     }
@@ -156,6 +156,11 @@ class Client {
     this.#role = role;
     void this.#emitter.emit("role", role);
   }
+}
+
+function listed(names) {
+  if (typeof names === "string") throw new TypeError("Give a list of ids or topics, not one string.");
+  return [...names];
 }
 
 function socketAddress(url) {

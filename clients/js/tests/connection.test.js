@@ -247,7 +247,10 @@ test("options that make no sense are refused", async (t) => {
   assert.throws(() => connect({ url: "not an address" }), TypeError);
   assert.throws(() => connect({ url: "ws://server/ws", token: "a", ticket: "b" }), TypeError);
   const stage = await Stage.begin(t);
-  assert.throws(() => stage.client().on("event"), TypeError);
+  const client = stage.client();
+  assert.throws(() => client.on("event"), TypeError);
+  assert.throws(() => client.read("e-1"), TypeError);
+  assert.throws(() => client.subscribe("market"), TypeError);
 });
 
 test("a session's page gives its position in the address, a token's in the first frame", async (t) => {

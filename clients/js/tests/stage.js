@@ -1,9 +1,12 @@
 // What the tests play on: a scripted WebSocket server, a clock that only tests move, tabs that share locks.
 
+import { webcrypto } from "node:crypto";
 import { once } from "node:events";
 import { WebSocket, WebSocketServer } from "ws";
 
 import { connect } from "../src/tocsin.js";
+
+globalThis.crypto ??= webcrypto; // Node 18 has it only there
 
 export const EPOCH = "0d6f0f0e-epoch";
 
