@@ -151,22 +151,29 @@ def test_signed_out_it_stops(open_client, window) -> None:
     tab.page.wait_for_function("() => window.tocsin.state === 'signed out'")
 
 
+def shows(page: Page, state: str) -> None:
+    pill = page.get_by_test_id("connection-state")
+    expect(pill).to_have_attribute("data-state", state, timeout=30_000)
+
+
 def test_the_page_has_what_it_missed_in_its_inbox(open_tab, server, publish) -> None:
     tabs = [open_tab("/"), open_tab("/")]
     for tab in tabs:
-        expect(tab.page.get_by_test_id("connection-state")).to_have_attribute("data-state", "live")
+        shows(tab.page, "live")
     assert sum(len(tab.sockets) for tab in tabs) == 1
     server.stop()
     for tab in tabs:
-        expect(tab.page.get_by_test_id("connection-state")).to_have_attribute("data-state", "reconnecting")
+        shows(tab.page, "reconnecting")
     missed = publish()
     server.start()
     come_back(tabs[0])
     for tab in tabs:
-        expect(tab.page.get_by_test_id("connection-state")).to_have_attribute("data-state", "live")
-        expect(tab.page.locator(f'#inbox-list [data-event-id="{missed}"]')).to_have_count(1)
+        shows(tab.page, "live")
+        row = tab.page.locator(f'#inbox-list [data-event-id="{missed}"]')
+        expect(row).to_have_count(1, timeout=30_000)
     shown = publish()
     for tab in tabs:
         tab.page.bring_to_front()
-        expect(tab.page.locator(f'[data-testid="toast"][data-event-id="{shown}"]')).to_have_count(1)
+        toast = tab.page.locator(f'[data-testid="toast"][data-event-id="{shown}"]')
+        expect(toast).to_have_count(1, timeout=30_000)
     eventually(lambda: confirmed(shown))

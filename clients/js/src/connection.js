@@ -77,12 +77,16 @@ export class Connection {
   async #dial(attempt) {
     try {
       attempt.auth = this.#credentials.bySession ? null : await this.#credentials.get();
+      if (attempt !== this.#attempt) return; // closed while we waited
+      if (attempt.auth || this.#credentials.bySession) this.#connect(attempt);
+      else this.#end("signed out");
     } catch (error) {
       this.#options.onProblem(error);
-      return attempt === this.#attempt && this.#closed(LOST);
+      if (attempt === this.#attempt) this.#closed(LOST);
     }
-    if (attempt !== this.#attempt) return; // closed while we waited
-    if (!attempt.auth && !this.#credentials.bySession) return this.#end("signed out");
+  }
+
+  #connect(attempt) {
     attempt.asked = this.#options.resume();
     attempt.timer = this.#clock.setTimeout(() => this.#abandon(), READY_WITHIN_MS);
     attempt.socket = new this.#options.WebSocket(this.#address(attempt));

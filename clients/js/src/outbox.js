@@ -4,10 +4,10 @@
 
 const KEPT = 5_000;
 const IDS_PER_FRAME = 500;
-const PROOF_AFTER = 100;
+const PROOF_AFTER = 20; // frames; a ping each, so that what is kept stays little
 // The server closes sockets that send more than 20 frames/s (burst 40); pings come on top of ours.
-const BURST = 15;
-const PER_S = 10;
+const BURST = 25;
+const PER_S = 15;
 
 export class Outbox {
   #clock;
@@ -16,6 +16,7 @@ export class Outbox {
   #kept = [];
   #written = 0; // so many of #kept have been written on this socket
   #marks = []; // #written at each ping that has no pong yet
+  #unmarked = 0; // frames since the last ping
   #open = false;
   #tick = false;
   #later = null;
@@ -51,12 +52,14 @@ export class Outbox {
     this.#open = false;
     this.#written = 0;
     this.#marks = [];
+    this.#unmarked = 0;
     this.#clock.clearTimeout(this.#later);
     this.#later = null;
   }
 
   pinged() {
     this.#marks.push(this.#written);
+    this.#unmarked = 0;
   }
 
   ponged() {
@@ -69,9 +72,11 @@ export class Outbox {
       const { frame, entries } = this.#next();
       if (frame && !this.#takeToken()) return this.#flushLater();
       this.#written += entries;
-      if (frame) this.#write(frame);
+      if (!frame) continue;
+      this.#write(frame);
+      this.#unmarked += 1;
+      if (this.#unmarked >= PROOF_AFTER) this.#wantProof();
     }
-    if (this.#written >= PROOF_AFTER && this.#marks.length === 0) this.#wantProof();
   }
 
   /** Return the next frame to write, and how many entries it stands for: confirmations travel together. */
