@@ -36,7 +36,7 @@ export class Intake {
     const { event_id: id, seq } = frame;
     const stored = seq !== undefined;
     if (!this.#snapshotCame) this.#position.settled(); // it would have come first: this server sends none
-    if (stored) this.#arrived(seq);
+    if (stored && !frame.repeat) this.#arrived(seq); // a repeat comes out of its turn
     if (this.#underWay.has(id)) return; // its confirmation is coming
     if (!this.#taken.has(id)) {
       this.#underWay.add(id);

@@ -28,6 +28,10 @@ export interface TocsinEvent {
   seq?: number;
   /** Unix ms: another channel follows unless the event is confirmed by then. */
   ack_by?: number;
+  /** It comes (back) to the page out of its turn, after other channels were tried. */
+  repeat?: boolean;
+  /** The topic that it was published to. */
+  topic?: string;
   /** Further fields of a newer server. */
   [name: string]: unknown;
 }

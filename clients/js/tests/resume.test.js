@@ -151,6 +151,20 @@ test("a gap that stays leads to a resume", async (t) => {
   assert.equal(client.state, "live");
 });
 
+test("a repeat that comes before its turn makes no gap", async (t) => {
+  const stage = await Stage.begin(t);
+  const { client, peer } = await stage.live({}, { seq: 4 });
+  const events = collected(client, "event");
+  peer.event(8, { repeat: true });
+  await peer.receive();
+  stage.clock.advance(5_000);
+  assert.equal(client.state, "live");
+  for (const seq of [5, 6, 7, 8]) peer.event(seq);
+  while ((await peer.receive()).event_ids.at(-1) !== "e-8");
+  assert.deepEqual(events.map(({ seq }) => seq), [8, 5, 6, 7]);
+  assert.deepEqual(stage.storage.values, [{ seq: 8, epoch: EPOCH }]);
+});
+
 test("an old event that is pushed again moves nothing back", async (t) => {
   const stage = await Stage.begin(t);
   const { client, peer } = await stage.live({}, { seq: 9 });

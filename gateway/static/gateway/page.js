@@ -28,7 +28,6 @@ const HANDLERS = {
   "event.archived": onElsewhere,
   "event.acknowledged": (frame) => toasts.remove(frame.event_ids),
   "event.seen": (frame) => inbox.mirror(frame.type, frame.event_ids),
-  "event.cancelled": (frame) => toasts.remove(frame.event_ids),
   error: (frame) => toasts.error("The server refused a frame", frame.detail || frame.code),
   state: onState,
   role: onRole,
