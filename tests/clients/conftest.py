@@ -113,6 +113,7 @@ class Tab:
         self.page = page
         self.sockets: list[str] = []
         self.problems: list[str] = []
+        page.set_default_timeout(60_000)  # a server that ends may ask for half a minute of patience
         page.on("websocket", lambda socket: self.sockets.append(socket.url))
         page.on("pageerror", lambda error: self.problems.append(str(error)))
 

@@ -153,7 +153,7 @@ def test_signed_out_it_stops(open_client, window) -> None:
 
 def shows(page: Page, state: str) -> None:
     pill = page.get_by_test_id("connection-state")
-    expect(pill).to_have_attribute("data-state", state, timeout=30_000)
+    expect(pill).to_have_attribute("data-state", state, timeout=60_000)
 
 
 def test_the_page_has_what_it_missed_in_its_inbox(open_tab, server, publish) -> None:
@@ -170,10 +170,10 @@ def test_the_page_has_what_it_missed_in_its_inbox(open_tab, server, publish) -> 
     for tab in tabs:
         shows(tab.page, "live")
         row = tab.page.locator(f'#inbox-list [data-event-id="{missed}"]')
-        expect(row).to_have_count(1, timeout=30_000)
+        expect(row).to_have_count(1, timeout=60_000)
     shown = publish()
     for tab in tabs:
         tab.page.bring_to_front()
         toast = tab.page.locator(f'[data-testid="toast"][data-event-id="{shown}"]')
-        expect(toast).to_have_count(1, timeout=30_000)
+        expect(toast).to_have_count(1, timeout=60_000)
     eventually(lambda: confirmed(shown))
