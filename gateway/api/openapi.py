@@ -5,6 +5,8 @@ from typing import Any
 DESCRIPTION = """Publish events, and learn what became of them.
 
 Errors are RFC 9457 problem documents with a machine-readable `code`; see docs/api.md for all codes.
+
+Live sessions have an [AsyncAPI document](/api/v1/asyncapi.yaml).
 """
 
 EXAMPLE: dict[str, Any] = {
