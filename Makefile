@@ -12,7 +12,7 @@ help:
 	@echo "make run     start the whole system on this machine"
 	@echo "make test    run the tests"
 	@echo "make check   linters, types, layers, migrations, wire contract"
-	@echo "make bench   measure; SCRIPT=deliveries.py runs one"
+	@echo "make bench   measure; SCRIPT=live/fanout.py runs one, SIZE=quick a short one"
 	@echo "make chaos   faults against real processes; SCENARIO=L1 runs one, SIZE=short a quick one, SEED=7"
 	@echo "make format  format the code"
 	@echo "make proto   regenerate the protobuf code"
@@ -35,8 +35,10 @@ check: $(DEV_READY)
 	$(BIN)/buf lint proto
 	$(BIN)/buf breaking proto --against proto/baseline
 
+LIVE_BENCHMARKS := $(addprefix live/,fanout.py latency.py broadcast.py memory.py confirmed.py)
+
 bench: $(DEV_READY)
-	@for script in $(or $(SCRIPT),ingest_streams.py deliveries.py toast.py); do \
+	@for script in $(or $(SCRIPT),ingest_streams.py deliveries.py toast.py $(LIVE_BENCHMARKS)); do \
 		$(BIN)/python benchmarks/$$script || exit 1; done
 
 chaos: $(DEV_READY)

@@ -12,7 +12,7 @@ from typing import Any
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 
-from gateway import client_frames, credentials, exchange, flow
+from gateway import client_frames, credentials, exchange, flow, wire
 from gateway.admission import CLOSE_TOO_MANY, CLOSE_UNAVAILABLE
 from gateway.auth import CLOSE_AUTH, AuthFailed
 from gateway.client_frames import AUTH_BYTES, FRAME_BYTES, Frame, FrameRefused
@@ -88,6 +88,7 @@ class SessionConsumer(FrameHandlers, AsyncWebsocketConsumer):  # type: ignore[mi
         await handlers[message["type"]](message)
 
     async def connect(self) -> None:
+        self._writer.wire = wire.of(self.scope)
         await self._accept()
         if self._over:
             return

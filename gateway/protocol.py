@@ -17,6 +17,7 @@ from prometheus_client import Counter
 from gateway.flow import Flow
 from gateway.token_bucket import TokenBucket
 from gateway.transport import bound_buffers
+from gateway.wire import Wired
 from notifications import knobs, live
 
 CLOSED = Counter("tocsin_sockets_closed_total", "Sockets that this side closed", ["code"])
@@ -29,7 +30,7 @@ _CUT_AFTER_S = 1.0
 _LIFE_JITTER = 0.1  # of a socket's life, so that not all come back at once
 
 
-class LiveProtocol(WebSocketProtocol):  # type: ignore[misc]
+class LiveProtocol(Wired, WebSocketProtocol):  # type: ignore[misc]
     """One socket. `flow` is also in its ASGI scope."""
 
     flow: Flow

@@ -18,7 +18,7 @@ from typing import Any
 from daphne.cli import CommandLineInterface
 from twisted.internet import defer
 
-from gateway import flow
+from gateway import flow, wire
 from gateway.protocol import CLOSE_RESTART, LiveProtocol
 from gateway.shutdown import run_hooks
 from notifications import knobs
@@ -42,11 +42,14 @@ class LiveServer(Server):  # type: ignore[misc]
         """Called by Daphne when its factories exist and nothing has come in yet."""
         self.ws_factory.protocol = LiveProtocol
         # Close with 1009 and 1007 instead of cutting the connection.
-        self.ws_factory.setProtocolOptions(failByDrop=False, closeHandshakeTimeout=_CLOSE_HANDSHAKE_S)
+        self.ws_factory.setProtocolOptions(
+            failByDrop=False, closeHandshakeTimeout=_CLOSE_HANDSHAKE_S, allowNullOrigin=True
+        )
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         if isinstance(protocol, LiveProtocol):
-            scope["extensions"] = scope.get("extensions", {}) | {flow.EXTENSION: protocol.flow}
+            offered = {flow.EXTENSION: protocol.flow, wire.EXTENSION: protocol.wire}
+            scope["extensions"] = scope.get("extensions", {}) | offered
         return super().create_application(protocol, scope)
 
     def listen_success(self, port: Any) -> None:

@@ -10,6 +10,7 @@ import contextlib
 import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import redis.asyncio as aioredis
@@ -18,6 +19,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from gateway.subscription import Subscription
 from notifications import live
 
 log = logging.getLogger(__name__)
@@ -44,7 +46,7 @@ class Hub:
             # and let everybody wait for the lock meanwhile.
             retry=Retry(NoBackoff(), 0, supported_errors=()),
         )
-        self._pubsub = self._redis.pubsub()
+        self._pubsub = Subscription(self._redis)
         self._receivers: dict[str, set[Receiver]] = defaultdict(set)
         self._confirmed: dict[str, asyncio.Event] = {}
         self._reader: asyncio.Task[None] | None = None
@@ -107,35 +109,31 @@ class Hub:
     async def _read(self) -> None:
         """Read until the connection breaks. A silent peer is found by pings that go unanswered."""
         async with self._lock:
-            await self._pubsub.aclose()  # type: ignore[no-untyped-call]
-            self._pubsub = self._redis.pubsub()
+            await self._pubsub.aclose()
+            self._pubsub = Subscription(self._redis)
             await self._pubsub.subscribe(_IDLE_CHANNEL, *self._receivers)
             self._connected = True
         if self.on_return is not None:
             self.on_return()
         pinged = False
         while True:
-            message = await self._pubsub.get_message(timeout=_HEARTBEAT_S)
-            if message is not None:
+            messages = await self._pubsub.read(_HEARTBEAT_S)
+            if messages:
                 pinged = False
-                self._take(message)
+                self._take(messages)
             elif pinged:
                 raise RedisError("no answer to a ping")
             else:
                 pinged = True
                 await self._pubsub.ping()
 
-    def _take(self, message: dict[str, object]) -> None:
-        kind = message["type"]
-        if kind == "pong":
-            return
-        channel = message["channel"]
-        name = channel.decode() if isinstance(channel, bytes) else str(channel)
-        if kind == "message":
-            data = message["data"]
-            self._hand_over(name, data if isinstance(data, bytes) else str(data).encode())
-        elif kind == "subscribe" and name in self._confirmed:
-            self._confirmed[name].set()
+    def _take(self, messages: list[list[Any]]) -> None:
+        for message in messages:
+            kind = message[0]
+            if kind == b"message":
+                self._hand_over(message[1].decode(), message[2])
+            elif kind == b"subscribe" and (confirmed := self._confirmed.get(message[1].decode())):
+                confirmed.set()
 
     def _hand_over(self, channel: str, data: bytes) -> None:
         for receiver in tuple(self._receivers.get(channel, ())):

@@ -5,6 +5,8 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 
+from gateway.wire import Wire
+
 log = logging.getLogger(__name__)
 
 
@@ -12,19 +14,24 @@ class Writer:
     """Lets synchronous code write to an ASGI connection, whose `send` has to be awaited.
 
     `backlog` counts the bytes that the server has not taken yet: more than a few mean that it holds
-    back, since the client does not read.
+    back, since the client does not read. With a `wire` nothing waits here: the server's flow control
+    says when the connection takes no more.
     """
 
-    __slots__ = ("_frames", "_send", "_task", "backlog", "on_empty")
+    __slots__ = ("_frames", "_send", "_task", "backlog", "on_empty", "wire")
 
     def __init__(self, send: Callable[[str], Awaitable[None]]) -> None:
         self._send = send
         self.on_empty: Callable[[], None] | None = None
+        self.wire: Wire | None = None
         self._frames: deque[bytes] = deque()
         self._task: asyncio.Task[None] | None = None
         self.backlog = 0
 
     def write(self, frame: bytes) -> None:
+        if self.wire is not None:
+            self.wire.write(frame)
+            return
         self._frames.append(frame)
         self.backlog += len(frame)
         if self._task is None:
@@ -32,6 +39,8 @@ class Writer:
 
     async def drained(self) -> None:
         """Return when the server has taken everything that was written so far."""
+        if self.wire is not None:
+            self.wire.flush()
         if self._task is not None:
             await asyncio.wait({self._task})
 

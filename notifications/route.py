@@ -72,6 +72,7 @@ class Plan:
 
 
 DEFAULT_ORDER = (Channel.WEB, Channel.TELEGRAM, Channel.EMAIL)
+_DEFAULT_CHOICES = tuple(map(ChannelChoice, DEFAULT_ORDER))
 
 
 def route(
@@ -118,6 +119,8 @@ def _person_order(preferences: dict[Channel, Preference]) -> tuple[ChannelChoice
         preference = preferences.get(channel)
         return (preference.position if preference else default, default)
 
+    if not preferences:
+        return _DEFAULT_CHOICES
     return tuple(ChannelChoice(channel) for channel in sorted(DEFAULT_ORDER, key=rank))
 
 

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from gateway.ack_codec import ack_to_protobuf
-from gateway.ingress.broadcast_replies import send_broadcasts_due
+from gateway.ingress.broadcast_replies import BATCH, send_broadcasts_due
 from gateway.ingress.streams import ACKS_KEPT, RETRY_S, acks_stream
 from gateway.problems import DATABASE_AWAY
 from notifications import crash_points, live
@@ -22,7 +22,6 @@ from notifications.models import Event
 
 log = logging.getLogger(__name__)
 
-BATCH = 500
 LOOK_AGAIN_S = 1.0
 
 
@@ -33,10 +32,12 @@ def run(client: "redis.Redis", stopping: threading.Event) -> None:
             with client.pubsub(ignore_subscribe_messages=True) as hints:
                 hints.subscribe(live.REPLIES_DUE)
                 while not stopping.is_set():
-                    while send_due(client, clock=timezone.now) + send_broadcasts_due(client):
+                    while BATCH in (send_due(client, clock=timezone.now), send_broadcasts_due(client)):
                         pass
                     connection.close()  # back to the pool while we wait
                     hints.get_message(timeout=LOOK_AGAIN_S)
+                    while hints.get_message():  # one look answers all that have come so far
+                        pass
         except (redis.RedisError, *DATABASE_AWAY) as error:
             log.warning("replies_unavailable", extra={"error": type(error).__name__})
             connection.close()
@@ -55,6 +56,7 @@ def send_due(client: "redis.Redis", *, clock: Callable[[], datetime]) -> int:
             .filter(reply_to="stream", replied_at__isnull=True, final_at__isnull=False)
             .select_related("source")
             .prefetch_related("deliveries")
+            .defer("payload", "metadata", "raw", "digest")  # the largest, and not in an ack
             .order_by("final_at")[:BATCH]
         )
         if not events:

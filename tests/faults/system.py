@@ -117,6 +117,7 @@ class FaultSystem:
             "EMAIL_URL": f"smtp://{HOST}:{self._smtp_port}",
             "CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT": "3",
             "TOCSIN_TELEGRAM_PER_S": "0",  # the faults are the subject; limits have a scenario of their own
+            "TOCSIN_SOCKETS_PER_ADDRESS": "0",  # all clients are on this machine; A1 sets it
             "REMAP_SIGTERM": "SIGQUIT",
             "JWT_PUBLIC_KEYS": public.decode().replace("\n", "\\n"),
             "PYTHONUNBUFFERED": "1",

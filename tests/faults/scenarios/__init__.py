@@ -2,7 +2,19 @@
 
 from importlib import import_module
 
-MODULES = ("workers", "broker", "database", "crashes", "ingress", "providers", "network", "live", "load")
+MODULES = (
+    "workers",
+    "broker",
+    "database",
+    "crashes",
+    "ingress",
+    "providers",
+    "network",
+    "live",
+    "load",
+    "edge",
+    "crowd",
+)
 
 
 def load() -> None:
