@@ -21,6 +21,7 @@ def ack_to_json(ack: Ack) -> dict[str, Any]:
         "field": ack.field,
         "duplicate": ack.duplicate,
         "seq": ack.seq,
+        "counts": dict(ack.counts),
         "delivered_via": ack.delivered_via.name if ack.delivered_via is not None else None,
         "evidence": ack.evidence.value.upper(),
         "at": to_ms(ack.at),
@@ -55,6 +56,7 @@ def _ack_message(ack: Ack) -> wire.EventAck:
             for item in ack.outcomes
         ],
         code=ack.code,
+        counts=ack.counts,
     )
 
 

@@ -17,6 +17,7 @@ from notifications.states import Priority
 from users import keys
 from users.models import ApiKey, Source, User
 
+CLOSE_AUTH = 4001  # of a socket: authentication failed, did not come in time, or has ended
 TOKEN_LIFE_MAX_S = 900
 
 
@@ -30,7 +31,13 @@ class AuthFailed(Exception):
 
 
 def grant_of(source: Source) -> SourceGrant:
-    return SourceGrant(source.pk, source.name, frozenset(source.event_types), Priority(source.max_priority))
+    return SourceGrant(
+        source.pk,
+        source.name,
+        frozenset(source.event_types),
+        Priority(source.max_priority),
+        tuple(source.topic_prefixes),
+    )
 
 
 class SourceKey(HttpBearer):

@@ -10,6 +10,7 @@ from notifications.catchup import Resume
 AUTH_BYTES = 4 * 1024
 FRAME_BYTES = 64 * 1024
 IDS_AT_MOST = 500
+TOPICS_AT_MOST = 100
 _SEQ_END = 2**63
 _EPOCH_LONGEST = 64
 
@@ -53,6 +54,15 @@ def event_id(frame: Frame) -> str:
     if not _is_id(frame.get("event_id")):
         raise FrameRefused("invalid_event_id", "event_id is the id of one event.")
     return str(frame["event_id"])
+
+
+def topics(frame: Frame) -> list[str]:
+    """Return the frame's `topics`; whether they are names of topics is seen later. Raises: `FrameRefused`."""
+    names = frame.get("topics")
+    right = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    if not right or not 0 < len(names or []) <= TOPICS_AT_MOST:
+        raise FrameRefused("invalid_topic", f"topics is a list of 1 to {TOPICS_AT_MOST} names.")
+    return list(names or [])
 
 
 def _is_id(value: object) -> bool:

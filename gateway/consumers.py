@@ -8,21 +8,20 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from secrets import token_hex
-from typing import Any, ClassVar
+from typing import Any
 
 from channels.generic.websocket import AsyncWebsocketConsumer
-from django.utils import timezone
 
-from gateway import client_frames, credentials, flow, wire
+from gateway import client_frames, credentials, exchange, flow, wire
 from gateway.admission import CLOSE_TOO_MANY, CLOSE_UNAVAILABLE
-from gateway.auth import AuthFailed
+from gateway.auth import CLOSE_AUTH, AuthFailed
 from gateway.client_frames import AUTH_BYTES, FRAME_BYTES, Frame, FrameRefused
-from gateway.confirmations import Overloaded, confirmations
 from gateway.credentials import Credential
 from gateway.credit import Window
 from gateway.database import in_thread
 from gateway.devices import device_of
-from gateway.identity import Identity, OtherPerson, signed_in
+from gateway.frame_handlers import FrameHandlers
+from gateway.identity import Identity, signed_in
 from gateway.origin import origin_allowed
 from gateway.outbox import Outbox
 from gateway.presence import TooManySockets
@@ -30,22 +29,20 @@ from gateway.problems import DATABASE_AWAY
 from gateway.resync import resync
 from gateway.sessions import hub
 from gateway.tickets import TicketsUnavailable
+from gateway.topics import TopicFeed
 from gateway.writer import Writer
-from notifications import acks, catchup, dispatch, inbox, knobs, live
+from notifications import catchup, knobs, live
 from notifications.catchup import Missed
-from notifications.frames import to_ms
-from notifications.store import UnknownEvent
 from users.models import User
 
 log = logging.getLogger(__name__)
 
-CLOSE_AUTH = 4001  # authentication failed, or did not come in time
 CLOSE_ORIGIN = 4003  # this page may not connect
 CLOSE_SLOW = 4008  # it confirms nothing, or takes nothing
-_STORED_WITHIN_S = 2.0  # a pong waits no longer for what was confirmed before its ping
+CLOSE_SUBPROTOCOL = 4010  # none of the offered sub-protocols is known
 
 
-class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+class SessionConsumer(FrameHandlers, AsyncWebsocketConsumer):  # type: ignore[misc]
     """`/ws`: a page with a browser session, or a token in its first frame. The Origin is checked."""
 
     check_origin = True
@@ -54,6 +51,7 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self._person: User | None = None
         self._identity: Identity | None = None
+        self._topics: TopicFeed | None = None
         self._over = False  # closed by us: what still comes in is not looked at
         self._live = AsyncExitStack()
         self._auth_timer: asyncio.TimerHandle | None = None
@@ -91,11 +89,8 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def connect(self) -> None:
         self._writer.wire = wire.of(self.scope)
-        await self.accept()
-        if (control := flow.of(self.scope)) is not None:
-            control.follow(self._outbox)
-        if self.check_origin and not origin_allowed(self.scope):
-            await self._end(CLOSE_ORIGIN)
+        await self._accept()
+        if self._over:
             return
         user = self.scope.get("user") if self.check_origin else None
         if isinstance(user, User) and user.is_active:
@@ -103,6 +98,24 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         else:
             within_s = knobs.current().auth_within_s
             self._auth_timer = asyncio.get_running_loop().call_later(within_s, self._auth_overdue)
+
+    async def _accept(self) -> None:
+        """Complete the handshake, and close again what may not go on: accepted, so that a page sees why."""
+        try:
+            subprotocol = exchange.chosen(self.scope["subprotocols"])
+        except exchange.UnknownSubprotocol:
+            await self.accept()
+            detail = f"Known is {exchange.SUBPROTOCOL}; or offer none."
+            await self._say("error", code="unknown_subprotocol", detail=detail)
+            await self._end(CLOSE_SUBPROTOCOL)
+            return
+        if subprotocol is not None:
+            self._outbox.worded = exchange.worded
+        await self.accept(subprotocol)
+        if (control := flow.of(self.scope)) is not None:
+            control.follow(self._outbox)
+        if self.check_origin and not origin_allowed(self.scope):
+            await self._end(CLOSE_ORIGIN)
 
     async def disconnect(self, code: int) -> None:
         await self._leave()
@@ -180,6 +193,9 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             hub().listening(live.user_channel(person.pk), self._receive_live)
         )
         hub().on_return = resync().hurry
+        self._topics = TopicFeed(person.pk, self._receive_live, changed=self._tell_topics)
+        self._live.push_async_callback(self._topics.leave)
+        await self._topics.look()
         await self._begin(person, client_frames.asked_resume(frame, self.scope["query_string"]))
         self._live.enter_context(resync().watching(person.pk, self._look))
         self._ready = True
@@ -206,10 +222,18 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._outbox.start(after=beginning.after, known=position.seq, resumed=recovered)
 
     def _receive_live(self, message: bytes) -> None:
-        """Called by the hub for every frame of this person."""
+        """Called by the hub for every frame of this person and of their topics."""
+        if message == live.TOPICS_CHANGED:
+            if self._topics is not None:  # else the first look is still to come
+                self._topics.look_soon()
+            return
         frame = live.addressed(message, self.socket_id)
         if frame is not None:
             self._outbox.receive(frame)
+
+    async def _tell_topics(self) -> None:
+        if self._ready and self._topics is not None:
+            await self._say("subscribed", topics=self._topics.names)
 
     async def _read_missed(self, after: int, limit: int) -> Missed:
         assert self._person is not None
@@ -242,84 +266,10 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     def _auth_overdue(self) -> None:
         self._close_soon(CLOSE_AUTH)
 
-    async def _handle(self, frame: Frame) -> None:
-        handler = self._handlers.get(frame["type"])
-        if handler is None:
-            raise FrameRefused("unknown_type", f"Known are {', '.join(self._handlers)}.")
-        await handler(self, frame)
-
-    async def _on_ack(self, frame: Frame) -> None:
-        """Take confirmations; they are stored together with those of other sockets."""
-        assert self._person is not None
-        ids = client_frames.event_ids(frame)
-        try:
-            self._stored = confirmations().add(self._person.pk, ids, self.socket_id)
-        except Overloaded as error:
-            raise FrameRefused("unavailable", "Confirm these again in a few seconds.") from error
-        self._outbox.confirmed(ids)
-        if self._identity is not None:
-            self._identity.confirmed()
-
-    async def _on_acknowledge(self, frame: Frame) -> None:
-        """Take the person's own word, and tell all their sockets."""
-        assert self._person is not None
-        person_id, event_id = self._person.pk, client_frames.event_id(frame)
-
-        def acknowledge() -> None:
-            dispatch.follow_later(acks.acknowledge(person_id, event_id, now=timezone.now()))
-            live.push([(person_id, live.frame("event.acknowledged", event_ids=[event_id]))])
-
-        try:
-            await in_thread(acknowledge)
-        except UnknownEvent as error:
-            raise FrameRefused("unknown_event", "This person has no such event.") from error
-        self._outbox.confirmed([event_id])
-
-    async def _on_mark(self, frame: Frame) -> None:
-        """Take seen, read and archive, and mirror them to the person's other sockets."""
-        assert self._person is not None
-        person_id, what, ids = self._person.pk, str(frame["type"]), client_frames.event_ids(frame)
-
-        def mark() -> None:
-            changed = inbox.mark(person_id, ids, what, now=timezone.now())
-            if changed:
-                name = "event.archived" if what == "archive" else f"event.{what}"
-                live.push([(person_id, live.frame(name, event_ids=changed))])
-
-        await in_thread(mark)
-
-    async def _on_ping(self, frame: Frame) -> None:
-        """Answer when what was confirmed before is stored, or without it while the database is away."""
-        if self._stored is not None:
-            await asyncio.wait({self._stored}, timeout=_STORED_WITHIN_S)
-        self._outbox.alive()
-        await self._say("pong")
-
-    async def _on_auth(self, frame: Frame) -> None:
-        """Renew the sign-in, so that the socket outlives the credential that it began with."""
-        assert self._identity is not None
-        try:
-            credential = await self._credential(credentials.of_frame, frame)
-            self._identity.renew(credential)
-        except OtherPerson:
-            await self._say("error", code="other_person", detail="This socket belongs to another person.")
-            await self._end(CLOSE_AUTH)
-        else:
-            await self._say("auth.renewed", expires_at=to_ms(credential.expires_at))
-
-    # Explicit: what a client sends is never taken for a method's name.
-    _handlers: ClassVar[dict[str, Callable[["SessionConsumer", Frame], Awaitable[None]]]] = {
-        "ack": _on_ack,
-        "acknowledge": _on_acknowledge,
-        "seen": _on_mark,
-        "read": _on_mark,
-        "archive": _on_mark,
-        "ping": _on_ping,
-        "auth": _on_auth,
-    }
-
     async def _say(self, kind: str, **fields: object) -> None:
-        self._writer.write(live.frame(kind, **fields))
+        frame = self._outbox.worded(live.frame(kind, **fields))
+        if frame is not None:
+            self._writer.write(frame)
         await self._writer.drained()  # a close that follows must not overtake it
 
 

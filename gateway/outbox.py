@@ -38,6 +38,10 @@ class Sink(Protocol):
     def write(self, frame: bytes) -> None: ...
 
 
+def _as_it_is(frame: bytes) -> bytes | None:
+    return frame
+
+
 class Outbox:
     """One a socket. All methods are called on the event loop.
 
@@ -62,6 +66,7 @@ class Outbox:
         "_spent",
         "_started",
         "_window",
+        "worded",
     )
 
     def __init__(
@@ -78,6 +83,8 @@ class Outbox:
         self._read = read
         self._slow = slow
         self._slow_after_s = slow_after_s
+        # What the client is sent for a frame; None: nothing, which also costs no credit.
+        self.worded: Callable[[bytes], bytes | None] = _as_it_is
         self._started = False
         self._sent = 0  # every event up to here was sent, or is not to be
         self._known = 0  # the sequence goes at least so far
@@ -165,8 +172,8 @@ class Outbox:
             self._early.append(frame)
         elif not self._started or self.paused or (self._spent and frame.startswith(_INFORMATIONAL)):
             DROPPED.labels("live").inc()
-        else:
-            self._sink.write(frame)
+        elif (text := self.worded(frame)) is not None:
+            self._sink.write(text)
             self._lose_patience()
 
     def _take(self, head: Head, frame: bytes) -> None:
@@ -199,8 +206,11 @@ class Outbox:
         self._write(head, frame)
 
     def _write(self, head: Head, frame: bytes) -> None:
-        self._window.charge(head.event_id, len(frame), awaited=bool(head.ack_by))
-        self._sink.write(frame)
+        text = self.worded(frame)
+        if text is None:
+            return
+        self._window.charge(head.event_id, len(text), awaited=bool(head.ack_by))
+        self._sink.write(text)
         if self._window.full:
             self._spent = True
         if self._blocked:

@@ -29,6 +29,7 @@ def page(request: HttpRequest) -> HttpResponse:
     samples = [{"event_type": name, "label": name.replace("_", " ").capitalize()} for name in SAMPLES]
     config = {
         "ws_url": "/ws",
+        "person": person.external_id if person else "",  # whose connection this browser's tabs share
         "demo": settings.TOCSIN_DEMO,
         "sandbox": bool(settings.SANDBOX_URL) and settings.TOCSIN_DEMO,
         "samples": samples if settings.TOCSIN_DEMO else [],

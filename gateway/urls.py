@@ -2,6 +2,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import path
 
 from gateway import health, metrics, pages
+from gateway.api import asyncapi
 from gateway.api.views import api
 from gateway.demo import views as demo
 
@@ -12,6 +13,7 @@ urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("metrics", metrics.metrics),
+    path("api/v1/asyncapi.yaml", asyncapi.document),
     path("api/v1/", api.urls),
     path("demo/send", demo.send),
     path("demo/timeline", demo.events),

@@ -11,7 +11,7 @@ from notifications.events import Ack
 _LOOK_AGAIN_S = 1.0
 
 
-async def until_final(read: Callable[[], Awaitable[Ack]], event_pk: int, wait_s: float) -> Ack:
+async def until_final(read: Callable[[], Awaitable[Ack]], pk: int | str, wait_s: float) -> Ack:
     """Return what `read` returns once it is final, or after `wait_s` seconds as it stands.
 
     The hint over pub/sub may be lost, so the database is looked at every second too.
@@ -19,7 +19,7 @@ async def until_final(read: Callable[[], Awaitable[Ack]], event_pk: int, wait_s:
     loop = asyncio.get_running_loop()
     give_up_at = loop.time() + wait_s
     ended = asyncio.Event()
-    async with hub().listening(live.final_channel(event_pk), lambda _: ended.set()):
+    async with hub().listening(live.final_channel(pk), lambda _: ended.set()):
         while True:
             ended.clear()
             ack = await read()

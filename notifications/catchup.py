@@ -16,7 +16,7 @@ from notifications.states import Channel, DeliveryState, EventState, Priority
 PAGE = 300
 SNAPSHOT_ITEMS = 50
 SNAPSHOT_BYTES = 1024 * 1024
-_COLUMNS = ("id", "seq", "event_id", "event_type", "priority", "occurred_at", "payload", "state")
+_COLUMNS = ("id", "seq", "event_id", "event_type", "priority", "occurred_at", "payload", "state", "topic")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,7 @@ def _frame(event: Event, ack_by: datetime | None, time_zone: str) -> tuple[Head,
         time_zone=time_zone,
         seq=event.seq,
         ack_by=ack_by,
+        topic=event.topic,
     )
     return Head(event.seq, event.event_id, to_ms(ack_by) if ack_by else 0), frame
 

@@ -17,6 +17,10 @@ from pathlib import Path
 POINTS: dict[str, str] = {
     "accept_before_commit": "the batch is written and not committed: nothing was accepted",
     "accept_after_commit": "accepted, and nobody has been told: no push, no doorbell, no ack",
+    "broadcast_before_commit": "an event to a topic is written and not committed: it was not accepted",
+    "broadcast_after_commit": "an event to a topic is accepted, and there was no doorbell and no ack",
+    "fan_out_after_accept": "a chunk of persons has its events, and nothing was pushed or rung for them",
+    "fan_out_before_advance": "a chunk of persons was told, and the broadcast does not say so",
     "pushed_before_record": "the frame is on the socket, the row still says sending",
     "ring_before_publish": "a row is due and its doorbell was never published",
     "ring_after_publish": "the doorbell is published, who published it is gone",

@@ -202,6 +202,7 @@ def _push(rows: list[Claimed], clock: Clock) -> Aftermath:
                 seq=row.seq,
                 ack_by=deadline,
                 repeat=True,
+                topic=row.topic,
             ),
         )
         for row, deadline in zip(rows, deadlines, strict=True)

@@ -29,6 +29,7 @@ class SourceGrant:
     name: str
     event_types: frozenset[str] = frozenset()  # empty: every type
     max_priority: Priority = Priority.CRITICAL
+    topic_prefixes: tuple[str, ...] = ()  # empty: no topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ class Ack:
     at: datetime
     code: str = ""
     detail: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)  # of an event to a topic: persons, or processes
     field: str = ""
     seq: int = 0
     duplicate: bool = False
@@ -89,6 +91,12 @@ class Ack:
     outcomes: tuple[ChannelOutcome, ...] = ()
     state: EventState | None = None
     event_pk: int = 0
+    broadcast_pk: str = ""  # instead of event_pk, for an event to a topic
+
+    @property
+    def pk(self) -> int | str:
+        """The id of what the database has of it; 0: nothing, and nobody may ask for its end."""
+        return self.event_pk or self.broadcast_pk or 0
 
 
 def refusal(event_id: str, code: str, detail: str, at: datetime, *, field: str = "") -> Ack:
@@ -106,6 +114,14 @@ class Ring:
     alone: bool = False  # by `deliver`, with Celery's retries, and not in a batch
 
 
+@dataclass(frozen=True, slots=True)
+class FanOut:
+    """The next persons of a broadcast are to be told."""
+
+    broadcast_pk: str
+    priority: Priority
+
+
 @dataclass(slots=True)
 class Aftermath:
     """What a committed change asks for next. The domain returns it; the caller rings and tells."""
@@ -114,8 +130,16 @@ class Aftermath:
     finals: list[int] = field(default_factory=list)  # ids of events that have just ended
     # (person id, event id) of what a client has just confirmed first: the person's other sockets are told
     confirmed: list[tuple[int, str]] = field(default_factory=list)
+    fan_outs: list[FanOut] = field(default_factory=list)
+    broadcasts: list[str] = field(default_factory=list)  # ids of broadcasts that have just ended
 
     def add(self, other: "Aftermath") -> None:
         self.rings += other.rings
         self.finals += other.finals
         self.confirmed += other.confirmed
+        self.fan_outs += other.fan_outs
+        self.broadcasts += other.broadcasts
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to ring or to announce; `confirmed` is told by who confirmed."""
+        return bool(self.rings or self.finals or self.fan_outs or self.broadcasts)

@@ -57,6 +57,7 @@ def event_frame(
     seq: int = 0,
     ack_by: datetime | None = None,
     repeat: bool = False,
+    topic: str = "",
 ) -> bytes:
     """Return the frame. Without `seq` it is not stored; without `ack_by` nobody waits for an `ack`.
 
@@ -92,4 +93,5 @@ def event_frame(
         payload=payload,
         title=message.title,
         body=message.text,
+        **({"topic": topic} if topic else {}),  # behind what `head` reads
     )

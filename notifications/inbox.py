@@ -60,6 +60,7 @@ def item(event: Event, time_zone: str) -> JsonObject:
         "title": message.title,
         "body": message.text,
         "payload": event.payload,
+        "topic": event.topic,
         "state": event.state,
         "seen": event.seen_at is not None,
         "read": event.read_at is not None,

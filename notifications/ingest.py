@@ -2,14 +2,14 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
-from notifications import crash_points, dispatch, knobs, live, people, store
+from notifications import broadcast, crash_points, dispatch, knobs, live, people, store, topics
 from notifications.acks import stored_ack
 from notifications.events import Ack, Envelope, refusal
-from notifications.route import Person, Plan, route
+from notifications.route import Person
+from notifications.routed import acceptance, routed
 from notifications.states import Evidence, Priority
-from notifications.transports.registry import supported
 
 log = logging.getLogger(__name__)
 
@@ -23,29 +23,50 @@ def ingest(batch: Sequence[Envelope], *, now: datetime) -> list[Ack]:
     """
     settings = knobs.current()
     acks: dict[int, Ack] = {}
+    taken = _taken_by_topics(batch)
+    to_topics: list[tuple[int, Envelope]] = []
     persons = people.load(
-        (envelope.user_id for envelope in batch), now=now, active_s=settings.telegram_active_s
+        (envelope.user_id for envelope in batch if envelope.user_id),
+        now=now,
+        active_s=settings.telegram_active_s,
     )
     online = live.online(person.id for person in persons.values())
     stored: list[tuple[int, dispatch.Routed]] = []
     informational: list[tuple[int, dispatch.Routed]] = []
     for index, envelope in enumerate(batch):
-        refused = _refuse(envelope, persons, now, settings)
+        refused = _refuse(envelope, persons, taken, now, settings)
         if refused is not None:
             acks[index] = refused
-            continue
-        person = persons[envelope.user_id]
-        routed = dispatch.Routed(envelope, person, _plan(envelope, person, person.id in online))
-        lane = informational if envelope.priority is Priority.INFORMATIONAL else stored
-        lane.append((index, routed))
+        elif envelope.topic:
+            to_topics.append((index, envelope))
+        else:
+            person = persons[envelope.user_id]
+            lane = informational if envelope.priority is Priority.INFORMATIONAL else stored
+            lane.append((index, routed(envelope, person, online=person.id in online)))
     # First what may fail: an informational event would go out again with the batch's next try.
-    acks.update(_keep(stored, online, now, settings))
+    acks.update(_keep(stored, online, now))
+    acks.update(_keep_topics(to_topics, now))
     acks.update(_live_only(informational, now))
+    acks.update(_live_only_topics(to_topics, now))
     return [acks[index] for index in range(len(batch))]
 
 
+def _taken_by_topics(batch: Sequence[Envelope]) -> set[tuple[int, str]]:
+    """Return which ids of persons' events stand for an event to a topic already."""
+    keys = [
+        (envelope.source.id, envelope.event_id)
+        for envelope in batch
+        if envelope.source.topic_prefixes and not envelope.topic
+    ]
+    return {(row.source_id, row.event_id) for row in store.known(keys)} if keys else set()
+
+
 def _refuse(
-    envelope: Envelope, persons: dict[str, Person], now: datetime, settings: knobs.Knobs
+    envelope: Envelope,
+    persons: dict[str, Person],
+    taken: set[tuple[int, str]],
+    now: datetime,
+    settings: knobs.Knobs,
 ) -> Ack | None:
     """Return the ack of an event that may not come in, with a code, a field and what to do; else None."""
 
@@ -57,10 +78,13 @@ def _refuse(
         return no("forbidden_type", f"Source {grant.name} may not send this event type.", "event_type")
     if envelope.priority > grant.max_priority:
         return no("forbidden_priority", f"At most {grant.max_priority.name}.", "delivery.priority")
-    if envelope.topic:
-        return no("topics_unsupported", "Send to a user_id; topics are not available yet.", "topic")
-    if envelope.user_id not in persons:
+    unknown = _refuse_topic(envelope, now) if envelope.topic else None
+    if unknown is not None:
+        return unknown
+    if not envelope.topic and envelope.user_id not in persons:
         return no("unknown_user", "Nobody has this user_id; create the person first.", "user_id")
+    if (grant.id, envelope.event_id) in taken and not envelope.topic:
+        return no("conflict", "This event_id was used for an event to a topic; nothing was sent.", "event_id")
     now_ms = now.timestamp() * 1000
     if envelope.timestamp_ms > now_ms + settings.future_skew_s * 1000:
         return no("timestamp_in_future", "More than 5 minutes ahead; check the clock.", "timestamp")
@@ -69,15 +93,15 @@ def _refuse(
     return None
 
 
-def _plan(envelope: Envelope, person: Person, online: bool) -> Plan:
-    return route(
-        event_type=envelope.event_type,
-        priority=envelope.priority,
-        requested=envelope.channels,
-        person=person,
-        online=online,
-        supported=supported(),
-    )
+def _refuse_topic(envelope: Envelope, now: datetime) -> Ack | None:
+    def no(code: str, detail: str) -> Ack:
+        return refusal(envelope.event_id, code, detail, now, field="topic")
+
+    if not topics.is_topic(envelope.topic):
+        return no("invalid_topic", "Letters, digits and . _ : - only, at most 128.")
+    if not broadcast.may_publish(envelope):
+        return no("forbidden_topic", f"Source {envelope.source.name} may not publish to this topic.")
+    return None
 
 
 def _live_only(routed: list[tuple[int, dispatch.Routed]], now: datetime) -> dict[int, Ack]:
@@ -101,12 +125,11 @@ def _keep(
     routed: list[tuple[int, dispatch.Routed]],
     online: frozenset[int],
     now: datetime,
-    settings: knobs.Knobs,
 ) -> dict[int, Ack]:
     """Store, commit, and only then dispatch."""
     if not routed:
         return {}
-    batch = [_acceptance(item, now, settings) for _, item in routed]
+    batch = [acceptance(item, now=now) for _, item in routed]
     answers = store.accept(batch, now=now)
     crash_points.passing("accept_after_commit")
     pairs = [(item, answer) for (_, item), answer in zip(routed, answers, strict=True)]
@@ -119,17 +142,13 @@ def _keep(
     }
 
 
-def _acceptance(item: dispatch.Routed, now: datetime, settings: knobs.Knobs) -> store.Acceptance:
-    envelope = item.envelope
-    critical = envelope.priority is Priority.CRITICAL
-    expiry_s = settings.expiry_critical_s if critical else settings.expiry_normal_s
-    given_ms = envelope.expires_at_ms
-    return store.Acceptance(
-        envelope=envelope,
-        person_id=item.person.id,
-        plan=item.plan,
-        expires_at=(
-            datetime.fromtimestamp(given_ms / 1000, UTC) if given_ms else now + timedelta(seconds=expiry_s)
-        ),
-        ack_timeout_ms=envelope.ack_timeout_ms or settings.ack_timeout_ms,
-    )
+def _keep_topics(batch: list[tuple[int, Envelope]], now: datetime) -> dict[int, Ack]:
+    stored = [(index, item) for index, item in batch if item.priority is not Priority.INFORMATIONAL]
+    acks = broadcast.keep([item for _, item in stored], now=now)
+    return dict(zip([index for index, _ in stored], acks, strict=True))
+
+
+def _live_only_topics(batch: list[tuple[int, Envelope]], now: datetime) -> dict[int, Ack]:
+    live_ones = [(index, item) for index, item in batch if item.priority is Priority.INFORMATIONAL]
+    acks = broadcast.push_live([item for _, item in live_ones], now=now)
+    return dict(zip([index for index, _ in live_ones], acks, strict=True))

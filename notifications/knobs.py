@@ -25,6 +25,7 @@ class Knobs:
     ring_again_s: float = 60.0  # the sweep rings once more for a row that nobody took
     replay_per_s: float = 20.0  # first deliveries that all replays together start in a second
     sweep_limit: int = 500  # rows that one sweep takes
+    fan_out_chunk: int = 500  # persons who get an event to a topic in one task
     canary_max_age_s: float = 60.0  # a queue through which no task came for this long is not well
     heartbeat_critical_age_s: float = 900.0  # no heartbeat while a CRITICAL event waits longer for its end
     auth_within_s: float = 5.0  # a socket without a browser session sends its token within this

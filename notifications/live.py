@@ -17,14 +17,21 @@ from redis.retry import Retry
 log = logging.getLogger(__name__)
 
 REPLIES_DUE = "tocsin.replies"  # wakes the ingress that writes final acks to reply streams
+# To a person's sockets, and never to their clients: look again which topics they follow.
+TOPICS_CHANGED = b'{"type":"topics.changed"}'
 
 
 def user_channel(person_id: int) -> str:
     return f"user.{person_id}"
 
 
-def final_channel(event_pk: int) -> str:
-    return f"final.{event_pk}"
+def topic_channel(topic: str) -> str:
+    return f"topic.{topic}"
+
+
+def final_channel(pk: int | str) -> str:
+    """Return where the end of an event, or of a broadcast, is told."""
+    return f"final.{pk}"
 
 
 @cache
@@ -59,12 +66,21 @@ def processes(person_ids: Iterable[int]) -> dict[int, int]:
 
 def push(frames: Sequence[tuple[int, bytes]]) -> list[int]:
     """Publish frames to persons. Return, for each, how many gateway processes took it."""
+    return _publish([(user_channel(person_id), frame) for person_id, frame in frames])
+
+
+def push_to_topics(frames: Sequence[tuple[str, bytes]]) -> list[int]:
+    """Publish frames to topics, once for all who follow. Return, for each, how many processes took it."""
+    return _publish([(topic_channel(topic), frame) for topic, frame in frames])
+
+
+def _publish(frames: Sequence[tuple[str, bytes]]) -> list[int]:
     if not frames:
         return []
     try:
         pipe = client().pipeline(transaction=False)
-        for person_id, frame in frames:
-            pipe.publish(user_channel(person_id), frame)
+        for channel, frame in frames:
+            pipe.publish(channel, frame)
         return [int(count) for count in pipe.execute()]
     except redis.RedisError as error:
         log.warning("push_unavailable", extra={"error": type(error).__name__, "frames": len(frames)})
@@ -84,14 +100,14 @@ def addressed(message: bytes, socket_id: str) -> bytes | None:
     return None if excepted == socket_id.encode() else frame
 
 
-def announce_finals(event_pks: Sequence[int]) -> None:
-    """Wake whoever waits for the end of these events. They look at the database; this is a hint."""
-    if not event_pks:
+def announce_finals(pks: Sequence[int | str]) -> None:
+    """Wake whoever waits for the end of these events or broadcasts: a hint to look at the database."""
+    if not pks:
         return
     try:
         pipe = client().pipeline(transaction=False)
-        for event_pk in event_pks:
-            pipe.publish(final_channel(event_pk), b"")
+        for pk in pks:
+            pipe.publish(final_channel(pk), b"")
         pipe.publish(REPLIES_DUE, b"")
         pipe.execute()
     except redis.RedisError as error:

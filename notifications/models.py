@@ -22,6 +22,63 @@ CHANNELS = [(channel.value, channel.name) for channel in states.Channel]
 PRIORITIES = [(priority.value, priority.name) for priority in states.Priority]
 
 
+class Broadcast(models.Model):
+    """One accepted event to a topic: told to each subscribed person as an `Event` of their own.
+
+    `store.broadcasts` writes it. The row is the fan-out of record: what a crash left is continued from it.
+    """
+
+    id: "models.UUIDField[uuid.UUID, uuid.UUID]" = models.UUIDField(
+        primary_key=True, default=uuid.uuid4, editable=False
+    )
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="broadcasts")
+    event_id = models.CharField(max_length=200)
+    topic = models.CharField(max_length=128)
+    event_type = models.CharField(max_length=100)
+    priority = models.SmallIntegerField(choices=PRIORITIES)
+    accepted_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    content = models.JSONField[JsonObject, JsonObject](help_text="What else every person's event says.")
+    raw = models.BinaryField(help_text="The bytes as the producer sent them.")
+    digest = models.BinaryField(max_length=32)
+    state = models.CharField(max_length=12, choices=_choices(states.EventState))
+    told_up_to = models.BigIntegerField(default=0, help_text="Persons up to this id have their event.")
+    told_at = models.DateTimeField(null=True, blank=True, help_text="When the last person had it.")
+    ring_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the sweep looks at this row. Empty: it has ended."
+    )
+    counts = models.JSONField[dict[str, int], dict[str, int]](
+        default=dict, blank=True, help_text="Persons by the state of their event, when it ended."
+    )
+    evidence = models.CharField(max_length=12, blank=True, choices=_choices(states.Evidence))
+    code = models.CharField(max_length=40, blank=True, help_text="Why nobody had it, machine-readable.")
+    final_at = models.DateTimeField(null=True, blank=True)
+    reply_to = models.CharField(max_length=8, blank=True)
+    replied_at = models.DateTimeField(null=True, blank=True, help_text="Final ack put on the reply stream.")
+
+    class Meta:
+        ordering: ClassVar = ["-accepted_at"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["source", "event_id"], name="broadcast_once_per_source"),
+            models.CheckConstraint(
+                condition=Q(state="accepted", final_at__isnull=True)
+                | (~Q(state="accepted") & Q(final_at__isnull=False)),
+                name="broadcast_final_state_has_a_time",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["ring_at"], condition=Q(ring_at__isnull=False), name="broadcast_to_ring"),
+            models.Index(
+                fields=["final_at"],
+                condition=Q(replied_at__isnull=True, final_at__isnull=False) & ~Q(reply_to=""),
+                name="broadcast_reply_due",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.event_id
+
+
 class Event(models.Model):
     """One accepted `UserEvent`, unique by source and event id."""
 
@@ -66,6 +123,15 @@ class Event(models.Model):
     )
     reply_to = models.CharField(max_length=8, blank=True)
     replied_at = models.DateTimeField(null=True, blank=True, help_text="Final ack put on the reply stream.")
+    topic = models.CharField(max_length=128, blank=True)
+    broadcast = models.ForeignKey(
+        Broadcast,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="events",
+        db_index=False,  # see event_of_broadcast: most events have none
+    )
     replay = models.ForeignKey(
         "Replay", on_delete=models.PROTECT, null=True, blank=True, related_name="events"
     )
@@ -107,6 +173,11 @@ class Event(models.Model):
             ),
             models.Index(fields=["accepted_at"], name="event_by_time"),
             models.Index(fields=["source", "-id"], name="event_by_source"),
+            models.Index(
+                fields=["broadcast", "state"],
+                condition=Q(broadcast__isnull=False),
+                name="event_of_broadcast",
+            ),
             models.Index(fields=["-id"], condition=Q(state="failed"), name="event_dead_letters"),
         ]
 

@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce
 
 from notifications import canary, knobs
 from notifications.events import JsonObject
-from notifications.models import Delivery, Event
+from notifications.models import Broadcast, Delivery, Event
 from notifications.states import Channel, EventState, Priority
 
 STUCK_AFTER_S = 60  # the sweep looks at a row within a second or two of its `ring_at`
@@ -22,7 +22,7 @@ class Vitals:
     """What an operator wants to be woken for. `overdue` and `orphaned` are bugs, or a sweep that is down."""
 
     oldest_critical_s: float  # age of the oldest CRITICAL event without an end; 0: there is none
-    overdue: int  # deliveries that were due over a minute ago
+    overdue: int  # deliveries and broadcasts that were due over a minute ago
     orphaned: int  # accepted events without an open delivery: nobody would ever look at them
     unfinished: dict[str, int]  # accepted events by priority
     dead_letters: int
@@ -50,7 +50,10 @@ def oldest_critical_s(*, now: datetime, source_id: int | None = None) -> float:
 
 
 def overdue(*, now: datetime) -> int:
-    return Delivery.objects.filter(ring_at__lte=now - timedelta(seconds=STUCK_AFTER_S)).count()
+    due_before = now - timedelta(seconds=STUCK_AFTER_S)
+    deliveries = Delivery.objects.filter(ring_at__lte=due_before).order_by().values("ring_at")
+    broadcasts = Broadcast.objects.filter(ring_at__lte=due_before).order_by().values("ring_at")
+    return deliveries.union(broadcasts, all=True).count()
 
 
 def orphaned() -> int:

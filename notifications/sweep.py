@@ -9,9 +9,15 @@ from notifications.events import Aftermath
 
 def sweep(*, now: datetime) -> Aftermath:
     """Look after every row whose time has come. Idempotent; two may run."""
-    return store.rings_due(now=now, knobs=knobs.current())
+    aftermath = Aftermath()
+    for part in sweep_in_parts(now=now):
+        aftermath.add(part)
+    return aftermath
 
 
 def sweep_in_parts(*, now: datetime) -> Iterator[Aftermath]:
     """Sweep, and hand out what follows after every few rows."""
-    yield from store.rings_due_in_parts(now=now, knobs=knobs.current())
+    settled = knobs.current()
+    yield from store.rings_due_in_parts(now=now, knobs=settled)
+    if broadcasts := store.broadcasts_due(now=now, again_s=settled.ring_again_s):
+        yield broadcasts

@@ -15,9 +15,19 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 from prometheus_client import Counter
 
-from notifications import canary, crash_points, delivery, heartbeat, knobs, live, outcomes, slow_sends
+from notifications import (
+    canary,
+    crash_points,
+    delivery,
+    fan_out,
+    heartbeat,
+    knobs,
+    live,
+    outcomes,
+    slow_sends,
+)
 from notifications.delivery import AlreadyClaimed
-from notifications.events import Aftermath, Ring
+from notifications.events import Aftermath, FanOut, Ring
 from notifications.retries import QUICK_TRIES
 from notifications.states import Priority
 from notifications.sweep import sweep_in_parts
@@ -85,6 +95,12 @@ def wait_for_slow_sends(**_: object) -> None:
         log.warning("slow_sends_left_behind")
 
 
+@shared_task(name="tocsin.fan_out")
+def fan_out_next(*, broadcast_id: str, **_: Any) -> None:
+    """Tell an event to a topic to its next persons, and ring for those after them."""
+    follow(fan_out.tell_next(broadcast_id, now=timezone.now()))
+
+
 @shared_task(name="tocsin.sweep")
 def sweep_due(**_: Any) -> None:
     """Ring for every row that is due, whatever became of its doorbell."""
@@ -113,7 +129,8 @@ def follow(aftermath: Aftermath) -> None:
     """Do what a committed change asks for: ring for the next deliveries, tell who waits for an end."""
     crash_points.passing("recorded_before_follow")
     ring(aftermath.rings)
-    live.announce_finals(aftermath.finals)
+    ring_fan_outs(aftermath.fan_outs)
+    live.announce_finals([*aftermath.finals, *aftermath.broadcasts])
 
 
 def ring(rings: Sequence[Ring]) -> None:
@@ -137,6 +154,12 @@ def ring(rings: Sequence[Ring]) -> None:
         size = knobs.current().batch_size
         for start in range(0, len(ids), size):
             _publish(deliver_many, queue, {"delivery_ids": ids[start : start + size]}, 0)
+
+
+def ring_fan_outs(fan_outs: Sequence[FanOut]) -> None:
+    """Publish a doorbell for the next persons of each broadcast. Never raises either."""
+    for item in fan_outs:
+        _publish(fan_out_next, _QUEUES[item.priority], {"broadcast_id": item.broadcast_pk}, 0)
 
 
 def _publish(task: Any, queue: str, kwargs: dict[str, Any], delay_s: float) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.db.models import Count, Q, QuerySet
@@ -17,6 +18,11 @@ from users.encryption import digests
 from users.models import ApiKey, ChannelPreference, Destination, Source, User
 
 admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]
+    """Groups are whom a topic's rule may name."""
 
 
 class DestinationInline(StackedInline):  # type: ignore[misc]
@@ -50,7 +56,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
     fieldsets = (
         (None, {"fields": ("external_id", "username", "password")}),
         ("Person", {"fields": ("first_name", "last_name", "email", "time_zone", "locale")}),
-        ("Rights", {"fields": (("is_active", "is_staff", "is_superuser"), "user_permissions")}),
+        ("Rights", {"fields": (("is_active", "is_staff", "is_superuser"), "groups", "user_permissions")}),
     )
     add_fieldsets = (
         (None, {"classes": ("wide",), "fields": ("external_id", "username", "password1", "password2")}),

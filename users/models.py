@@ -5,10 +5,10 @@ from collections.abc import Collection
 from typing import ClassVar
 from zoneinfo import available_timezones
 
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import AbstractUser, Group
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
+from django.core.validators import RegexValidator, validate_email
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -17,6 +17,10 @@ from django.utils.crypto import salted_hmac
 from users.encryption import EncryptedTextField, digests
 
 _CHAT_ID = re.compile(r"-?\d{1,20}|@[A-Za-z]\w{4,31}")
+TOPIC = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+validate_topic = RegexValidator(
+    rf"\A{TOPIC.pattern}\Z", "Letters, digits and . _ : - only, at most 128.", "invalid_topic"
+)
 
 
 def validate_time_zone(name: str) -> None:
@@ -69,6 +73,12 @@ class Source(models.Model):
     )
     max_priority = models.SmallIntegerField(
         choices=HighestPriority, default=HighestPriority.CRITICAL, verbose_name="highest priority"
+    )
+    topic_prefixes = ArrayField(
+        models.CharField(max_length=128, validators=[validate_topic]),
+        default=list,
+        blank=True,
+        help_text="Beginnings of the topics that it may publish to, separated by commas. Empty: none.",
     )
     allow_stream = models.BooleanField(
         default=False,
@@ -195,3 +205,66 @@ class ChannelPreference(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_channel_display()} for {self.event_type or 'every type'}"
+
+
+class TopicRule(models.Model):
+    """Who may subscribe to the topics that begin with a prefix.
+
+    The longest prefix that fits a topic decides, with all of its rules. Without a rule nobody may.
+    """
+
+    class Audience(models.TextChoices):
+        EVERYBODY = "everybody", "everybody"
+        GROUP = "group", "the members of a group"
+        API = "api", "whom a source subscribes"
+
+    prefix = models.CharField(max_length=128, validators=[validate_topic])
+    audience = models.CharField(max_length=12, choices=Audience)
+    group = models.ForeignKey(Group, on_delete=models.CASCADE, null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["prefix", "audience"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["prefix", "audience"],
+                condition=Q(group__isnull=True),
+                name="topic_rule_once",
+                violation_error_message="There is such a rule already.",
+            ),
+            models.UniqueConstraint(
+                fields=["prefix", "group"],
+                name="topic_rule_once_per_group",
+                violation_error_message="There is such a rule already.",
+            ),
+            models.CheckConstraint(
+                condition=Q(audience="group", group__isnull=False)
+                | (~Q(audience="group") & Q(group__isnull=True)),
+                name="topic_rule_group",
+                violation_error_message="Name the group, for the members of a group only.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.prefix} for {self.group or self.get_audience_display()}"
+
+
+class TopicSubscription(models.Model):
+    """A topic that a person follows, on all of their sockets, until they unsubscribe."""
+
+    person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="topic_subscriptions")
+    topic = models.CharField(max_length=128, validators=[validate_topic])
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering: ClassVar = ["topic"]
+        constraints: ClassVar = [
+            # In this order: a fan-out reads the persons of one topic.
+            models.UniqueConstraint(
+                fields=["topic", "person"],
+                name="topic_subscription_once",
+                violation_error_message="This person follows this topic already.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.topic

@@ -112,6 +112,7 @@ USE_I18N = False
 
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [("tocsin", BASE_DIR / "clients" / "js" / "src")]  # any page may import the client
 
 UNFOLD = {
     "SITE_TITLE": "Tocsin",

@@ -5,6 +5,8 @@ from typing import Any
 DESCRIPTION = """Publish events, and learn what became of them.
 
 Errors are RFC 9457 problem documents with a machine-readable `code`; see docs/api.md for all codes.
+
+Live sessions have an [AsyncAPI document](/api/v1/asyncapi.yaml).
 """
 
 EXAMPLE: dict[str, Any] = {
@@ -24,11 +26,12 @@ _NUMBER = {"type": "integer", "minimum": 0}
 
 EVENT: dict[str, Any] = {
     "type": "object",
-    "required": ["event_id", "user_id", "timestamp"],
+    "required": ["event_id", "timestamp"],
     "additionalProperties": False,
     "properties": {
         "event_id": {**_TEXT, "description": "Idempotency key, unique for this source."},
         "user_id": {"type": "string", "maxLength": 128, "description": "The person's external id."},
+        "topic": {"type": "string", "maxLength": 128, "description": "Everybody who follows it, instead."},
         "timestamp": {"type": "integer", "description": "Unix milliseconds."},
         "event_type": {"type": "string", "description": "A name of the EventType enum."},
         "type_name": {"type": "string", "description": "A type of your own, such as norm.swap_demand."},
@@ -73,6 +76,7 @@ ACK: dict[str, Any] = {
         "field": {"type": "string"},
         "duplicate": {"type": "boolean"},
         "seq": {"type": "integer"},
+        "counts": {"type": "object", "description": "Of an event to a topic: persons by state."},
         "delivered_via": {"type": ["string", "null"]},
         "evidence": {"enum": ["", "TRANSPORT", "CLIENT", "HUMAN"]},
         "at": {"type": "integer"},

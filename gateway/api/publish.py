@@ -129,7 +129,7 @@ def one_answer(ack: Ack, protobuf: bool) -> HttpResponse:
 
 
 def _status(ack: Ack) -> int:
-    if ack.event_pk:
+    if ack.pk:
         return 200 if ack.duplicate or ack.final else 202
     # An INFORMATIONAL event that nobody saw was handled as asked.
     return 200 if ack.status == "DELIVERED" or ack.code == "no_session" else status_of(ack.code)

@@ -6,32 +6,43 @@ from typing import Any
 from django.utils import timezone
 
 from gateway.ack_codec import ack_to_json
+from notifications import store
 from notifications.acks import event_ack
+from notifications.broadcast_acks import broadcast_ack
 from notifications.events import Ack
 from notifications.frames import to_ms
-from notifications.models import Delivery, Event
+from notifications.models import Broadcast, Delivery, Event
 from notifications.states import Channel, Priority
 from notifications.timeline import timeline
 
 
-def event_pk(source_id: int, event_id: str) -> int | None:
+def stored_pk(source_id: int, event_id: str) -> int | str | None:
+    """Return the key of a person's event (a number) or of an event to a topic (a text), or None."""
     if "\0" in event_id:
         return None  # Postgres has no such text
-    return Event.objects.filter(source_id=source_id, event_id=event_id).values_list("pk", flat=True).first()
+    event = Event.objects.filter(source_id=source_id, event_id=event_id).values_list("pk", flat=True).first()
+    return event or next((str(row.pk) for row in store.known([(source_id, event_id)])), None)
 
 
 def _deliveries(event: Event) -> list[Delivery]:
     return list(event.deliveries.prefetch_related("tries").order_by("position"))
 
 
-def ack(pk: int, *, duplicate: bool = False) -> Ack:
+def ack(pk: int | str, *, duplicate: bool = False) -> Ack:
+    if isinstance(pk, str):
+        return broadcast_ack(Broadcast.objects.get(pk=pk), now=timezone.now(), duplicate=duplicate)
     event = Event.objects.get(pk=pk)
     return replace(event_ack(event, _deliveries(event), now=timezone.now()), duplicate=duplicate)
 
 
-def story(pk: int) -> dict[str, Any]:
-    """Return the event with its ack, plan, trace, deliveries, attempts and timeline."""
-    event = Event.objects.select_related("person").get(pk=pk)
+def story(pk: int | str) -> dict[str, Any]:
+    """Return the event with its ack, plan, trace, deliveries, attempts and timeline.
+
+    Of an event to a topic: with its ack, and how many persons' events are in which state now.
+    """
+    if isinstance(pk, str):
+        return _broadcast(Broadcast.objects.get(pk=pk))
+    event = Event.objects.select_related("person", "broadcast").get(pk=pk)
     deliveries = _deliveries(event)
     return {
         "event_id": event.event_id,
@@ -44,6 +55,8 @@ def story(pk: int) -> dict[str, Any]:
         "payload": event.payload,
         "metadata": event.metadata,
         "correlation_id": event.correlation_id,
+        "topic": event.topic,
+        "topic_event_id": event.broadcast.event_id if event.broadcast else None,
         "ack": ack_to_json(event_ack(event, deliveries, now=timezone.now())),
         "plan": [_named(step) for step in event.plan],
         "trace": [_named(line) for line in event.trace],
@@ -52,6 +65,24 @@ def story(pk: int) -> dict[str, Any]:
         "replay_count": event.replay_count,
         "history": [_ended(end) for end in event.history],
         "timeline": timeline(event, deliveries),
+    }
+
+
+def _broadcast(row: Broadcast) -> dict[str, Any]:
+    return {
+        "event_id": row.event_id,
+        "topic": row.topic,
+        "event_type": row.event_type,
+        "priority": Priority(row.priority).name,
+        "timestamp": row.content["timestamp_ms"],
+        "accepted_at": to_ms(row.accepted_at),
+        "expires_at": to_ms(row.expires_at),
+        "payload": row.content["payload"],
+        "metadata": row.content["metadata"],
+        "correlation_id": row.content["correlation_id"],
+        "ack": ack_to_json(broadcast_ack(row, now=timezone.now())),
+        "everybody_told": row.told_at is not None,
+        "counts": store.counts(row.pk),
     }
 
 

@@ -9,7 +9,7 @@ from ninja import NinjaAPI, Query
 from ninja.errors import ValidationError
 
 from gateway import codec
-from gateway.api import openapi, operate, people, publish, read
+from gateway.api import openapi, operate, people, publish, read, topics
 from gateway.api.publish import Unavailable
 from gateway.auth import AuthFailed, SourceKey
 from gateway.callers import person_of_request
@@ -30,10 +30,10 @@ async def publish_event(request: HttpRequest, wait: float = Query(0, ge=0)) -> H
     protobuf = request.content_type == codec.PROTOBUF
     try:
         ack, protobuf = await publish.publish_one(request)
-        if wait and ack.event_pk and not ack.final:
+        if wait and ack.pk and not ack.final:
             # It is committed: if the database goes away now, the answer is QUEUED and not an error.
             with contextlib.suppress(*DATABASE_AWAY):
-                ack = await _wait(ack.event_pk, wait, duplicate=ack.duplicate)
+                ack = await _wait(ack.pk, wait, duplicate=ack.duplicate)
         return publish.one_answer(ack, protobuf)
     except Malformed as error:
         return publish.malformed_answer(error, protobuf)
@@ -91,7 +91,7 @@ async def replay_events(request: HttpRequest) -> HttpResponse:
 async def get_event(request: HttpRequest, event_id: str, wait: float = Query(0, ge=0)) -> HttpResponse:  # type: ignore[type-arg]
     """Return the ack as it stands, the plan, the trace, every delivery and every attempt."""
     source_id = request.auth.source_id  # type: ignore[attr-defined]
-    found = await sync_to_async(read.event_pk)(source_id, event_id)
+    found = await sync_to_async(read.stored_pk)(source_id, event_id)
     if found is None:
         return problem("not_found", "This source has no event with this id.", event_id=event_id)
     if wait:
@@ -99,10 +99,10 @@ async def get_event(request: HttpRequest, event_id: str, wait: float = Query(0, 
     return JsonResponse(await sync_to_async(read.story)(found))
 
 
-async def _wait(event_pk: int, wait_s: float, *, duplicate: bool = False) -> Ack:
+async def _wait(pk: int | str, wait_s: float, *, duplicate: bool = False) -> Ack:
     return await until_final(
-        lambda: sync_to_async(read.ack)(event_pk, duplicate=duplicate),
-        event_pk,
+        lambda: sync_to_async(read.ack)(pk, duplicate=duplicate),
+        pk,
         min(wait_s, knobs.current().final_wait_max_s),
     )
 
@@ -134,6 +134,8 @@ def _inbox(person: User, before: int | None, limit: int) -> dict[str, Any]:
         "next_before": items[-1]["seq"] if len(items) == limit else None,
     }
 
+
+api.add_router("/users", topics.router)
 
 _BEARER = {"WWW-Authenticate": "Bearer"}
 

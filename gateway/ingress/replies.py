@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from gateway.ack_codec import ack_to_protobuf
+from gateway.ingress.broadcast_replies import BATCH, send_broadcasts_due
 from gateway.ingress.streams import ACKS_KEPT, RETRY_S, acks_stream
 from gateway.problems import DATABASE_AWAY
 from notifications import crash_points, live
@@ -21,7 +22,6 @@ from notifications.models import Event
 
 log = logging.getLogger(__name__)
 
-BATCH = 500
 LOOK_AGAIN_S = 1.0
 
 
@@ -32,7 +32,7 @@ def run(client: "redis.Redis", stopping: threading.Event) -> None:
             with client.pubsub(ignore_subscribe_messages=True) as hints:
                 hints.subscribe(live.REPLIES_DUE)
                 while not stopping.is_set():
-                    while send_due(client, clock=timezone.now) == BATCH:
+                    while BATCH in (send_due(client, clock=timezone.now), send_broadcasts_due(client)):
                         pass
                     connection.close()  # back to the pool while we wait
                     hints.get_message(timeout=LOOK_AGAIN_S)

@@ -182,7 +182,7 @@ class StreamIngress:
         crash_points.passing("stream_committed_before_ack")
         for read, ack in zip(good, acks, strict=True):
             read.ack = ack
-            if ack.status == "ACK_ERROR" and not ack.event_pk and ack.code != "no_session":
+            if ack.status == "ACK_ERROR" and not ack.pk and ack.code != "no_session":
                 read.error = Malformed(ack.code, ack.detail, ack.field, ack.event_id)
         self._finish(reads)
 
@@ -205,7 +205,7 @@ class StreamIngress:
 
 def _told_by_replies(ack: Ack) -> bool:
     """A stored event that has ended gets its one final ack from `replies`."""
-    return bool(ack.event_pk) and ack.final and not ack.duplicate
+    return bool(ack.pk) and ack.final and not ack.duplicate
 
 
 def _quarantined(read: _Read) -> Quarantine:

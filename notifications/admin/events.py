@@ -50,7 +50,7 @@ class EventAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     show_full_result_count = False
     inlines = (DeliveryInline,)
     fieldsets = (
-        (None, {"fields": ("event_id", "source", "person", "seq", "event_type", "priority")}),
+        (None, {"fields": ("event_id", "source", "person", "seq", "topic", "event_type", "priority")}),
         ("What happened", {"fields": ("state", "via", "evidence", "code", "story")}),
         (
             "Times",

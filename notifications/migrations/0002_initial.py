@@ -152,4 +152,63 @@ class Migration(migrations.Migration):
             model_name='event',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('final_at__isnull', True), ('state', 'accepted')), models.Q(models.Q(('state', 'accepted'), _negated=True), ('final_at__isnull', False)), _connector='OR'), name='event_final_state_has_a_time'),
         ),
+        migrations.AddField(
+            model_name='event',
+            name='topic',
+            field=models.CharField(blank=True, max_length=128),
+        ),
+        migrations.CreateModel(
+            name='Broadcast',
+            fields=[
+                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('event_id', models.CharField(max_length=200)),
+                ('topic', models.CharField(max_length=128)),
+                ('event_type', models.CharField(max_length=100)),
+                ('priority', models.SmallIntegerField(choices=[(0, 'INFORMATIONAL'), (1, 'NORMAL'), (2, 'CRITICAL')])),
+                ('accepted_at', models.DateTimeField()),
+                ('expires_at', models.DateTimeField()),
+                ('content', models.JSONField(help_text="What else every person's event says.")),
+                ('raw', models.BinaryField(help_text='The bytes as the producer sent them.')),
+                ('digest', models.BinaryField(max_length=32)),
+                ('state', models.CharField(choices=[('accepted', 'accepted'), ('delivered', 'delivered'), ('failed', 'failed'), ('expired', 'expired'), ('superseded', 'superseded')], max_length=12)),
+                ('told_up_to', models.BigIntegerField(default=0, help_text='Persons up to this id have their event.')),
+                ('told_at', models.DateTimeField(blank=True, help_text='When the last person had it.', null=True)),
+                ('ring_at', models.DateTimeField(blank=True, help_text='When the sweep looks at this row. Empty: it has ended.', null=True)),
+                ('counts', models.JSONField(blank=True, default=dict, help_text='Persons by the state of their event, when it ended.')),
+                ('evidence', models.CharField(blank=True, choices=[('', 'none'), ('transport', 'transport'), ('client', 'client'), ('human', 'human')], max_length=12)),
+                ('code', models.CharField(blank=True, help_text='Why nobody had it, machine-readable.', max_length=40)),
+                ('final_at', models.DateTimeField(blank=True, null=True)),
+                ('reply_to', models.CharField(blank=True, max_length=8)),
+                ('replied_at', models.DateTimeField(blank=True, help_text='Final ack put on the reply stream.', null=True)),
+                ('source', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='broadcasts', to='users.source')),
+            ],
+            options={
+                'ordering': ['-accepted_at'],
+            },
+        ),
+        migrations.AddField(
+            model_name='event',
+            name='broadcast',
+            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='events', to='notifications.broadcast'),
+        ),
+        migrations.AddIndex(
+            model_name='event',
+            index=models.Index(condition=models.Q(('broadcast__isnull', False)), fields=['broadcast', 'state'], name='event_of_broadcast'),
+        ),
+        migrations.AddIndex(
+            model_name='broadcast',
+            index=models.Index(condition=models.Q(('ring_at__isnull', False)), fields=['ring_at'], name='broadcast_to_ring'),
+        ),
+        migrations.AddIndex(
+            model_name='broadcast',
+            index=models.Index(condition=models.Q(('final_at__isnull', False), ('replied_at__isnull', True), models.Q(('reply_to', ''), _negated=True)), fields=['final_at'], name='broadcast_reply_due'),
+        ),
+        migrations.AddConstraint(
+            model_name='broadcast',
+            constraint=models.UniqueConstraint(fields=('source', 'event_id'), name='broadcast_once_per_source'),
+        ),
+        migrations.AddConstraint(
+            model_name='broadcast',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('final_at__isnull', True), ('state', 'accepted')), models.Q(models.Q(('state', 'accepted'), _negated=True), ('final_at__isnull', False)), _connector='OR'), name='broadcast_final_state_has_a_time'),
+        ),
     ]

@@ -7,6 +7,17 @@ waits for anything but Postgres. What has to happen afterwards is returned as an
 from notifications.store.accept import accept
 from notifications.store.acceptance import Acceptance, Stored
 from notifications.store.advance import give_up, skip_unpushed
+from notifications.store.broadcasts import (
+    Kept,
+    begin,
+    broadcasts_due,
+    counts,
+    keep,
+    known,
+    ring_after_doorbell,
+    told,
+    told_all,
+)
 from notifications.store.claim import GRACE_S, SLOT_LEAD_S, Claimed, LeaseLost, claim, postpone, release
 from notifications.store.confirm import UnknownEvent, acknowledge, confirm
 from notifications.store.record import (
@@ -29,6 +40,7 @@ __all__ = [
     "Acceptance",
     "Claimed",
     "Failure",
+    "Kept",
     "LeaseLost",
     "Rerouted",
     "Stored",
@@ -36,11 +48,16 @@ __all__ = [
     "UnknownEvent",
     "accept",
     "acknowledge",
+    "begin",
+    "broadcasts_due",
     "claim",
     "confirm",
+    "counts",
     "defer",
     "fail",
     "give_up",
+    "keep",
+    "known",
     "lose",
     "may_replay",
     "move_address",
@@ -50,9 +67,12 @@ __all__ = [
     "release",
     "replay",
     "replay_of",
+    "ring_after_doorbell",
     "rings_due",
     "rings_due_in_parts",
     "skip",
     "skip_unpushed",
     "succeed",
+    "told",
+    "told_all",
 ]

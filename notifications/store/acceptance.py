@@ -1,5 +1,6 @@
 """What goes into accepting, and what comes out: no SQL here."""
 
+import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,6 +18,7 @@ class Acceptance:
     plan: Plan
     expires_at: datetime
     ack_timeout_ms: int
+    broadcast_id: uuid.UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ class Claimed:
     person_id: int
     time_zone: str
     address: str  # "" for WEB, and where the destination is gone
+    topic: str
     unusable: str  # why the destination may not be used any more
     last: bool = False  # the plan has no further step
     has_slot: bool = False  # its place within the rate limit was reserved, and is now
@@ -111,6 +112,7 @@ def _claimed(row: Delivery, now: datetime) -> Claimed:
         person_id=event.person_id,
         time_zone=event.person.time_zone,
         address=destination.address if destination is not None else "",
+        topic=event.topic,
         unusable=unusable,
         last=row.position + 1 >= len(event.plan),
         # The sweep comes a little after the slot; a slot that is long past would make a burst.

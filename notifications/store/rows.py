@@ -56,6 +56,8 @@ EVENT_COLUMNS = {
     "code": "text",
     "final_at": "timestamptz",
     "reply_to": "text",
+    "topic": "text",
+    "broadcast_id": "uuid",
 }
 
 INSERT_EVENTS = (
@@ -96,6 +98,8 @@ def event_row(item: Acceptance, seq: int, now: datetime) -> dict[str, Any]:
         "code": "no_channel" if dead else "",
         "final_at": now if dead else None,
         "reply_to": envelope.reply_to,
+        "topic": envelope.topic,
+        "broadcast_id": item.broadcast_id,
     }
 
 

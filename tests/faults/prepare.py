@@ -1,6 +1,7 @@
 """`python -m tests.faults.prepare <persons>`: migrate, and create whom the scenarios write to.
 
-Every person has a Telegram chat, every second one an e-mail address as well. Prints the source's key.
+Every person has a Telegram chat, every second one an e-mail address as well. Others have no address and
+follow a topic. Prints the source's key.
 """
 
 import sys
@@ -9,6 +10,8 @@ import django
 from django.core.management import call_command
 
 SOURCE = "chaos"
+TOPIC = "drill.topic"
+FOLLOWERS = 10
 
 
 def main(count: int) -> None:
@@ -17,7 +20,7 @@ def main(count: int) -> None:
     from django.utils import timezone
 
     from users import keys
-    from users.models import Destination, Source, User
+    from users.models import Destination, Source, TopicRule, TopicSubscription, User
 
     users = User.objects.bulk_create(
         [User(username=f"p{number}", external_id=f"p{number}", password="!") for number in range(count)]
@@ -33,7 +36,14 @@ def main(count: int) -> None:
             mail.set_address(f"p{number}@example.org")
             destinations.append(mail)
     Destination.objects.bulk_create(destinations)
-    source = Source.objects.create(name=SOURCE, allow_stream=True)
+    followers = User.objects.bulk_create(
+        [User(username=f"t{number}", external_id=f"t{number}", password="!") for number in range(FOLLOWERS)]
+    )
+    TopicRule.objects.create(prefix=TOPIC, audience=TopicRule.Audience.EVERYBODY)
+    TopicSubscription.objects.bulk_create(
+        [TopicSubscription(person=user, topic=TOPIC, created_at=now) for user in followers]
+    )
+    source = Source.objects.create(name=SOURCE, allow_stream=True, topic_prefixes=[TOPIC])
     print(keys.issue(source, ["publish", "read"], note="fault scenarios"))
 
 

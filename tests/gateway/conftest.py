@@ -88,8 +88,8 @@ class Server:
 
 
 @contextmanager
-def running_daphne(log: Path, **env: str) -> Iterator[Server]:
-    port = free_port(0)
+def running_daphne(log: Path, *, wanted_port: int = 0, **env: str) -> Iterator[Server]:
+    port = free_port(wanted_port)
     server = [sys.executable, "-m", "gateway.server", "-b", "127.0.0.1", "-p", str(port)]
     command = [*server, "config.asgi:application"]
     settings = {"DJANGO_SETTINGS_MODULE": "config.settings.development", "TOCSIN_HOME": str(log.parent)}

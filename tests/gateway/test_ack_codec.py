@@ -30,6 +30,7 @@ DELIVERED = Ack(
     ),
     state=EventState.DELIVERED,
     event_pk=9,
+    counts={"delivered": 2},
 )
 
 
@@ -44,6 +45,7 @@ def test_every_field_of_an_ack_stands_in_its_json() -> None:
         "field": "",
         "duplicate": True,
         "seq": 7,
+        "counts": {"delivered": 2},
         "delivered_via": "TELEGRAM",
         "evidence": "TRANSPORT",
         "at": AT_MS,
@@ -68,6 +70,7 @@ def test_every_field_of_an_ack_stands_in_its_protobuf() -> None:
             wire.ChannelOutcome(channel=wire.WEB, state="failed", reason="unconfirmed"),
             wire.ChannelOutcome(channel=wire.TELEGRAM, state="sent"),
         ],
+        counts={"delivered": 2},
     )
 
 

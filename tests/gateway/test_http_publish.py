@@ -89,7 +89,7 @@ REFUSED = {
         "timestamp",
     ),
     "over": ({"expires_at": 1_734_533_790_000}, 422, "expired", "expires_at"),
-    "a topic": ({"user_id": ..., "topic": "market.BTC"}, 422, "topics_unsupported", "topic"),
+    "a topic": ({"user_id": ..., "topic": "market.BTC"}, 403, "forbidden_topic", "topic"),
     "a type it may not send": ({"event_type": "RISK_ALERT"}, 403, "forbidden_type", "event_type"),
     "a priority it may not use": (
         {"delivery": {"priority": "CRITICAL"}},

@@ -316,6 +316,22 @@ async def _play(steps: list[str], missed: int) -> None:
     socket.outbox.close()
 
 
+async def test_what_the_client_is_not_sent_costs_no_credit_and_breaks_no_order() -> None:
+    socket = Socket(window=4)
+    socket.outbox.worded = lambda data: data if json.loads(data).get("seq", 1) % 10 == 0 else None
+    socket.start()
+    socket.push(*range(1, 31))
+    socket.outbox.receive(MIRROR)
+    assert socket.connection.seqs == [10, 20, 30]
+    socket.table.last = 60
+    socket.outbox.look(60)
+    await socket.until_seqs(10, 20, 30, 40)
+    socket.outbox.confirmed(["e40"])
+    await socket.until_seqs(10, 20, 30, 40, 50, 60)
+    assert len(socket.connection.written) == 6
+    socket.outbox.close()
+
+
 def _first_times(socket: Socket) -> list[int]:
     """The seqs in the order in which the client heard of them first."""
     return list(dict.fromkeys(socket.connection.seqs))

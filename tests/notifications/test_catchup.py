@@ -60,6 +60,14 @@ def test_a_frame_is_the_one_that_was_missed_and_says_what_its_head_says(ada, eve
     assert frame["payload"] == {"symbol": "BTC/USDT"}
 
 
+def test_an_event_of_a_topic_says_so_in_its_missed_frame_too(ada, events) -> None:
+    events[4].topic = "market.BTC"
+    events[4].save()
+    found_head, data = missed(ada, 4).frames[0]
+    assert head(data) == found_head
+    assert json.loads(data)["topic"] == "market.BTC"
+
+
 def test_only_an_event_whose_page_is_waited_for_carries_a_deadline(desk, ada, chat, now) -> None:
     desk.event(ada, None, chat, event_id="waiting", priority=Priority.CRITICAL)
     desk.event(ada, None, chat, event_id="confirmed", priority=Priority.CRITICAL)

@@ -29,7 +29,7 @@ def ms(at) -> int:
     ("change", "code", "field"),
     [
         (lambda e, now: replace(e, user_id="nobody"), "unknown_user", "user_id"),
-        (lambda e, now: replace(e, topic="btc", user_id=""), "topics_unsupported", "topic"),
+        (lambda e, now: replace(e, topic="btc", user_id=""), "forbidden_topic", "topic"),
         (
             lambda e, now: replace(e, source=replace(e.source, event_types=frozenset({"RISK_ALERT"}))),
             "forbidden_type",

@@ -190,6 +190,7 @@ ADDED_FIELDS: Fields = {
         "at": (9, "int64"),
         "outcomes": (10, "repeated ChannelOutcome"),
         "code": (11, "string"),
+        "counts": (12, "map<string, int32>"),
     },
     "ChannelOutcome": {
         "channel": (1, "ChannelType"),
@@ -275,6 +276,8 @@ def described(file: FileDescriptorProto) -> tuple[Fields, Values]:
 def spelled(field: FieldDescriptorProto, message: str) -> str:
     """A field's type as the schema spells it."""
     repeated = field.label == FieldDescriptorProto.LABEL_REPEATED
+    if field.type_name == f".tocsin.v1.{message}.CountsEntry":
+        return "map<string, int32>"
     if field.type_name == f".tocsin.v1.{message}.MetadataEntry":
         return "map<string, string>"
     plain = FieldDescriptorProto.Type.Name(field.type).removeprefix("TYPE_").lower()

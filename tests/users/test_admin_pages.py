@@ -6,15 +6,24 @@ from datetime import UTC, datetime
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth.models import Group
 from django.urls import reverse
 
 from notifications import store
 from notifications.events import Envelope, SourceGrant
-from notifications.models import Attempt, DeadLetter, Delivery, Event, Quarantine, Replay
+from notifications.models import Attempt, Broadcast, DeadLetter, Delivery, Event, Quarantine, Replay
 from notifications.route import Plan, Step
 from notifications.states import Channel, Priority
 from users import keys
-from users.models import ApiKey, ChannelPreference, Destination, Source, User
+from users.models import (
+    ApiKey,
+    ChannelPreference,
+    Destination,
+    Source,
+    TopicRule,
+    TopicSubscription,
+    User,
+)
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 NOW = datetime.now(UTC)
@@ -38,6 +47,22 @@ def rows(db):
     ChannelPreference.objects.create(user=person, channel=3)
     source = Source.objects.create(name="exchange", event_types=["ORDER_FILLED"])
     keys.issue(source, ["publish"])
+    group = Group.objects.create(name="desks")
+    TopicRule.objects.create(prefix="market.", audience="group", group=group)
+    TopicSubscription.objects.create(person=person, topic="market.BTC")
+    Broadcast.objects.create(
+        source=source,
+        event_id="b1",
+        topic="market.BTC",
+        event_type="MARKET_DATA_UPDATED",
+        priority=1,
+        accepted_at=NOW,
+        expires_at=NOW,
+        content={},
+        raw=b"",
+        digest=b"d" * 32,
+        state="accepted",
+    )
     Quarantine.objects.create(
         ingress="streams", entry_id="1-0", code="malformed", reason="?", content=b"\xff"
     )
@@ -99,7 +124,7 @@ class TestEveryModel:
         assert answer.status_code == 200
 
     def test_its_add_page_loads_or_is_forbidden(self, client, rows, model) -> None:
-        forbidden = model in {Event, DeadLetter, Replay, Delivery, Quarantine, ApiKey}
+        forbidden = model in {Event, DeadLetter, Replay, Delivery, Quarantine, ApiKey, Broadcast}
         assert client.get(url(model, "add")).status_code == (403 if forbidden else 200)
 
 
@@ -115,10 +140,14 @@ def test_the_admin_knows_every_model_that_operators_ask_for() -> None:
         Event,
         Delivery,
         Quarantine,
+        Broadcast,
+        Group,
+        TopicRule,
+        TopicSubscription,
     }
 
 
-@pytest.mark.parametrize("model", [Event, Delivery, Quarantine], ids=lambda model: model.__name__)
+@pytest.mark.parametrize("model", [Event, Delivery, Quarantine, Broadcast], ids=lambda model: model.__name__)
 def test_what_store_alone_writes_cannot_be_changed_or_deleted(client, rows, model) -> None:
     row = model.objects.first()
     assert client.post(url(model, "change", row.pk), {}).status_code == 403

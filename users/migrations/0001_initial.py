@@ -4,6 +4,7 @@ import django.contrib.auth.models
 import django.contrib.auth.validators
 import django.contrib.postgres.fields
 import django.db.models.deletion
+import django.core.validators
 import django.utils.timezone
 import users.encryption
 import users.models
@@ -109,6 +110,37 @@ class Migration(migrations.Migration):
             options={
                 'indexes': [models.Index(fields=['address_digest'], name='destination_by_address')],
                 'constraints': [models.UniqueConstraint(fields=('user', 'kind', 'address_digest'), name='destination_once_per_person', violation_error_message='This person has this address already.'), models.CheckConstraint(condition=models.Q(('disabled_at__isnull', True), models.Q(('disabled_reason', ''), _negated=True), _connector='OR'), name='destination_disabled_with_reason', violation_error_message='Say why it is disabled.')],
+            },
+        ),
+        migrations.AddField(
+            model_name='source',
+            name='topic_prefixes',
+            field=django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=128, validators=[django.core.validators.RegexValidator('\\A[A-Za-z0-9._:-]{1,128}\\Z', 'Letters, digits and . _ : - only, at most 128.', 'invalid_topic')]), blank=True, default=list, help_text='Beginnings of the topics that it may publish to, separated by commas. Empty: none.', size=None),
+        ),
+        migrations.CreateModel(
+            name='TopicRule',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('prefix', models.CharField(max_length=128, validators=[django.core.validators.RegexValidator('\\A[A-Za-z0-9._:-]{1,128}\\Z', 'Letters, digits and . _ : - only, at most 128.', 'invalid_topic')])),
+                ('audience', models.CharField(choices=[('everybody', 'everybody'), ('group', 'the members of a group'), ('api', 'whom a source subscribes')], max_length=12)),
+                ('group', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, to='auth.group')),
+            ],
+            options={
+                'ordering': ['prefix', 'audience'],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('group__isnull', True)), fields=('prefix', 'audience'), name='topic_rule_once', violation_error_message='There is such a rule already.'), models.UniqueConstraint(fields=('prefix', 'group'), name='topic_rule_once_per_group', violation_error_message='There is such a rule already.'), models.CheckConstraint(condition=models.Q(models.Q(('audience', 'group'), ('group__isnull', False)), models.Q(models.Q(('audience', 'group'), _negated=True), ('group__isnull', True)), _connector='OR'), name='topic_rule_group', violation_error_message='Name the group, for the members of a group only.')],
+            },
+        ),
+        migrations.CreateModel(
+            name='TopicSubscription',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('topic', models.CharField(max_length=128, validators=[django.core.validators.RegexValidator('\\A[A-Za-z0-9._:-]{1,128}\\Z', 'Letters, digits and . _ : - only, at most 128.', 'invalid_topic')])),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('person', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='topic_subscriptions', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'ordering': ['topic'],
+                'constraints': [models.UniqueConstraint(fields=('topic', 'person'), name='topic_subscription_once', violation_error_message='This person follows this topic already.')],
             },
         ),
     ]

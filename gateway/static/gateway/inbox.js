@@ -7,13 +7,12 @@ import { reconcile, setText } from "./dom.js";
 import { refreshAges, renderItem } from "./inbox-item.js";
 
 const PATH = "/api/v1/users/me/inbox?limit=30";
-const IDS_PER_FRAME = 50;
 const MAX_PAGES_AT_ONCE = 20;
 const KNOWN_FRAMES = 2_000;
 
 export class Inbox extends EventTarget {
   #api;
-  #send;
+  #client;
   #items = new Map();
   #archived = new Set();
   #framed = new Set(); // ids that came as a frame: a repeated one is not news
@@ -26,11 +25,11 @@ export class Inbox extends EventTarget {
   #list = document.getElementById("inbox-list");
   #older = document.getElementById("load-older");
 
-  /** `send` takes a client frame. "change" is dispatched with {unread}, "problem" with an error. */
-  constructor(api, send) {
+  /** `client` is told what the person does. "change" is dispatched with {unread}, "problem" with an error. */
+  constructor(api, client) {
     super();
     this.#api = api;
-    this.#send = send;
+    this.#client = client;
     this.#older.addEventListener("click", () => this.#guarded(() => this.#loadOlder()));
     document.getElementById("mark-all-read").addEventListener("click", () => this.#guarded(() => this.#readAll()));
     setInterval(() => refreshAges(this.#list, Date.now()), 5_000);
@@ -38,7 +37,7 @@ export class Inbox extends EventTarget {
 
   /** Take a `ready` frame: its numbers hold, and what we may have missed is fetched. */
   ready(frame) {
-    this.#unread = frame.unread;
+    this.#unread = frame.unread ?? this.#unread; // a tab that joins another's connection is not told
     this.#seq = frame.epoch === this.#epoch ? Math.max(this.#seq, frame.seq) : frame.seq;
     if (!frame.recovered || frame.epoch !== this.#epoch) this.takeSnapshot();
     this.#render();
@@ -76,7 +75,7 @@ export class Inbox extends EventTarget {
   see() {
     const ids = [...this.#items.values()].filter((item) => !item.seen).map((item) => item.event_id);
     ids.forEach((id) => this.#mark(id, "seen"));
-    this.#tell("seen", ids);
+    this.#client.seen(ids);
   }
 
   /** Fetch the newest page. Calls while one is under way are answered by one more. */
@@ -127,7 +126,7 @@ export class Inbox extends EventTarget {
 
   #read(id) {
     if (!this.#mark(id, "read")) return;
-    this.#tell("read", [id]);
+    this.#client.read([id]);
     this.#render();
   }
 
@@ -135,7 +134,7 @@ export class Inbox extends EventTarget {
     for (let page = 0; page < MAX_PAGES_AT_ONCE; page += 1) {
       const ids = [...this.#items.values()].filter((item) => !item.read).map((item) => item.event_id);
       ids.forEach((id) => this.#mark(id, "read"));
-      this.#tell("read", ids);
+      this.#client.read(ids);
       this.#render();
       if (!this.#unread || this.#nextBefore === null) return;
       await this.#loadOlder(); // unread ones may lie further back than what is loaded
@@ -146,7 +145,7 @@ export class Inbox extends EventTarget {
     const row = this.#list.querySelector(`[data-event-id="${CSS.escape(id)}"]`);
     const neighbour = row?.nextElementSibling ?? row?.previousElementSibling;
     this.#drop(id);
-    this.#tell("archive", [id]);
+    this.#client.archive([id]);
     this.#render();
     neighbour?.querySelector(".item-archive").focus(); // the keyboard stays in the list
   }
@@ -163,12 +162,6 @@ export class Inbox extends EventTarget {
     this.#items.set(id, { ...item, [what]: true, seen: true });
     if (what === "read") this.#unread = Math.max(0, this.#unread - 1);
     return true;
-  }
-
-  #tell(type, ids) {
-    for (let from = 0; from < ids.length; from += IDS_PER_FRAME) {
-      this.#send({ type, event_ids: ids.slice(from, from + IDS_PER_FRAME) });
-    }
   }
 
   #render() {

@@ -1,7 +1,6 @@
-// Puts the page together: one connection feeds inbox, toasts and timeline.
+// Puts the page together: one client feeds inbox, toasts and timeline.
 
 import { Api } from "./api.js";
-import { Connection } from "./connection.js";
 import { Inbox } from "./inbox.js";
 import { InboxPanel } from "./inbox-panel.js";
 import { Poll } from "./poll.js";
@@ -10,40 +9,33 @@ import { Sender } from "./send.js";
 import { Timeline } from "./timeline.js";
 import { Toasts } from "./toasts.js";
 import { setText } from "./dom.js";
+import { connect } from "../tocsin/tocsin.js";
 
 const config = JSON.parse(document.getElementById("tocsin-config").textContent);
 const autoConfirm = document.getElementById("auto-confirm");
 
 const api = new Api(config);
 const toasts = new Toasts();
-const connection = new Connection(config.ws_url);
-const inbox = new Inbox(api, (frame) => connection.send(frame));
+const client = connect({ url: config.ws_url, person: config.person, confirm: () => !isSilent() });
+const inbox = new Inbox(api, client);
 const panel = new InboxPanel({ onOpen: () => inbox.see() });
 
 const HANDLERS = {
   ready: (frame) => inbox.ready(frame),
-  event: onEvent,
+  event: (frame) => inbox.add(frame) && toasts.event(frame),
+  snapshot: () => inbox.takeSnapshot(),
   "event.read": onElsewhere,
   "event.archived": onElsewhere,
+  "event.acknowledged": (frame) => toasts.remove(frame.event_ids),
   "event.seen": (frame) => inbox.mirror(frame.type, frame.event_ids),
-  "event.cancelled": (frame) => toasts.remove(frame.event_ids),
   error: (frame) => toasts.error("The server refused a frame", frame.detail || frame.code),
+  state: onState,
+  role: onRole,
 };
-
-function onEvent(frame) {
-  if (inbox.add(frame)) toasts.event(frame);
-  if (frame.seq !== undefined) confirm([frame.event_id]);
-}
 
 function onElsewhere(frame) {
   toasts.remove(frame.event_ids);
   inbox.mirror(frame.type, frame.event_ids);
-}
-
-/** Say that this page has shown them: also for a repeated frame, since the server still waits for it. */
-function confirm(eventIds) {
-  if (isSilent() || eventIds.length === 0) return;
-  connection.send({ type: "ack", event_ids: eventIds });
 }
 
 function isSilent() {
@@ -52,7 +44,8 @@ function isSilent() {
 
 /** A snapshot shows events too. Those that are still waiting were missed, and are confirmed now. */
 function onSnapshot(items) {
-  confirm(items.filter((item) => item.state?.toLowerCase() === "accepted").map((item) => item.event_id));
+  const waiting = items.filter((item) => item.state?.toLowerCase() === "accepted");
+  if (!isSilent()) client.confirm(waiting.map((item) => item.event_id));
 }
 
 function onState(state) {
@@ -61,6 +54,11 @@ function onState(state) {
   setText(pill, state);
   if (state === "signed out") api.toLogin();
   if (state === "origin refused") toasts.error("Origin refused", "This address may not open live connections. Reload from an allowed one.");
+}
+
+function onRole(role) {
+  document.getElementById("connection-state").title =
+    role === "follower" ? "Over the connection of another tab" : role === "leader" ? "Other tabs share this tab's connection" : "";
 }
 
 function onProblem(event) {
@@ -90,7 +88,7 @@ function startDemo() {
   timeline.addEventListener("change", ({ detail }) => sender.follow(detail));
   sender.addEventListener("problem", onProblem);
   sender.addEventListener("sent", refresh);
-  connection.addEventListener("frame", refresh);
+  client.on("frame", refresh);
   for (const [poll, noteId] of polls) watchHealth(poll, document.getElementById(noteId));
   autoConfirm.addEventListener("change", describeSilence);
   describeSilence();
@@ -109,8 +107,6 @@ function watchHealth(poll, note) {
 inbox.addEventListener("change", ({ detail }) => panel.showUnread(detail.unread));
 inbox.addEventListener("snapshot", ({ detail }) => onSnapshot(detail));
 inbox.addEventListener("problem", onProblem);
-connection.addEventListener("state", ({ detail }) => onState(detail));
-connection.addEventListener("frame", ({ detail }) => HANDLERS[detail.type]?.(detail));
+for (const [type, handler] of Object.entries(HANDLERS)) client.on(type, handler);
 if (document.getElementById("timeline-list")) startDemo();
 inbox.takeSnapshot(); // the inbox is there even when no live connection is
-connection.open();

@@ -214,7 +214,14 @@ class ChannelPreference(_message.Message):
     def __init__(self, channel: _Optional[_Union[ChannelType, str]] = ..., only_if_active: _Optional[bool] = ...) -> None: ...
 
 class EventAck(_message.Message):
-    __slots__ = ("event_id", "status", "error_message", "delivered_via", "evidence", "final", "duplicate", "seq", "at", "outcomes", "code")
+    __slots__ = ("event_id", "status", "error_message", "delivered_via", "evidence", "final", "duplicate", "seq", "at", "outcomes", "code", "counts")
+    class CountsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     ERROR_MESSAGE_FIELD_NUMBER: _ClassVar[int]
@@ -226,6 +233,7 @@ class EventAck(_message.Message):
     AT_FIELD_NUMBER: _ClassVar[int]
     OUTCOMES_FIELD_NUMBER: _ClassVar[int]
     CODE_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
     event_id: str
     status: AckStatus
     error_message: str
@@ -237,7 +245,8 @@ class EventAck(_message.Message):
     at: int
     outcomes: _containers.RepeatedCompositeFieldContainer[ChannelOutcome]
     code: str
-    def __init__(self, event_id: _Optional[str] = ..., status: _Optional[_Union[AckStatus, str]] = ..., error_message: _Optional[str] = ..., delivered_via: _Optional[_Union[ChannelType, str]] = ..., evidence: _Optional[_Union[Evidence, str]] = ..., final: _Optional[bool] = ..., duplicate: _Optional[bool] = ..., seq: _Optional[int] = ..., at: _Optional[int] = ..., outcomes: _Optional[_Iterable[_Union[ChannelOutcome, _Mapping]]] = ..., code: _Optional[str] = ...) -> None: ...
+    counts: _containers.ScalarMap[str, int]
+    def __init__(self, event_id: _Optional[str] = ..., status: _Optional[_Union[AckStatus, str]] = ..., error_message: _Optional[str] = ..., delivered_via: _Optional[_Union[ChannelType, str]] = ..., evidence: _Optional[_Union[Evidence, str]] = ..., final: _Optional[bool] = ..., duplicate: _Optional[bool] = ..., seq: _Optional[int] = ..., at: _Optional[int] = ..., outcomes: _Optional[_Iterable[_Union[ChannelOutcome, _Mapping]]] = ..., code: _Optional[str] = ..., counts: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class ChannelOutcome(_message.Message):
     __slots__ = ("channel", "state", "reason")

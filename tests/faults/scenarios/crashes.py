@@ -3,6 +3,8 @@
 from collections import Counter
 
 from notifications.crash_points import POINTS
+from tests.faults.prepare import FOLLOWERS, TOPIC
+from tests.faults.producers import Diary, HttpProducer
 from tests.faults.run import scenario
 from tests.faults.stage import Stage
 from tests.faults.system import SHORT
@@ -15,6 +17,10 @@ PLACES: dict[str, tuple[str, int]] = {
     "pushed_before_record": ("web", 3),
     "ring_before_publish": ("web", 5),
     "ring_after_publish": ("web", 7),
+    "broadcast_before_commit": ("web", 1),
+    "broadcast_after_commit": ("web", 2),
+    "fan_out_after_accept": ("workers", 1),
+    "fan_out_before_advance": ("workers", 2),
     "confirm_before_commit": ("web", 3),
     "claimed_before_send": ("workers", 3),
     "sent_before_record": ("workers", 4),
@@ -49,6 +55,7 @@ def crash_everywhere(stage: Stage) -> None:
     clients.stop()
     stage.struck()
     took_s = stage.settle()
+    _topics_hold(stage)
     never = sorted(POINTS.keys() - _struck(stage).keys())
     struck = len(POINTS) - len(never)
     stage.figure("crash points struck", struck, limit=f"{len(POINTS)}", holds=not never)
@@ -83,7 +90,7 @@ def _round(stage: Stage, points: list[str], count: int = 200) -> None:
     rate = stage.scaled(40, 20)
     producer = stage.produce(items[on_stream:], rate=rate, batch=1)
     stream = stage.produce_to_stream(items[:on_stream], rate=rate / 4)
-    for running in (producer, stream):
+    for running in (producer, stream, _to_topic(stage, 20)):
         running.join(120)
     stage.struck()
 
@@ -108,6 +115,30 @@ def _struck(stage: Stage) -> "Counter[str]":
     """Return how often each point was struck."""
     log = stage.system.crash_log
     return Counter(line.split()[0] for line in log.read_text().splitlines()) if log.exists() else Counter()
+
+
+def _to_topic(stage: Stage, count: int) -> HttpProducer:
+    """Publish to a topic whose followers have no address: what counts is that each has every event once."""
+    items = [
+        {**item, "user_id": None, "topic": TOPIC, "event_id": f"topic-{item['event_id']}", "payload": {}}
+        for item in stage.items(count, priority="NORMAL")
+    ]
+    return HttpProducer(
+        stage.system.url, stage.system.api_key, items, diary=Diary(), rate=10, batch=1
+    ).start()
+
+
+def _topics_hold(stage: Stage) -> None:
+    """Every event to the topic has ended, and each follower has each of them once."""
+    ended = "SELECT count(*), count(*) FILTER (WHERE final_at IS NOT NULL) FROM notifications_broadcast"
+    stage.until(lambda: len(set(stage.system.query(ended)[0])) == 1, within_s=120, what="topic events end")
+    sent = stage.system.query(ended)[0][0]
+    told = stage.system.query(
+        "SELECT count(*), count(DISTINCT (broadcast_id, person_id)) FROM notifications_event"
+        " WHERE broadcast_id IS NOT NULL"
+    )[0]
+    holds = sent > 0 and told == (sent * FOLLOWERS, sent * FOLLOWERS)
+    stage.figure("followers told of topic events", told[0], limit=str(sent * FOLLOWERS), holds=holds)
 
 
 def _also(system, provider: str, **rule: object) -> None:

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
 from users import keys
-from users.models import Destination, Source, User
+from users.models import Destination, Source, TopicRule, User
 
 
 class Command(BaseCommand):
@@ -20,7 +20,10 @@ class Command(BaseCommand):
         person = self._person(password)
         self._destination(person, Destination.Kind.TELEGRAM, "100200300")
         self._destination(person, Destination.Kind.EMAIL, "demo@example.org")
-        source, _ = Source.objects.get_or_create(name="demo", defaults={"allow_stream": True})
+        source, _ = Source.objects.get_or_create(
+            name="demo", defaults={"allow_stream": True, "topic_prefixes": ["market."]}
+        )
+        TopicRule.objects.get_or_create(prefix="market.", audience=TopicRule.Audience.EVERYBODY)
         kept = keys.authenticate(key, now=timezone.now())
         if kept is None or kept.source_id != source.pk:
             key = keys.issue(source, ["publish", "read"], note="demo")

@@ -1,0 +1,31 @@
+// What the client takes from its surroundings. Each can be given to `connect`; tests give their own.
+
+export const systemClock = {
+  now: () => Date.now(),
+  setTimeout: (callback, ms) => setTimeout(callback, ms),
+  clearTimeout: (timer) => clearTimeout(timer),
+};
+
+export const browserPage = {
+  isOnline: () => globalThis.navigator?.onLine !== false,
+
+  /** Call `onWake` when the network or the person is back. Return a function that ends it. */
+  watch(onWake) {
+    const visible = () => globalThis.document.hidden || onWake();
+    globalThis.addEventListener?.("online", onWake);
+    globalThis.document?.addEventListener("visibilitychange", visible);
+    return () => {
+      globalThis.removeEventListener?.("online", onWake);
+      globalThis.document?.removeEventListener("visibilitychange", visible);
+    };
+  },
+};
+
+/** Return the tab's storage, or null where the browser forbids it. */
+export function tabStorage() {
+  try {
+    return globalThis.sessionStorage ?? null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,48 @@
+// Finds a connection that is dead although TCP has not noticed: a ping without any answer in time.
+
+const PING_EVERY_MS = 30_000;
+const ANSWER_WITHIN_MS = 10_000;
+
+export class Heartbeat {
+  #clock;
+  #ping;
+  #dead;
+  #next = null;
+  #deadline = null;
+
+  /** `ping` sends one; `dead` is called once when nothing came back. */
+  constructor({ clock, ping, dead }) {
+    this.#clock = clock;
+    this.#ping = ping;
+    this.#dead = dead;
+  }
+
+  start() {
+    this.stop();
+    this.#schedule();
+  }
+
+  /** Something arrived, whatever it is. */
+  alive() {
+    this.#clock.clearTimeout(this.#deadline);
+    this.#deadline = null;
+  }
+
+  /** Ask now. */
+  probe() {
+    this.#ping();
+    this.#deadline ??= this.#clock.setTimeout(this.#dead, ANSWER_WITHIN_MS);
+  }
+
+  stop() {
+    this.alive();
+    this.#clock.clearTimeout(this.#next);
+  }
+
+  #schedule() {
+    this.#next = this.#clock.setTimeout(() => {
+      this.#schedule();
+      this.probe();
+    }, PING_EVERY_MS);
+  }
+}

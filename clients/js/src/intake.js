@@ -1,0 +1,76 @@
+// Hands each event to the page once, and confirms it when the page took it.
+
+import { Recent } from "./recent.js";
+
+const REMEMBERED = 5_000;
+const GAP_PATIENCE_MS = 1_000;
+
+export class Intake {
+  #emitter;
+  #position;
+  #clock;
+  #confirm;
+  #resync;
+  #taken = new Recent(REMEMBERED);
+  #underWay = new Set();
+  #snapshotCame = false;
+  #gapTimer = null;
+
+  /** `confirm(ids)` tells the server; `resync()` is called when events went missing. */
+  constructor({ emitter, position, clock, confirm, resync }) {
+    this.#emitter = emitter;
+    this.#position = position;
+    this.#clock = clock;
+    this.#confirm = confirm;
+    this.#resync = resync;
+  }
+
+  ready(frame, asked) {
+    this.#snapshotCame = false;
+    this.#stopWaiting();
+    this.#position.ready(frame, asked);
+    void this.#emitter.emit("ready", frame);
+  }
+
+  async event(frame) {
+    const { event_id: id, seq } = frame;
+    const stored = seq !== undefined;
+    if (!this.#snapshotCame) this.#position.settled(); // it would have come first: this server sends none
+    if (stored && !frame.repeat) this.#arrived(seq); // a repeat comes out of its turn
+    if (this.#underWay.has(id)) return; // its confirmation is coming
+    if (!this.#taken.has(id)) {
+      this.#underWay.add(id);
+      const taken = await this.#emitter.emit("event", frame);
+      this.#underWay.delete(id);
+      if (!taken) return; // no confirmation: the server will try another way
+      this.#taken.add(id);
+    }
+    if (!stored) return;
+    this.#position.took(seq);
+    this.#confirm([id]);
+  }
+
+  async snapshot(frame) {
+    this.#snapshotCame = true;
+    if (await this.#emitter.emit("snapshot", frame)) this.#position.settled();
+  }
+
+  close() {
+    this.#stopWaiting();
+  }
+
+  /** Two processes may push in either order, so a gap is given a moment to close by itself. */
+  #arrived(seq) {
+    this.#position.arrived(seq);
+    if (!this.#position.hasGap) return this.#stopWaiting();
+    this.#gapTimer ??= this.#clock.setTimeout(() => {
+      this.#gapTimer = null;
+      this.#resync();
+    }, GAP_PATIENCE_MS);
+  }
+
+  #stopWaiting() {
+    this.#clock.clearTimeout(this.#gapTimer);
+    this.#gapTimer = null;
+  }
+}

@@ -1,0 +1,171 @@
+// Live events of Tocsin. `connect` returns a client; README.md has examples, tocsin.d.ts every type.
+
+import { Connection } from "./connection.js";
+import { Credentials } from "./credentials.js";
+import { Emitter } from "./emitter.js";
+import { browserPage, systemClock, tabStorage } from "./environment.js";
+import { Intake } from "./intake.js";
+import { Position } from "./position.js";
+import { OwnLink, SharedLink } from "./sharing.js";
+
+const IDS_PER_FRAME = 500;
+// What the client says itself. A server frame of such a type reaches only the "frame" handlers.
+const OWN_TYPES = new Set(["frame", "state", "role", "problem"]);
+
+/** Connect, and stay connected until `close`. Throws TypeError for options that make no sense. */
+export function connect(options) {
+  return new Client(options);
+}
+
+class Client {
+  #emitter = new Emitter();
+  #intake;
+  #link;
+  #mayConfirm;
+  #unwatch;
+  #state = "connecting";
+  #role = "alone";
+
+  constructor({ url, storage = tabStorage(), person = "", confirm = true, page = browserPage, ...options }) {
+    const address = socketAddress(url);
+    const clock = options.clock ?? systemClock;
+    const credentials = new Credentials({ ...options, clock });
+    const position = new Position(storage, `tocsin:position:${person}:${address}`);
+    this.#mayConfirm = typeof confirm === "function" ? confirm : () => confirm;
+    this.#intake = new Intake({
+      emitter: this.#emitter,
+      position,
+      clock,
+      confirm: (ids) => this.#mayConfirm() && this.confirm(ids),
+      resync: () => this.#link.resync(),
+    });
+    const makeConnection = (callbacks) =>
+      new Connection({
+        url: address,
+        page,
+        clock,
+        device: options.device,
+        random: options.random ?? Math.random,
+        WebSocket: options.WebSocket ?? globalThis.WebSocket,
+        credentials,
+        resume: () => position.resume,
+        onProblem: (error) => this.#emitter.report(error),
+        ...callbacks,
+      });
+    this.#link = this.#makeLink(options, person, address, makeConnection);
+    this.#unwatch = page.watch(() => this.#link.wake());
+    if (listed(options.topics ?? []).length) this.subscribe(options.topics);
+    // Not yet: handlers that are added right after `connect` miss nothing, not even "state" and "role".
+    queueMicrotask(() => this.#state === "closed" || this.#link.open());
+  }
+
+  #makeLink(options, person, address, makeConnection) {
+    const { share = true, locks = globalThis.navigator?.locks, BroadcastChannel = globalThis.BroadcastChannel } = options;
+    const link = {
+      makeConnection,
+      onFrame: (frame, asked) => this.#receive(frame, asked),
+      onState: (state) => this.#setState(state),
+      onRole: (role) => this.#setRole(role),
+    };
+    // Without a name for whose events these are, another person's tab could be handed them.
+    if (!share || !person || !locks || !BroadcastChannel) return new OwnLink(link);
+    return new SharedLink({ ...link, name: `tocsin:${person}:${address}`, locks, BroadcastChannel });
+  }
+
+  /** "connecting", "live", "reconnecting", "offline", "signed out", "origin refused" or "closed". */
+  get state() {
+    return this.#state;
+  }
+
+  /** "leader" (this tab has the socket), "follower", or "alone" where nothing is shared. */
+  get role() {
+    return this.#role;
+  }
+
+  /** Call `handler` for each of `type`. Return a function that ends it. */
+  on(type, handler) {
+    return this.#emitter.on(type, handler);
+  }
+
+  /** Tell the server that this page has these events, beyond those that its "event" handlers took. */
+  confirm(eventIds) {
+    this.#sendIds("ack", eventIds);
+  }
+
+  /** The person has acknowledged the event. */
+  acknowledge(eventId) {
+    this.#send({ type: "acknowledge", event_id: eventId });
+  }
+
+  seen(eventIds) {
+    this.#sendIds("seen", eventIds);
+  }
+
+  read(eventIds) {
+    this.#sendIds("read", eventIds);
+  }
+
+  archive(eventIds) {
+    this.#sendIds("archive", eventIds);
+  }
+
+  subscribe(topics) {
+    this.#send({ type: "subscribe", topics: listed(topics) });
+  }
+
+  unsubscribe(topics) {
+    this.#send({ type: "unsubscribe", topics: listed(topics) });
+  }
+
+  /** End the connection. Nothing is sent or handed over after this. */
+  close() {
+    if (this.#state === "closed") return;
+    this.#unwatch();
+    this.#intake.close();
+    this.#link.close();
+    this.#setState("closed");
+  }
+
+  #sendIds(type, given) {
+    const ids = listed(given);
+    for (let from = 0; from < ids.length; from += IDS_PER_FRAME) {
+      this.#send({ type, event_ids: ids.slice(from, from + IDS_PER_FRAME) });
+    }
+  }
+
+  /** A handler may end after `close`: what it took is not confirmed any more. */
+  #send(frame) {
+    if (this.#state !== "closed") this.#link.send(frame);
+  }
+
+  #receive(frame, asked) {
+    if (frame.type === "ready") this.#intake.ready(frame, asked);
+    else if (frame.type === "event") void this.#intake.event(frame);
+    else if (frame.type === "snapshot") void this.#intake.snapshot(frame);
+    else if (!OWN_TYPES.has(frame.type)) void this.#emitter.emit(frame.type, frame);
+    void this.#emitter.emit("frame", frame);
+  }
+
+  #setState(state) {
+    if (state === this.#state || this.#state === "closed") return;
+    this.#state = state;
+    void this.#emitter.emit("state", state);
+  }
+
+  #setRole(role) {
+    this.#role = role;
+    void this.#emitter.emit("role", role);
+  }
+}
+
+function listed(names) {
+  if (typeof names === "string") throw new TypeError("Give a list of ids or topics, not one string.");
+  return [...names];
+}
+
+function socketAddress(url) {
+  const address = new URL(url, globalThis.location?.href);
+  address.protocol = address.protocol.replace(/^http/, "ws");
+  if (!/^wss?:$/.test(address.protocol)) throw new TypeError(`${url} is not an address for a WebSocket.`);
+  return address.href;
+}

@@ -1,0 +1,25 @@
+// Checked by tsc and never run: what must compile, and what must not.
+
+import { connect, type Client, type State, type TocsinEvent } from "../src/tocsin.js";
+
+const client: Client = connect({ url: "/ws", person: "ann", storage: localStorage, topics: ["market.btc"] });
+connect({ url: new URL("wss://server/ws/native"), token: async () => "jwt", device: "desk", share: false });
+connect({ url: "/ws", WebSocket, BroadcastChannel, locks: navigator.locks, confirm: () => true });
+
+const off: () => void = client.on("event", async (event: TocsinEvent) => {
+  const seq: number | undefined = event.seq;
+  if (seq === undefined) client.seen([event.event_id]);
+});
+client.on("event.read", ({ event_ids }) => client.archive(new Set(event_ids)));
+client.on("state", (state: State) => state === "signed out" && off());
+client.on("of.tomorrow", (frame) => frame["anything"]);
+
+// @ts-expect-error an address is needed
+connect({ token: "jwt" });
+// @ts-expect-error ids are a list
+client.read("e-1");
+// @ts-expect-error it is only read
+client.state = "live";
+// @ts-expect-error no such state
+const unknown: State = "asleep";
+void unknown;

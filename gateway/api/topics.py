@@ -1,0 +1,65 @@
+"""`/users/{id}/topics`: what a person follows, asked by the person or, with scope `admin`, by a source."""
+
+from collections.abc import Callable
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from ninja import Router
+
+from gateway.callers import Caller, KeyOrPerson
+from gateway.problems import problem
+from notifications import topics
+from users.models import User
+
+router = Router(auth=KeyOrPerson("admin"))
+
+Asked = Callable[[User, bool], list[str] | topics.Refused]
+
+
+@router.get("/{external_id}/topics", summary="The topics that a person follows")
+async def list_topics(request: HttpRequest, external_id: str) -> HttpResponse:
+    """Return those that they follow and may follow now. People ask for themselves as `me`."""
+    return await _answer(request, external_id, lambda person, _: topics.followed(person.pk))
+
+
+@router.put("/{external_id}/topics/{topic}", summary="Follow a topic")
+async def follow_topic(request: HttpRequest, external_id: str, topic: str) -> HttpResponse:
+    """Let the person follow the topic, on all of their sockets, until they unsubscribe. Idempotent."""
+
+    def follow(person: User, by_source: bool) -> list[str] | topics.Refused:
+        change = topics.subscribe(person.pk, [topic], now=timezone.now(), by_source=by_source)
+        return change.refused[0] if change.refused else change.topics
+
+    return await _answer(request, external_id, follow)
+
+
+@router.delete("/{external_id}/topics/{topic}", summary="Follow a topic no more")
+async def leave_topic(request: HttpRequest, external_id: str, topic: str) -> HttpResponse:
+    """Let the person follow the topic no more. Idempotent."""
+    return await _answer(request, external_id, lambda person, _: topics.unsubscribe(person.pk, [topic]))
+
+
+async def _answer(request: HttpRequest, external_id: str, ask: Asked) -> HttpResponse:
+    caller: Caller = request.auth  # type: ignore[attr-defined]
+    return await sync_to_async(_asked)(caller, external_id, ask)
+
+
+def _asked(caller: Caller, external_id: str, ask: Asked) -> HttpResponse:
+    person = _meant(caller, external_id)
+    if person is None:
+        return problem("not_found", "Nobody has this id, or it is not you.")
+    found: Any = ask(person, caller.key is not None)
+    if isinstance(found, topics.Refused):
+        return problem(found.code, found.detail, field="topic")
+    return JsonResponse({"topics": found})
+
+
+def _meant(caller: Caller, external_id: str) -> User | None:
+    """Return the person in the URL, if this caller may ask about them."""
+    if caller.person is not None:
+        return caller.person if external_id in {"me", caller.person.external_id} else None
+    if "\0" in external_id:
+        return None  # Postgres has no such text
+    return User.objects.filter(external_id=external_id, is_active=True).first()

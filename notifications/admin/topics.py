@@ -1,0 +1,82 @@
+"""Topics: who may follow them, who does, and what was told to them. Open pages hear of every change."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db import transaction
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from notifications import store, topics
+from notifications.admin.events import ReadOnly
+from notifications.models import Broadcast
+from users.models import TopicRule, TopicSubscription
+
+
+class Told(ModelAdmin):  # type: ignore[misc]
+    """Rows whose changes the sockets of some persons have to hear of, after the commit."""
+
+    def persons(self, row: Any) -> set[int]:
+        raise NotImplementedError
+
+    def save_model(self, request: HttpRequest, obj: Model, form: Any, change: bool) -> None:
+        before = self.persons(type(obj)._default_manager.get(pk=obj.pk)) if change else set()
+        super().save_model(request, obj, form, change)
+        self._tell(before | self.persons(obj))
+
+    def delete_model(self, request: HttpRequest, obj: Model) -> None:
+        before = self.persons(obj)
+        super().delete_model(request, obj)
+        self._tell(before)
+
+    def delete_queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> None:
+        before = {person for row in queryset for person in self.persons(row)}
+        super().delete_queryset(request, queryset)
+        self._tell(before)
+
+    def _tell(self, persons: set[int]) -> None:
+        transaction.on_commit(lambda: topics.tell(persons))
+
+
+@admin.register(TopicRule)
+class TopicRuleAdmin(Told):
+    list_display = ("prefix", "audience", "group")
+    list_filter = ("audience",)
+    search_fields = ("prefix",)
+
+    def persons(self, row: TopicRule) -> set[int]:
+        return set(topics.followers(row.prefix))
+
+
+@admin.register(TopicSubscription)
+class TopicSubscriptionAdmin(Told):
+    list_display = ("topic", "person", "created_at")
+    search_fields = ("topic", "=person__external_id")
+    search_help_text = "Part of a topic, or a whole person id."
+    autocomplete_fields = ("person",)
+    list_select_related = ("person",)
+
+    def persons(self, row: TopicSubscription) -> set[int]:
+        return {row.person_id}
+
+
+@admin.register(Broadcast)
+class BroadcastAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
+    list_display = ("event_id", "topic", "event_type", "priority", "state", "code", "accepted_at", "told_at")
+    list_filter = ("state", "priority", "source", "code")
+    search_fields = ("=event_id", "topic")
+    search_help_text = "Whole event id, or part of a topic."
+    date_hierarchy = "accepted_at"
+    list_select_related = ("source",)
+    show_full_result_count = False
+    fieldsets = (
+        (None, {"fields": ("event_id", "source", "topic", "event_type", "priority")}),
+        ("What happened", {"fields": ("state", "code", "evidence", "persons_now", "counts")}),
+        ("Times", {"fields": ("accepted_at", "expires_at", "told_at", "final_at")}),
+        ("Content", {"fields": ("content",), "classes": ("collapse",)}),
+    )
+
+    @admin.display(description="persons now, by state")
+    def persons_now(self, row: Broadcast) -> str:
+        return ", ".join(f"{state}: {count}" for state, count in sorted(store.counts(row.pk).items()))

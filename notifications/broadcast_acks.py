@@ -1,0 +1,43 @@
+"""What a producer is told about an event to a topic: one ack, with counts of persons."""
+
+from datetime import datetime
+
+from notifications import store
+from notifications.events import Ack, refusal
+from notifications.models import Broadcast
+from notifications.states import EventState, Evidence
+
+_STATUS = {EventState.ACCEPTED: "QUEUED", EventState.DELIVERED: "DELIVERED"}
+_DETAIL = {
+    "no_subscribers": "Nobody follows this topic; nothing was sent.",
+    "nobody_reached": "No channel of any subscribed person worked; counts and their events say why.",
+    "expired": "Its time ran out before anybody was told.",
+}
+_CONFLICT = "This event_id was accepted before with other content; nothing was sent."
+
+
+def kept_ack(event_id: str, kept: store.Kept, now: datetime) -> Ack:
+    """Return the ack for what the store said about a broadcast."""
+    if kept.kind == "conflict" or kept.row is None:
+        return refusal(event_id, "conflict", _CONFLICT, now)
+    return broadcast_ack(kept.row, now=now, duplicate=kept.kind == "duplicate")
+
+
+def broadcast_ack(row: Broadcast, *, now: datetime, duplicate: bool = False) -> Ack:
+    """Return the ack of a stored broadcast as it stands now. The counts of a final one never change."""
+    state = EventState(row.state)
+    final = state is not EventState.ACCEPTED
+    counts = row.counts if final else store.counts(row.pk)
+    return Ack(
+        row.event_id,
+        _STATUS.get(state, "ACK_ERROR"),
+        final=final,
+        at=row.final_at or now,
+        code=row.code,
+        detail=_DETAIL.get(row.code, ""),
+        duplicate=duplicate,
+        evidence=Evidence(row.evidence),
+        state=state,
+        counts=counts,
+        broadcast_pk=str(row.pk),
+    )

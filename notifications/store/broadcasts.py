@@ -1,0 +1,146 @@
+"""The rows of broadcasts: accepted once, continued after a crash, ended when everybody's event has ended."""
+
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Count, Q
+
+from notifications import crash_points
+from notifications.events import Aftermath, FanOut
+from notifications.models import Broadcast, Event
+from notifications.states import EventState, Evidence, Priority
+
+_LOOKS_AT_ONCE = 100
+_LOOK_AGAIN_S = (1.0, 60.0)
+
+Key = tuple[int, str]
+
+
+def ring_after_doorbell(now: datetime) -> datetime:
+    """Return when the sweep looks at a broadcast whose doorbell is about to be rung."""
+    return now + timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the database now says about a broadcast. `kind` as in `Stored`."""
+
+    kind: str
+    row: Broadcast | None  # none: a person's event has this id
+
+
+def keep(batch: Sequence[Broadcast]) -> list[Kept]:
+    """Store broadcasts and return one `Kept` for each, in order.
+
+    Guarantee: when this returns, each of kind "accepted" is committed. Unique by (source, event_id), and
+    no person's event has the same id.
+    """
+    with transaction.atomic():
+        taken = _events_with({_key(row) for row in batch})
+        wanted = {_key(row): row for row in reversed(batch) if _key(row) not in taken}
+        # In order, or two batches with the same ids would wait for each other.
+        Broadcast.objects.bulk_create([wanted[key] for key in sorted(wanted)], ignore_conflicts=True)
+        rows = {_key(row): row for row in known(list(wanted))}
+        crash_points.passing("broadcast_before_commit")
+    return [_kept(row, rows.get(_key(row))) for row in batch]
+
+
+def _kept(sent: Broadcast, row: Broadcast | None) -> Kept:
+    if row is None or bytes(row.digest) != bytes(sent.digest):
+        return Kept("conflict", row)
+    return Kept("accepted" if row.pk == sent.pk else "duplicate", row)
+
+
+def _key(row: Broadcast) -> Key:
+    return row.source_id, row.event_id
+
+
+def known(keys: Sequence[Key]) -> list[Broadcast]:
+    """Return the broadcasts that have these ids."""
+    ids = {event_id for _, event_id in keys}
+    found = Broadcast.objects.filter(source_id__in={source for source, _ in keys}, event_id__in=ids)
+    return [row for row in found if _key(row) in set(keys)]
+
+
+def _events_with(keys: set[Key]) -> set[Key]:
+    ids = {event_id for _, event_id in keys}
+    found = Event.objects.filter(source_id__in={source for source, _ in keys}, event_id__in=ids)
+    return set(found.order_by().values_list("source_id", "event_id")) & keys
+
+
+def begin(broadcast_pk: str, *, now: datetime, again_s: float) -> Broadcast | None:
+    """Return the broadcast if persons are left to tell; the sweep leaves it alone for `again_s`."""
+    left = Broadcast.objects.filter(pk=broadcast_pk, told_at__isnull=True, ring_at__isnull=False)
+    left.update(ring_at=now + timedelta(seconds=again_s))
+    return left.first()
+
+
+def told(broadcast_pk: str, *, up_to: int, now: datetime) -> None:
+    """Record that persons up to this id have their events. The next chunk's doorbell is about to be rung."""
+    left = Broadcast.objects.filter(pk=broadcast_pk, told_up_to__lt=up_to, told_at__isnull=True)
+    left.update(told_up_to=up_to, ring_at=ring_after_doorbell(now))
+
+
+def told_all(broadcast_pk: str, *, now: datetime) -> None:
+    """Record that nobody is left to tell; from now on the sweep waits for the last event's end."""
+    Broadcast.objects.filter(pk=broadcast_pk, told_at__isnull=True).update(told_at=now, ring_at=now)
+
+
+def broadcasts_due(*, now: datetime, again_s: float) -> Aftermath:
+    """Look after every broadcast whose `ring_at` has passed. Idempotent; any number may run side by side."""
+    aftermath = Aftermath()
+    with transaction.atomic():
+        due = Broadcast.objects.select_for_update(skip_locked=True).filter(ring_at__lte=now)
+        for row in due.order_by("-priority", "ring_at")[:_LOOKS_AT_ONCE]:
+            if row.told_at is None:
+                Broadcast.objects.filter(pk=row.pk).update(ring_at=now + timedelta(seconds=again_s))
+                aftermath.fan_outs.append(FanOut(str(row.pk), Priority(row.priority)))
+            elif row.events.filter(state=EventState.ACCEPTED).exists():
+                Broadcast.objects.filter(pk=row.pk).update(ring_at=_next_look(row, now))
+            else:
+                _end(row, now)
+                aftermath.broadcasts.append(str(row.pk))
+    return aftermath
+
+
+def _next_look(row: Broadcast, now: datetime) -> datetime:
+    """Look often at what is young: an end that took an hour may be told a minute late."""
+    shortest, longest = _LOOK_AGAIN_S
+    age_s = (now - row.accepted_at).total_seconds()
+    return now + timedelta(seconds=min(max(age_s / 10, shortest), longest))
+
+
+def counts(broadcast_pk: uuid.UUID) -> dict[str, int]:
+    """Return how many persons' events are in which state, as they stand now."""
+    rows = Event.objects.filter(broadcast_id=broadcast_pk).order_by().values_list("state")
+    return dict(rows.annotate(count=Count("pk")))
+
+
+def _end(row: Broadcast, now: datetime) -> None:
+    """Write the end, once: delivered if anybody was reached, with the weakest evidence among them."""
+    found = Counter(counts(row.pk))
+    code, state = "", EventState.DELIVERED
+    if not found:
+        overdue = row.expires_at <= now
+        state, code = (EventState.EXPIRED, "expired") if overdue else (EventState.FAILED, "no_subscribers")
+    elif not found[EventState.DELIVERED.value]:
+        state, code = EventState.FAILED, "nobody_reached"
+    Broadcast.objects.filter(pk=row.pk, final_at__isnull=True).update(
+        state=state,
+        code=code,
+        evidence=_weakest(row) if state is EventState.DELIVERED else Evidence.NONE,
+        counts=dict(found),
+        ring_at=None,
+        final_at=now,
+    )
+
+
+def _weakest(row: Broadcast) -> Evidence:
+    found = row.events.filter(~Q(evidence=""), state=EventState.DELIVERED).order_by()
+    seen = set(found.values_list("evidence", flat=True).distinct())
+    order = (Evidence.TRANSPORT, Evidence.CLIENT, Evidence.HUMAN)
+    return next((evidence for evidence in order if evidence.value in seen), Evidence.NONE)
