@@ -109,13 +109,14 @@ _WHY = {
 async def _refuse(receive: Receive, send: Send, code: str, close_code: int) -> None:
     REFUSED.labels(code).inc()
     await receive()  # the connect message
-    await send({"type": "websocket.accept"})
     # One after the other, so that those who were sent away do not come back at once.
     wait_s = door().returns.turn(asyncio.get_running_loop().time(), within_s=_RETURN_WITHIN_S)
     wait_ms = int(1000 * (_RETURN_AFTER_S + (uniform(0, _RETURN_WITHIN_S) if wait_s is None else wait_s)))  # noqa: S311
     frame = live.frame("error", code=code, detail=_WHY[code], reconnect_after_ms=wait_ms)
-    await send({"type": "websocket.send", "text": frame.decode()})
-    await send({"type": "websocket.close", "code": close_code})
+    with contextlib.suppress(Exception):  # it may be gone; each server says so with an error of its own
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.send", "text": frame.decode()})
+        await send({"type": "websocket.close", "code": close_code})
 
 
 _doors: WeakKeyDictionary[asyncio.AbstractEventLoop, Door] = WeakKeyDictionary()

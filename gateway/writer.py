@@ -57,8 +57,10 @@ class Writer:
                 frame = self._frames.popleft()
                 await self._send(frame.decode())
                 self.backlog -= len(frame)
-        except Exception:  # some servers say so when the connection is gone; its consumer will hear of it
-            log.exception("write_failed")
+        except (
+            Exception
+        ) as error:  # some servers say so when the connection is gone; its consumer will hear of it
+            log.warning("write_failed", extra={"error": type(error).__name__})
             self._frames.clear()
         finally:
             self._task = None
