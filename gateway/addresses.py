@@ -34,11 +34,16 @@ class Addresses:
         if not limit or not address:
             return True
         self._own[address] += 1
-        if self._own[address] <= limit and await self._others(address) + self._own[address] <= limit:
-            self._write_later()
-            return True
-        self.leave(address)
-        return False
+        self._write_later()
+        entered = False
+        try:
+            entered = (
+                self._own[address] <= limit and await self._others(address) + self._own[address] <= limit
+            )
+        finally:  # also for who is cancelled while waiting
+            if not entered:
+                self.leave(address)
+        return entered
 
     def leave(self, address: str) -> None:
         """One socket fewer. The others hear of it within a second or so."""

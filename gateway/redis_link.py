@@ -1,4 +1,8 @@
-"""The event loop's own Redis connections, for what sockets may do without: nobody waits long for it."""
+"""The event loop's own Redis connection, for what sockets may do without: nobody waits long for it.
+
+What is asked within one round trip travels together with the next one, so a crowd of sockets costs few
+round trips and one connection.
+"""
 
 import asyncio
 import logging
@@ -14,43 +18,68 @@ from redis.exceptions import RedisError
 
 log = logging.getLogger(__name__)
 
-_CONNECTIONS = 4
-_TIMEOUT_S = 1.0
+_TIMEOUT_S = 2.0
 _AWAY_S = 3.0  # after a failure nobody tries for so long
+_AT_ONCE = 200
+
+Fill = Callable[[Any], object]
+Answers = list[Any] | None
 
 
 class RedisLink:
     """One per event loop."""
 
     def __init__(self, url: str) -> None:
-        pool = aioredis.BlockingConnectionPool.from_url(
+        self._redis = aioredis.Redis.from_url(
             url,
-            max_connections=_CONNECTIONS,
-            timeout=_TIMEOUT_S,
             socket_timeout=_TIMEOUT_S,
             socket_connect_timeout=_TIMEOUT_S,
             retry=Retry(NoBackoff(), 1),
         )
-        self._redis = aioredis.Redis(connection_pool=pool)
+        self._waiting: list[tuple[Fill, asyncio.Future[Answers]]] = []
+        self._task: asyncio.Task[None] | None = None
         self._away_until = 0.0
 
-    async def run(self, fill: Callable[[Any], object]) -> list[Any] | None:
-        """Run the commands that `fill` puts into a pipeline, as one transaction.
+    async def run(self, fill: Fill) -> Answers:
+        """Run the commands that `fill` puts into a pipeline, in their order and one after the other.
 
         Return their answers, or None while Redis is away.
         """
         loop = asyncio.get_running_loop()
+        answered: asyncio.Future[Answers] = loop.create_future()
+        self._waiting.append((fill, answered))
+        if self._task is None or self._task.done():
+            self._task = loop.create_task(self._send())
+        return await answered
+
+    async def _send(self) -> None:
+        while self._waiting:
+            taken, self._waiting = self._waiting[:_AT_ONCE], self._waiting[_AT_ONCE:]
+            try:
+                answers = await self._travel([fill for fill, _ in taken])
+            except Exception:  # whoever waits must not wait for ever
+                log.exception("redis_link_failed")
+                answers = [None] * len(taken)
+            for (_, answered), answer in zip(taken, answers, strict=True):
+                if not answered.done():  # who asked may have been cancelled
+                    answered.set_result(answer)
+
+    async def _travel(self, fills: list[Fill]) -> list[Answers]:
+        loop = asyncio.get_running_loop()
         if loop.time() < self._away_until:
-            return None
+            return [None] * len(fills)
         try:
-            async with self._redis.pipeline(transaction=True) as pipe:
-                fill(pipe)
+            async with self._redis.pipeline(transaction=False) as pipe:
+                ends = []
+                for fill in fills:
+                    fill(pipe)
+                    ends.append(len(pipe))
                 answers: list[Any] = await pipe.execute()
-                return answers
         except (RedisError, OSError, TimeoutError) as error:
             self._away_until = loop.time() + _AWAY_S
             log.warning("redis_link_down", extra={"error": type(error).__name__})
-            return None
+            return [None] * len(fills)
+        return [answers[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
 
 
 _links: WeakKeyDictionary[asyncio.AbstractEventLoop, RedisLink] = WeakKeyDictionary()

@@ -40,9 +40,9 @@ class Knobs:
     sockets_per_person: int = 10  # open at once; the next one is refused
     sockets_per_address: int = 50  # from one IPv4 address or IPv6 /64 network; 0: no limit
     sockets_unauthenticated: int = 100  # of one process, until they have signed in
-    accept_per_s: float = 100.0  # sockets that one process takes in a second
+    accept_per_s: float = 150.0  # sockets that one process takes in a second
     accept_burst: int = 50  # taken at once before that pace counts
-    accept_wait_s: float = 5.0  # how long a socket waits for its turn; beyond that it is sent away
+    accept_wait_s: float = 3.0  # how long a socket waits for its turn; beyond that it is sent away
     recheck_s: float = 30.0  # a socket's right to be open is looked up again after this, to 1.5 times this
     ticket_s: int = 30  # a ticket is good for so long
     ticket_session_s: int = 3_600  # a socket by an API key's ticket ends after this, unless it is renewed

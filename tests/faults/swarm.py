@@ -10,6 +10,7 @@ import json
 import random
 import sys
 import time
+from collections import Counter
 
 from tests.faults.raw_socket import RawSocket, Refused
 
@@ -25,14 +26,19 @@ class Swarm:
         self._open: dict[int, RawSocket] = {}
         self._gate = asyncio.Semaphore(_OPENING_AT_ONCE)
         self._cut_at = time.monotonic()
-        self.refused = 0
+        self.refused: Counter[str] = Counter()
         self.slowest_s = 0.0
 
     async def run(self) -> None:
         lines = asyncio.create_task(self._obey())
         stay = [asyncio.create_task(self._stay(number)) for number in range(len(self._tokens))]
         while not lines.done():
-            status = {"open": len(self._open), "refused": self.refused, "slowest_s": round(self.slowest_s, 2)}
+            status = {
+                "open": len(self._open),
+                "refused": self.refused.total(),
+                "why": self.refused,
+                "slowest_s": round(self.slowest_s, 2),
+            }
             print(json.dumps(status), flush=True)
             await asyncio.wait([lines], timeout=0.5)
         for task in stay:
@@ -60,7 +66,7 @@ class Swarm:
                 self.slowest_s = max(self.slowest_s, time.monotonic() - self._cut_at)
                 await raw.until_closed(3_600)
             except Refused as refused:
-                self.refused += 1
+                self.refused[str(refused.status)] += 1
                 longest_s = min(2 * longest_s, _LONGEST_S)
                 wait_s = refused.args[1] if len(refused.args) > 1 else wait_s
             except (OSError, TimeoutError):

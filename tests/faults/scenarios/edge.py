@@ -12,10 +12,10 @@ from tests.faults.refusals import Attempt, attempts, crowds
 from tests.faults.run import scenario
 from tests.faults.stage import Stage
 
-_DEFAULTS = {"TOCSIN_SOCKETS_PER_ADDRESS": "50", "TOCSIN_TICKET_S": "3"}
+_QUICK = {"TOCSIN_SOCKETS_PER_ADDRESS": "50", "TOCSIN_TICKET_S": "3", "TOCSIN_ACCEPT_WAIT_S": "1"}
 
 
-@scenario("A1", "sockets that must be refused", **_DEFAULTS)
+@scenario("A1", "sockets that must be refused", **_QUICK)
 def refusals(stage: Stage) -> None:
     """Everybody who must not get in gets a code, learns nothing, and disturbs nobody."""
     secret = canary("payload")
