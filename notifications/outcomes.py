@@ -123,7 +123,7 @@ def _record_error(tried: Tried, error: TransportError, clock: Clock) -> Aftermat
     failure = Failure(row, tried.started_at, tried.ended_at, error.outcome, error.reason)
     extra = {"event_id": row.event_id, "delivery_id": row.delivery_id, "channel": row.channel.name}
     log.warning("send_failed", extra=extra | {"outcome": error.outcome.value, "attempt": row.attempt})
-    if isinstance(error, LimitedError):
+    if isinstance(error, LimitedError) and knobs.current().telegram_per_s:
         limits = rate_limits.limits_of(row.channel, row.address, knobs.current())
         rate_limits.hold(limits, wait_s=error.retry_after_s)
     try:
