@@ -51,6 +51,7 @@ def _flagged_texts(stage: Stage) -> int:
 def hanging_provider(stage: Stage) -> None:
     """CRITICAL falls back to the next channel; the others go on as before."""
     length_s = stage.scaled(40, 10)
+    _produce_for_both(stage, length_s)  # the same load while Telegram is well
     by_mail_before = _mail_waits(stage, length_s)
     stage.system.misbehave("telegram", latency_ms=30_000)
     hung_at = time.time()
@@ -79,7 +80,7 @@ def hanging_provider(stage: Stage) -> None:
 
 def _produce_for_both(stage: Stage, length_s: int) -> HttpProducer:
     """Start a producer for persons whose plan is Telegram, then e-mail."""
-    rate = stage.scaled(50, 10)
+    rate = stage.scaled(20, 5)
     items = stage.items(rate * length_s)
     for number, item in enumerate(items):
         item["user_id"] = f"p{2 * (number % (stage.size.persons // 2)) + 1}"
