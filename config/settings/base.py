@@ -75,7 +75,7 @@ TEMPLATES: list[dict[str, Any]] = [
 ]
 
 DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=10)
-DATABASE_ANSWER_WITHIN_S = env.float("DATABASE_ANSWER_WITHIN_S", default=10.0)
+DATABASE_ANSWER_WITHIN_S = env.float("DATABASE_ANSWER_WITHIN_S", default=8.0)
 DATABASES = {
     "default": {
         **env.db_url("DATABASE_URL"),

@@ -16,7 +16,7 @@ from tests.faults.stage import Stage
 def black_holes(stage: Stage) -> None:
     """Whoever waits gives up in time, readiness says what is away, and all comes back by itself."""
     length_s = stage.scaled(60, 18)
-    stage.publish(stage.scaled(6_000, 300), rate=stage.scaled(20, 4), batch=1, senders=8)
+    stage.publish(stage.scaled(3_600, 300), rate=stage.scaled(20, 4), batch=1, senders=32)
     for name, proxy in stage.system.proxies.items():
         stage.pause(3)
         proxy.black_hole()
