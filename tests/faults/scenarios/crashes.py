@@ -9,7 +9,7 @@ from tests.faults.run import scenario
 from tests.faults.stage import Stage
 from tests.faults.system import SHORT
 
-# Which process passes a point, and at which passage it is struck: early, but not at the first.
+# Which process passes a point, and at which passage it is struck: early, and not the first of many.
 # "workers": in each of them.
 PLACES: dict[str, tuple[str, int]] = {
     "accept_before_commit": ("web", 4),
@@ -30,7 +30,7 @@ PLACES: dict[str, tuple[str, int]] = {
     "unknown_before_commit": ("control", 2),
     "sweep_postponed": ("control", 4),
     "stream_committed_before_ack": ("streams", 2),
-    "stream_acked_before_xack": ("streams", 3),
+    "stream_acked_before_xack": ("streams", 1),
     "reply_added_before_commit": ("streams", 2),
 }
 
