@@ -19,7 +19,7 @@ def test_an_answer_that_takes_too_long_fails_and_the_next_query_has_a_new_connec
     before = connection.connection.info.backend_pid
     assert isinstance(connection.connection, Connection)
     with pytest.raises(OperationalError), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_sleep(30)")
+        cursor.execute("SELECT pg_sleep(2)")
     assert connection.connection.closed
     connection.close()
     with connection.cursor() as cursor:
