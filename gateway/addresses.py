@@ -9,9 +9,9 @@ from collections import Counter
 from functools import partial
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from gateway.gateways import gone, this_gateway
+from gateway.per_loop import per_loop
 from gateway.redis_link import redis_link
 from notifications import knobs
 
@@ -128,12 +128,7 @@ def address_of(client: object) -> str:
     return str(found)
 
 
-_addresses: WeakKeyDictionary[asyncio.AbstractEventLoop, Addresses] = WeakKeyDictionary()
-
-
+@per_loop
 def addresses() -> Addresses:
     """Return those of the running event loop."""
-    loop = asyncio.get_running_loop()
-    if loop not in _addresses:
-        _addresses[loop] = Addresses()
-    return _addresses[loop]
+    return Addresses()

@@ -10,12 +10,12 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from random import uniform
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from prometheus_client import Counter
 
 from gateway.addresses import address_of, addresses
 from gateway.pace import Pace
+from gateway.per_loop import per_loop
 from notifications import knobs, live
 
 CLOSE_TOO_MANY = 4009  # too many sockets of one person or one address
@@ -119,12 +119,7 @@ async def _refuse(receive: Receive, send: Send, code: str, close_code: int) -> N
         await send({"type": "websocket.close", "code": close_code})
 
 
-_doors: WeakKeyDictionary[asyncio.AbstractEventLoop, Door] = WeakKeyDictionary()
-
-
+@per_loop
 def door() -> Door:
     """Return that of the running event loop."""
-    loop = asyncio.get_running_loop()
-    if loop not in _doors:
-        _doors[loop] = Door()
-    return _doors[loop]
+    return Door()

@@ -9,11 +9,11 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Iterable
-from weakref import WeakKeyDictionary
 
 from django.utils import timezone
 
 from gateway.database import in_thread
+from gateway.per_loop import per_loop
 from gateway.problems import DATABASE_AWAY
 from gateway.sessions import hub
 from gateway.shutdown import at_shutdown
@@ -115,13 +115,9 @@ def _confirm(batch: dict[Pair, str], sockets: dict[int, int]) -> None:
     )
 
 
-_confirmations: WeakKeyDictionary[asyncio.AbstractEventLoop, Confirmations] = WeakKeyDictionary()
-
-
+@per_loop
 def confirmations() -> Confirmations:
     """Return those of the running event loop."""
-    loop = asyncio.get_running_loop()
-    if loop not in _confirmations:
-        _confirmations[loop] = Confirmations()
-        at_shutdown(_confirmations[loop].flush)
-    return _confirmations[loop]
+    made = Confirmations()
+    at_shutdown(made.flush)
+    return made

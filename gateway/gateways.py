@@ -10,8 +10,8 @@ import os
 import socket
 from collections.abc import Callable, Iterable
 from secrets import token_hex
-from weakref import WeakKeyDictionary
 
+from gateway.per_loop import per_loop
 from gateway.redis_link import redis_link
 from gateway.sessions import hub
 
@@ -59,12 +59,7 @@ async def gone(gateway_ids: Iterable[str]) -> frozenset[str]:
     return frozenset(one for one, (_, count) in zip(ids, answers[0], strict=True) if not count)
 
 
-_gateways: WeakKeyDictionary[asyncio.AbstractEventLoop, Gateway] = WeakKeyDictionary()
-
-
+@per_loop
 def this_gateway() -> Gateway:
     """Return that of the running event loop."""
-    loop = asyncio.get_running_loop()
-    if loop not in _gateways:
-        _gateways[loop] = Gateway()
-    return _gateways[loop]
+    return Gateway()

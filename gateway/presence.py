@@ -6,10 +6,10 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from gateway import socket_registry
 from gateway.gateways import gone, this_gateway
+from gateway.per_loop import per_loop
 from gateway.redis_link import redis_link
 from gateway.socket_registry import Socket
 from notifications import knobs
@@ -105,12 +105,7 @@ class Presence:
                 await redis_link().run(fill)
 
 
-_presences: WeakKeyDictionary[asyncio.AbstractEventLoop, Presence] = WeakKeyDictionary()
-
-
+@per_loop
 def presence() -> Presence:
     """Return that of the running event loop."""
-    loop = asyncio.get_running_loop()
-    if loop not in _presences:
-        _presences[loop] = Presence()
-    return _presences[loop]
+    return Presence()

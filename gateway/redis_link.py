@@ -8,13 +8,14 @@ import asyncio
 import logging
 from collections.abc import Callable
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import redis.asyncio as aioredis
 from django.conf import settings
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+
+from gateway.per_loop import per_loop
 
 log = logging.getLogger(__name__)
 
@@ -82,12 +83,7 @@ class RedisLink:
         return [answers[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
 
 
-_links: WeakKeyDictionary[asyncio.AbstractEventLoop, RedisLink] = WeakKeyDictionary()
-
-
+@per_loop
 def redis_link() -> RedisLink:
     """Return the one of the running event loop."""
-    loop = asyncio.get_running_loop()
-    if loop not in _links:
-        _links[loop] = RedisLink(settings.REDIS_URL)
-    return _links[loop]
+    return RedisLink(settings.REDIS_URL)

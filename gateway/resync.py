@@ -10,9 +10,9 @@ import logging
 from collections.abc import Callable, Iterator
 from itertools import count
 from random import random
-from weakref import WeakKeyDictionary
 
 from gateway.database import in_thread
+from gateway.per_loop import per_loop
 from gateway.problems import DATABASE_AWAY
 from notifications import catchup, knobs
 
@@ -88,12 +88,7 @@ class Resync:
                 look(*found[person_id])
 
 
-_resyncs: WeakKeyDictionary[asyncio.AbstractEventLoop, Resync] = WeakKeyDictionary()
-
-
+@per_loop
 def resync() -> Resync:
     """Return the one of the running event loop."""
-    loop = asyncio.get_running_loop()
-    if loop not in _resyncs:
-        _resyncs[loop] = Resync()
-    return _resyncs[loop]
+    return Resync()

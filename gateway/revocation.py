@@ -13,7 +13,6 @@ from datetime import datetime
 from itertools import count
 from random import random
 from typing import Protocol
-from weakref import WeakKeyDictionary
 
 import redis
 from django.contrib.sessions.models import Session
@@ -22,6 +21,7 @@ from django.utils import timezone
 from gateway.credentials import Credential
 from gateway.database import in_thread
 from gateway.gateways import this_gateway
+from gateway.per_loop import per_loop
 from gateway.problems import DATABASE_AWAY
 from notifications import knobs, live
 from users.models import User
@@ -149,12 +149,7 @@ def _pause_s() -> float:
     return knobs.current().recheck_s * (1 + random() / 2)  # noqa: S311
 
 
-_revocations: WeakKeyDictionary[asyncio.AbstractEventLoop, Revocations] = WeakKeyDictionary()
-
-
+@per_loop
 def revocations() -> Revocations:
     """Return those of the running event loop."""
-    loop = asyncio.get_running_loop()
-    if loop not in _revocations:
-        _revocations[loop] = Revocations()
-    return _revocations[loop]
+    return Revocations()

@@ -11,7 +11,6 @@ import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import redis.asyncio as aioredis
 from django.conf import settings
@@ -19,6 +18,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from gateway.per_loop import per_loop
 from gateway.subscription import Subscription
 from notifications import live
 
@@ -146,12 +146,7 @@ class Hub:
         return len(self._receivers.get(live.user_channel(person_id), ()))
 
 
-_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
-
-
+@per_loop
 def hub() -> Hub:
     """Return the hub of the running event loop."""
-    loop = asyncio.get_running_loop()
-    if loop not in _hubs:
-        _hubs[loop] = Hub(settings.REDIS_URL)
-    return _hubs[loop]
+    return Hub(settings.REDIS_URL)
