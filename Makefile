@@ -10,7 +10,7 @@ DEV_READY := $(VENV)/.ready-to-develop
 
 help:
 	@echo "make run     start the whole system on this machine"
-	@echo "make test    run the tests"
+	@echo "make test    run the tests; ARGS=tests/gateway runs some"
 	@echo "make check   linters, types, layers, migrations, wire contract"
 	@echo "make bench   measure; SCRIPT=live/fanout.py runs one, SIZE=quick a short one"
 	@echo "make chaos   faults against real processes; SCENARIO=L1 runs one, SIZE=short a quick one, SEED=7"
@@ -23,7 +23,7 @@ run: $(RUN_READY)
 	@$(BIN)/python -m config.development
 
 test: $(DEV_READY)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(or $(ARGS),-n 2 --dist loadfile)
 
 check: $(DEV_READY)
 	$(BIN)/ruff format --check .

@@ -1,4 +1,4 @@
-"""Real servers for every test: one Postgres and one Valkey a run, on free ports, in a folder of its own."""
+"""Real servers for every test, on free ports: one Postgres a run, one Valkey a process that runs tests."""
 
 import os
 import shutil
@@ -15,22 +15,21 @@ _folder: Path | None = None
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start the servers in the controlling process; xdist's workers find them by their URLs."""
+    """Start the servers, or find them by URLs from outside.
+
+    Each process of xdist has a database of its own, by pytest-django, and a Valkey of its own, as what is
+    published to a channel is heard in all of a server's numbered databases.
+    """
     global _folder
-    if hasattr(config, "workerinput"):
-        number = int(config.workerinput["workerid"].removeprefix("gw"))
-        os.environ["REDIS_URL"] = os.environ["REDIS_URL"].rsplit("/", 1)[0] + f"/{number + 1}"
-        _read_settings()
-        return
     _folder = Path(tempfile.mkdtemp(prefix="tocsin-test-"))
     _folder.chmod(0o755)
     os.environ["TOCSIN_HOME"] = str(_folder)
-    if "DATABASE_URL" not in os.environ:
+    if "DATABASE_URL" not in os.environ:  # xdist's processes inherit it
         postgres = Postgres(_folder, "test", free_port(0), fast=True)
         _servers.append(postgres)
         postgres.start()
         os.environ["DATABASE_URL"] = postgres.url()
-    if "REDIS_URL" not in os.environ:
+    if "REDIS_URL" not in os.environ or _is_of_xdist(config):
         valkey = Valkey(_folder, "test", free_port(0))
         _servers.append(valkey)
         valkey.start()
@@ -38,19 +37,24 @@ def pytest_configure(config: pytest.Config) -> None:
     _read_settings()
 
 
-def _read_settings() -> None:
-    """Let Django read its settings now that the servers' URLs are known; pytest-django sets up the rest.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Let xdist's processes inherit no settings' name: pytest-django would read them before they are set."""
+    os.environ.pop("DJANGO_SETTINGS_MODULE", None)  # `config.celery` names the development's
 
-    The name does not stay in the environment: pytest-django of xdist's workers would read them too early.
-    """
+
+def _is_of_xdist(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def _read_settings() -> None:
+    """Let Django read its settings now that the servers' URLs are known; pytest-django sets up the rest."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings.test"
     assert settings.DATABASES
     del os.environ["DJANGO_SETTINGS_MODULE"]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if hasattr(config, "workerinput"):
-        return
     for server in reversed(_servers):
         server.stop()
     _servers.clear()

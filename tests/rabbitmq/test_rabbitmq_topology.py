@@ -53,7 +53,7 @@ def test_celerys_delay_queues_are_not_declared(channel) -> None:
 
 
 def test_workers_answer_a_ping(running_system, rabbitmq) -> None:
-    with Celery("probe", broker=rabbitmq.url) as operator:
+    with Celery("probe", broker=rabbitmq.url, set_as_current=False) as operator:
         answers = operator.control.ping(timeout=20, limit=2)
     assert sorted(name.split("@")[0] for answer in answers for name in answer) == ["control", "worker"]
 

@@ -59,7 +59,7 @@ export class Connection {
     this.#outbox.add(frame, onProven);
   }
 
-  /** The network or the person is back: a waiting retry is made now, an open socket is put to the test. */
+  /** The network or the person came or went: a waiting retry is made now, an open socket is put to the test. */
   wake() {
     if (this.#state === "live") this.#heartbeat.probe();
     else if (!this.#patient) this.open();

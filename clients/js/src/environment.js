@@ -6,16 +6,18 @@ export const systemClock = {
   clearTimeout: (timer) => clearTimeout(timer),
 };
 
+const NETWORK = ["online", "offline"];
+
 export const browserPage = {
   isOnline: () => globalThis.navigator?.onLine !== false,
 
-  /** Call `onWake` when the network or the person is back. Return a function that ends it. */
+  /** Call `onWake` when the network comes or goes, or the person is back. Return a function that ends it. */
   watch(onWake) {
     const visible = () => globalThis.document.hidden || onWake();
-    globalThis.addEventListener?.("online", onWake);
+    for (const change of NETWORK) globalThis.addEventListener?.(change, onWake);
     globalThis.document?.addEventListener("visibilitychange", visible);
     return () => {
-      globalThis.removeEventListener?.("online", onWake);
+      for (const change of NETWORK) globalThis.removeEventListener?.(change, onWake);
       globalThis.document?.removeEventListener("visibilitychange", visible);
     };
   },
