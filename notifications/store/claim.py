@@ -69,6 +69,7 @@ SELECT d.id::text, d.lease_token::text, d.attempts, d.lease_until, d.channel, d.
     COALESCE(d.slot_at > %(slot_kept_since)s, false)
 FROM claimed d JOIN notifications_event e ON e.id = d.event_id JOIN users_user p ON p.id = e.person_id
 LEFT JOIN users_destination a ON a.id = d.destination_id
+ORDER BY d.event_id, d.position
 """
 
 GRACE_S = 5.0  # the sweep comes this much after a doorbell
