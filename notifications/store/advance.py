@@ -103,7 +103,8 @@ def end_event(
 
 
 def lock_event(event_pk: int) -> Event:
-    return Event.objects.select_for_update().get(pk=event_pk)
+    """Lock an event, without its largest columns: they are read when somebody asks for them."""
+    return Event.objects.select_for_update().defer("payload", "raw", "digest", "trace").get(pk=event_pk)
 
 
 def give_up(
@@ -197,7 +198,7 @@ def flag_repeat(row: Delivery, *, now: datetime, backoff_s: float) -> None:
     Delivery.objects.filter(pk=row.pk).update(possible_duplicate=True, not_before=due, ring_at=due)
 
 
-def disable_destination(row: Delivery, reason: str, *, now: datetime) -> None:
-    Destination.objects.filter(delivery__id=row.pk, disabled_at__isnull=True).update(
+def disable_destination(delivery_id: str, reason: str, *, now: datetime) -> None:
+    Destination.objects.filter(delivery__id=delivery_id, disabled_at__isnull=True).update(
         disabled_at=now, disabled_reason=reason[:200] or "the address is dead"
     )

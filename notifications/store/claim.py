@@ -40,6 +40,7 @@ class Claimed:
     address: str  # "" for WEB, and where the destination is gone
     topic: str
     unusable: str  # why the destination may not be used any more
+    position: int = 0  # of this step in the event's plan
     last: bool = False  # the plan has no further step
     has_slot: bool = False  # its place within the rate limit was reserved, and is now
 
@@ -65,7 +66,7 @@ SELECT d.id::text, d.lease_token::text, d.attempts, d.lease_until, d.channel, d.
     CASE WHEN d.channel = 1 THEN ''
         WHEN a.id IS NULL THEN 'the destination was removed'
         WHEN a.disabled_at IS NOT NULL THEN 'disabled: ' || a.disabled_reason ELSE '' END,
-    d.position + 1 >= jsonb_array_length(e.plan),
+    d.position, d.position + 1 >= jsonb_array_length(e.plan),
     COALESCE(d.slot_at > %(slot_kept_since)s, false)
 FROM claimed d JOIN notifications_event e ON e.id = d.event_id JOIN users_user p ON p.id = e.person_id
 LEFT JOIN users_destination a ON a.id = d.destination_id

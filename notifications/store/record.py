@@ -134,26 +134,24 @@ def fail(failure: Failure, kind: FailureKind, *, now: datetime) -> Aftermath:
     """Record that this channel is used up, and go on to the next. Raises: `LeaseLost`."""
     with transaction.atomic():
         event = lock_event(failure.claimed.event_pk)
-        row = _move(failure, DeliveryState.FAILED, failure_kind=kind, ring_at=None, ended_at=now)
+        _move(failure, DeliveryState.FAILED, failure_kind=kind, ring_at=None, ended_at=now)
         if kind is FailureKind.RECIPIENT:
-            disable_destination(row, failure.error, now=now)
-        return next_step(
-            event, row.position, now=now, possible_duplicate=row.possible_duplicate, code=f"{kind}"
-        )
+            disable_destination(failure.claimed.delivery_id, failure.error, now=now)
+        return _go_on(event, failure.claimed, code=f"{kind}", now=now)
 
 
 def skip(failure: Failure, *, now: datetime) -> Aftermath:
     """Record that the channel was no longer usable, and go on to the next. Raises: `LeaseLost`."""
     with transaction.atomic():
         event = lock_event(failure.claimed.event_pk)
-        row = _move(failure, DeliveryState.SKIPPED, ring_at=None, ended_at=now)
-        return next_step(
-            event,
-            row.position,
-            now=now,
-            possible_duplicate=row.possible_duplicate,
-            code=f"{failure.outcome}",
-        )
+        _move(failure, DeliveryState.SKIPPED, ring_at=None, ended_at=now)
+        return _go_on(event, failure.claimed, code=f"{failure.outcome}", now=now)
+
+
+def _go_on(event: Event, claimed: Claimed, *, code: str, now: datetime) -> Aftermath:
+    return next_step(
+        event, claimed.position, now=now, possible_duplicate=claimed.possible_duplicate, code=code
+    )
 
 
 def lose(failure: Failure, *, now: datetime, backoff_s: float) -> Aftermath:
@@ -164,7 +162,8 @@ def lose(failure: Failure, *, now: datetime, backoff_s: float) -> Aftermath:
     """
     with transaction.atomic():
         lock_event(failure.claimed.event_pk)
-        row = _move(failure, DeliveryState.UNKNOWN, ring_at=None, ended_at=now)
+        _move(failure, DeliveryState.UNKNOWN, ring_at=None, ended_at=now)
+        row = Delivery.objects.get(pk=failure.claimed.delivery_id)
         return after_unknown(row, now=now, backoff_s=backoff_s)
 
 
@@ -182,7 +181,7 @@ def after_unknown(row: Delivery, *, now: datetime, backoff_s: float) -> Aftermat
     return Aftermath()
 
 
-def _move(failure: Failure, state: DeliveryState, **changes: object) -> Delivery:
+def _move(failure: Failure, state: DeliveryState, **changes: object) -> None:
     """Compare the lease and set the state; add the attempt. Raises: `LeaseLost`."""
     claimed = failure.claimed
     changed = Delivery.objects.filter(
@@ -198,7 +197,6 @@ def _move(failure: Failure, state: DeliveryState, **changes: object) -> Delivery
         outcome=failure.outcome,
         error=failure.error[:300],
     )
-    return Delivery.objects.get(pk=claimed.delivery_id)
 
 
 def move_address(delivery_id: str, address: str, *, now: datetime) -> None:
