@@ -1,5 +1,6 @@
 """One publish to 1,000 sockets: deliveries/s, and the time until the last socket has it.
 
+Ours are a thousand persons who follow one topic; the others' sockets listen to one group, or one channel.
 Deliveries/s with a few publishes under way; the time of the last with one alone.
 """
 
@@ -14,6 +15,8 @@ from crowd import Crowd, Hello, frame_length
 from results import Row, record, scale
 from system import servers
 
+from notifications import live
+
 SOCKETS = 1_000
 UNDER_WAY = 5
 FRAME = frame_length(messages.EVENT_BYTES)
@@ -21,15 +24,28 @@ FRAME = frame_length(messages.EVENT_BYTES)
 
 def join(name: str, keys: dict[str, int]) -> tuple[list[Hello], bytes]:
     """Return how the clients come to listen to one thing, and the command that publishes to it once."""
-    everybody, data = "p0", messages.event(0)
+    everybody, data = "everybody", messages.event(0)
     if name == sides.CHANNELS:
         hellos = [Hello(f"/ws/{everybody}", "", b'"ready"')] * SOCKETS
         channel, data = messages.group_channel(everybody), messages.group_message(data)
         return hellos, publishers.publish_command(channel, data)
     if name == sides.NCHAN:
         return [Hello(f"/sub/{everybody}")] * SOCKETS, publishers.post_request(everybody, data)
-    channel = f"user.{keys[everybody]}"
-    return [gateways.hello_of(everybody)] * SOCKETS, publishers.publish_command(channel, data)
+    command = publishers.publish_command(live.topic_channel(everybody), data)
+    return [gateways.hello_of(external_id) for external_id in keys], command
+
+
+def let_follow(topic: str, keys: dict[str, int]) -> None:
+    """Let all these persons follow the topic: their sockets do, from when they are ready."""
+    from django.utils import timezone
+
+    from users.models import TopicRule, TopicSubscription
+
+    TopicRule.objects.create(prefix=topic, audience=TopicRule.Audience.EVERYBODY)
+    now = timezone.now()
+    TopicSubscription.objects.bulk_create(
+        TopicSubscription(person_id=pk, topic=topic, created_at=now) for pk in keys.values()
+    )
 
 
 def run(side: sides.Side, crowd: Crowd, command: bytes, times: int, under_way: int) -> float:
@@ -68,7 +84,8 @@ def measure(name: str, keys: dict[str, int], times: int, rounds: int) -> tuple[f
 def main() -> None:
     times, rounds = scale(quick=(20, 1), full=(100, 3))
     with servers():
-        keys = sides.persons(1)
+        keys = sides.persons(SOCKETS)
+        let_follow("everybody", keys)
         rates, lasts = [], []
         for name in sides.names():
             rate, last_ms = measure(name, keys, times, rounds)
