@@ -4,12 +4,14 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import httpx
 import pytest
 import yaml
 
+from gateway import exchange
 from gateway.consumers import SessionConsumer
 from tests.gateway.conftest import ROOT, Page, cookie_of, event_json, token_for
 from users.models import TopicRule
@@ -21,6 +23,9 @@ MESSAGES = DOCUMENT["components"]["messages"]
 def direction(operation: str) -> set[str]:
     refs = [entry["$ref"] for entry in DOCUMENT["operations"][operation]["messages"]]
     return {ref.rsplit("/", 1)[1] for ref in refs}
+
+
+PLAIN = direction("clientSends") | direction("serverSends")  # where no sub-protocol is spoken
 
 
 def said_by_the_server() -> set[str]:
@@ -75,9 +80,10 @@ def test_every_message_has_its_own_type_and_one_direction() -> None:
         name: name for name in MESSAGES
     }
     client, server = direction("clientSends"), direction("serverSends")
-    assert client | server == set(MESSAGES)
-    assert client & server == set()
-    assert set(DOCUMENT["channels"]["page"]["messages"]) == set(MESSAGES)
+    assert PLAIN | direction("exchangeSends") == set(MESSAGES)
+    assert client & (server | direction("exchangeSends")) == set()
+    assert set(DOCUMENT["channels"]["page"]["messages"]) == PLAIN
+    assert set(DOCUMENT["channels"]["exchange"]["messages"]) == direction("exchangeSends")
 
 
 def test_every_frame_that_the_server_handles_is_described_and_no_other() -> None:
@@ -86,6 +92,12 @@ def test_every_frame_that_the_server_handles_is_described_and_no_other() -> None
 
 def test_every_frame_that_the_server_sends_is_described_and_no_other() -> None:
     assert direction("serverSends") == said_by_the_server()
+
+
+def test_what_the_sub_protocol_sends_is_described_and_nothing_else() -> None:
+    event = {"event_id": "e1", "timestamp": 1, "priority": "NORMAL", "payload": {}, "type": "event"}
+    words = {translate(event | {"event_type": name})[0] for name, translate in exchange._TRANSLATIONS.items()}
+    assert direction("exchangeSends") == words | exchange._PASSES
 
 
 def test_every_close_code_is_described() -> None:
@@ -103,7 +115,7 @@ def test_real_frames_are_as_described(run_node, daphne, open_page, producer, ann
     venue.topic_prefixes = ["market."]
     venue.save()
     frames = _exchanged(open_page, producer, ann)
-    assert {frame["type"] for frame in frames} == set(MESSAGES) - {"shutdown"}  # with a server's end only
+    assert {frame["type"] for frame in frames} == PLAIN - {"shutdown"}  # with a server's end only
     assert problems(run_node, *frames) == []
     for frame in frames:
         known = MESSAGES[frame["type"]]["payload"]["properties"]
@@ -151,6 +163,36 @@ def _exchanged(open_page, producer, ann) -> list[dict]:
     return frames
 
 
+TRADES = {
+    "ORDER_FILLED": {"order_id": "1001", "symbol": "BTC_USDT"},
+    "TRADE_EXECUTED": {
+        "trade_id": "5001",
+        "order_id": "A-7",
+        "symbol": "BTC_USDT",
+        "side": "BUY",
+        "role": "TAKER",
+    },
+    "BALANCE_UPDATED": {"asset": "BTC", "avail": "1.501000", "frozen": "0.000000"},
+}
+
+
+def test_real_frames_of_the_sub_protocol_are_as_described(run_node, daphne, producer, ann) -> None:
+    url = f"{daphne.ws_url}/ws/native"
+    with closing(Page(url, ready=False, subprotocols=[exchange.SUBPROTOCOL])) as page:
+        page.send(type="auth", token=token_for("ann"))
+        frames = [page.receive()]
+        for event_type, payload in TRADES.items():
+            for priority in ("INFORMATIONAL", "CRITICAL"):
+                producer.publish(event_type=event_type, payload=payload, delivery={"priority": priority})
+                frames.append(page.receive())
+    assert {frame["type"] for frame in frames} == {"ready", "order.update", "trade", "balance.update"}
+    assert problems(run_node, *frames) == []
+    for frame in frames:
+        known = MESSAGES[frame["type"]]["payload"]["properties"]
+        assert set(frame) - set(known) == set(), frame["type"]
+        assert set(frame.get("data", {})) == set(known.get("data", {}).get("properties", {}))
+
+
 def test_items_of_the_inbox_are_as_described(run_node, daphne, producer, ann) -> None:
     producer.publish()
     cookie = {"Cookie": cookie_of(ann)}
@@ -169,7 +211,7 @@ def test_the_server_hands_it_out(daphne) -> None:
         assert "/api/v1/asyncapi.yaml" in client.get("/api/v1/openapi.json").json()["info"]["description"]
 
 
-@pytest.mark.parametrize("name", sorted(MESSAGES))
+@pytest.mark.parametrize("name", sorted(PLAIN))
 def test_the_client_and_its_types_know_every_frame(name: str) -> None:
     source = "".join(path.read_text() for path in (ROOT / "clients/js/src").glob("tocsin.*"))
     connection = (ROOT / "clients/js/src/connection.js").read_text()
