@@ -20,6 +20,7 @@ import websockets.sync.client
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from config.child_process import end
 from config.embedded import free_port
 from notifications.events import SourceGrant
 from proto.tocsin.v1 import user_events_pb2 as wire
@@ -103,12 +104,7 @@ def running_daphne(log: Path, *, wanted_port: int = 0, **env: str) -> Iterator[S
         assert process.poll() is None, log.read_text()[-2000:]
         yield Server(process, port)
     finally:
-        process.terminate()
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process)
 
 
 def _answers(port: int) -> bool:
