@@ -10,7 +10,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from notifications.models import InboxCursor
-from tests.gateway.conftest import AUTH_WITHIN_S, Producer, cookie_of, token_for
+from tests.gateway.other_ends import Producer
+from tests.gateway.servers import AUTH_WITHIN_S
+from tests.gateway.sign_in import cookie_of, token_for
 
 
 def test_a_signed_in_browser_is_ready_at_once(open_page, producer: Producer, ann) -> None:

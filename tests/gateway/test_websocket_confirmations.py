@@ -7,7 +7,8 @@ import pytest
 from django.db import connection
 
 from notifications.models import Event
-from tests.gateway.conftest import Page, Producer, eventually
+from tests.gateway.eventually import eventually
+from tests.gateway.other_ends import Page, Producer
 
 CRITICAL = {"delivery": {"priority": "CRITICAL"}, "ack_timeout_ms": 60_000}
 

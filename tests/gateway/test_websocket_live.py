@@ -13,7 +13,10 @@ from notifications.models import Event
 from notifications.route import Plan
 from notifications.states import EventState
 from notifications.store import Stored
-from tests.gateway.conftest import Page, Producer, event_json, eventually, token_for
+from tests.gateway.eventually import eventually
+from tests.gateway.good_events import event_json
+from tests.gateway.other_ends import Page, Producer
+from tests.gateway.sign_in import token_for
 
 
 def online(valkey, person) -> int:

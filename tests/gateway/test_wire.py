@@ -16,7 +16,8 @@ from websockets.exceptions import ConnectionClosed
 
 from config.child_process import end
 from config.embedded import free_port
-from tests.gateway.conftest import ROOT, eventually
+from config.env import ROOT
+from tests.gateway.eventually import eventually
 
 
 @pytest.fixture(scope="module")
