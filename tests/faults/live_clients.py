@@ -36,7 +36,6 @@ class Log:
     connections: int = 0
     recovered: int = 0
     snapshots: int = 0
-    cancelled: list[str] = field(default_factory=list)
 
     @property
     def position(self) -> int:
@@ -170,5 +169,3 @@ class LiveClients:
                 await socket.send_json({"type": "ack", "event_ids": [frame["event_id"]]})
         elif kind == "snapshot":
             log.snapshots += 1
-        elif kind == "event.cancelled":
-            log.cancelled += frame["event_ids"]
