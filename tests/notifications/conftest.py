@@ -184,8 +184,3 @@ def replay_again(now: datetime) -> "Callable[..., Replayed]":
         return replay(which or EventFilter(), by=by, now=now + timedelta(seconds=after_s), **how)
 
     return run
-
-
-def unused(_: object) -> None:
-    """Stand for what follows slow sends, where there are none."""
-    raise AssertionError("a send was left to the recorder thread")
