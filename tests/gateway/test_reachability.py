@@ -77,7 +77,7 @@ def test_the_last_confirmation_is_shown(open_page, producer: Producer, ann) -> N
     assert eventually(confirmed, within_s=40)
 
 
-def test_people_ask_about_themselves_alone(open_page, producer: Producer, ann, bob) -> None:
+def test_people_ask_about_themselves_alone(producer: Producer, ann, bob) -> None:
     for headers in (
         {"Authorization": f"Bearer {token_for('ann')}"},
         {"Cookie": cookie_of(ann), "Authorization": ""},

@@ -117,7 +117,7 @@ def test_a_missed_event_says_until_when_it_is_waited_for(open_page, producer: Pr
 
 
 @pytest.mark.parametrize("what", ["another epoch", "ahead of us", "too far back"])
-def test_a_resume_that_cannot_be_served_gets_a_snapshot(open_strict, open_page, producer, ann, what) -> None:
+def test_a_resume_that_cannot_be_served_gets_a_snapshot(open_strict, producer, ann, what) -> None:
     publish(producer, RESUME_AT_MOST + 2)
     seq = {"another epoch": 5, "ahead of us": 99, "too far back": 1}[what]
     asked = f"/ws?seq={seq}&epoch=other" if what == "another epoch" else resumed(ann, seq)
