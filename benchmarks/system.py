@@ -13,6 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from config.child_process import end  # noqa: E402
 from config.embedded import Postgres, Valkey, free_port  # noqa: E402
 
 
@@ -59,12 +60,7 @@ def process(*command: str, **env: str) -> Iterator["subprocess.Popen[str]"]:
     try:
         yield running
     finally:
-        running.terminate()
-        try:
-            running.wait(30)
-        except subprocess.TimeoutExpired:
-            running.kill()
-            running.wait()
+        end(running, within_s=30)
 
 
 @contextmanager

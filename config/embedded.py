@@ -18,6 +18,8 @@ from pathlib import Path
 import psycopg
 import redis
 
+from config.child_process import end
+
 HOST = "127.0.0.1"
 _START_WITHIN_S = 30.0
 
@@ -169,7 +171,7 @@ class Postgres:
         return True
 
     def stop(self) -> None:
-        _stop(self._process, signal.SIGINT)  # "fast": ends sessions, loses nothing
+        end(self._process, how=signal.SIGINT)  # "fast": ends sessions, loses nothing
 
 
 @dataclass(slots=True)
@@ -221,7 +223,7 @@ class Valkey:
             return False
 
     def stop(self) -> None:
-        _stop(self._process, signal.SIGTERM)
+        end(self._process)
 
 
 def _valkey_binary() -> str:
@@ -249,17 +251,6 @@ def _await(name: str, log: Path, process: "subprocess.Popen[bytes]", answers: Ca
         if answers():
             return
         time.sleep(0.05)
-    _stop(process, signal.SIGTERM)
+    end(process)
     last = "\n".join(log.read_text(errors="replace").splitlines()[-8:])
     raise StartFailed(f"{name} did not start. The end of {log}:\n{last}")
-
-
-def _stop(process: "subprocess.Popen[bytes] | None", how: signal.Signals) -> None:
-    if process is None or process.poll() is not None:
-        return
-    process.send_signal(how)
-    try:
-        process.wait(15)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

@@ -21,7 +21,6 @@ CALLS_AT_LEAST = 10
 OPEN_MS = 5_000
 OPEN_MAX_MS = 60_000
 PROBES = 3
-SLOW_S = 5.0
 
 # One hash a provider: n, f (calls and failures of the window since w), until (open until), for (how long it
 # was opened), p (probes let through), s (probes that went well).

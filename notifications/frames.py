@@ -63,19 +63,7 @@ def event_frame(
 
     `repeat`: other channels were tried, or the page before; it may come out of order and may be known.
     """
-    try:
-        message = render(
-            event_type=event_type,
-            payload=payload,
-            channel=Channel.WEB,
-            priority=priority,
-            timestamp_ms=timestamp_ms,
-            time_zone=time_zone,
-            key=event_id,
-        )
-    except Exception:  # after the commit: a template's fault must not keep the batch's frames back
-        log.exception("render_failed", extra={"event_id": event_id, "type": event_type})
-        message = Message(event_id, event_type, "")
+    message = _worded(event_id, event_type, priority, timestamp_ms, payload, time_zone)
     optional: dict[str, object] = {}
     if seq:
         optional["seq"] = seq
@@ -95,3 +83,27 @@ def event_frame(
         body=message.text,
         **({"topic": topic} if topic else {}),  # behind what `head` reads
     )
+
+
+def _worded(
+    event_id: str,
+    event_type: str,
+    priority: Priority,
+    timestamp_ms: int,
+    payload: Mapping[str, Any],
+    time_zone: str,
+) -> Message:
+    """Render the event for the page; what cannot be rendered is named by its type."""
+    try:
+        return render(
+            event_type=event_type,
+            payload=payload,
+            channel=Channel.WEB,
+            priority=priority,
+            timestamp_ms=timestamp_ms,
+            time_zone=time_zone,
+            key=event_id,
+        )
+    except Exception:  # after the commit: a template's fault must not keep the batch's frames back
+        log.exception("render_failed", extra={"event_id": event_id, "type": event_type})
+        return Message(event_id, event_type, "")

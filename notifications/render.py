@@ -87,19 +87,15 @@ def render(
     if choice.text is None:
         return Message(key=key, title=title, text=f"{body}\n\n{notice}".strip() if notice else body)
 
-    critical = priority == Priority.CRITICAL
     values = {
         "title": title,
         "body": body,
         "notice": notice,
-        "critical": critical,
+        "critical": priority == Priority.CRITICAL,
         "when": local_time(timestamp_ms, zone),
         "fields": cache(lambda: view.fields(FIELDS_IN_TABLE)),  # only for the layouts that ask
     }
-    text, html = _lay_out(choice, values, channel)
-    if channel == Channel.EMAIL and critical:
-        title = shorten(f"Critical: {title}", MAX_TITLE_CHARS)
-    return Message(key=key, title=title, text=text, html=html)
+    return _lay_out(key, choice, values, channel)
 
 
 def cut_text(text: str, limit: int) -> str:
@@ -142,14 +138,17 @@ def _say(choice: _Choice, view: Payload) -> tuple[str, str]:
     return shorten(title, MAX_TITLE_CHARS), shorten(body, MAX_BODY_CHARS)
 
 
-def _lay_out(choice: _Choice, values: dict[str, object], channel: Channel) -> tuple[str, str]:
+def _lay_out(key: str, choice: _Choice, values: dict[str, Any], channel: Channel) -> Message:
     """Show the event as its channel does: text, and HTML where there is a layout for it."""
     assert choice.text is not None
+    title = values["title"]
     text = _EMPTY_LINES.sub("\n\n", _fill(choice.text, values)).strip()
     html = _fill(choice.html, values, autoescape=True).strip() if choice.html else ""
     if channel == Channel.TELEGRAM:
-        return cut_text(text, MAX_TELEGRAM_UNITS), cut_html(html, MAX_TELEGRAM_UNITS)
-    return text, html
+        text, html = cut_text(text, MAX_TELEGRAM_UNITS), cut_html(html, MAX_TELEGRAM_UNITS)
+    if channel == Channel.EMAIL and values["critical"]:
+        title = shorten(f"Critical: {title}", MAX_TITLE_CHARS)
+    return Message(key=key, title=title, text=text, html=html)
 
 
 def _tidy(line: str) -> str:

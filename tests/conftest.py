@@ -10,6 +10,9 @@ from django.conf import settings
 
 from config.embedded import Postgres, Valkey, free_port
 
+# What tests share says, too, why an assertion does not hold.
+pytest.register_assert_rewrite(*(f"tests.{entry.name}" for entry in Path(__file__).parent.iterdir()))
+
 _servers: list[Postgres | Valkey] = []
 _folder: Path | None = None
 

@@ -22,6 +22,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from system import ROOT, free_port
 
+from config.child_process import end
+
 _KEY = Ed25519PrivateKey.generate()
 _PUBLIC = _KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 _TICK = os.sysconf("SC_CLK_TCK")
@@ -141,12 +143,7 @@ def _running(command: list[str], port: int, **env: str) -> Iterator[Gateway]:
             sys.stderr.write(log.read()[-3000:].decode(errors="replace"))
             raise
         finally:
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            end(process, within_s=20)
 
 
 def _await_port(process: "subprocess.Popen[bytes]", port: int) -> None:

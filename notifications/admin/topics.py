@@ -1,5 +1,6 @@
 """Topics: who may follow them, who does, and what was told to them. Open pages hear of every change."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
@@ -17,8 +18,7 @@ from users.models import TopicRule, TopicSubscription
 class Told(ModelAdmin):  # type: ignore[misc]
     """Rows whose changes the sockets of some persons have to hear of, after the commit."""
 
-    def persons(self, row: Any) -> set[int]:
-        raise NotImplementedError
+    persons: Callable[[Any], set[int]]  # a method of each admin: whom a row concerns
 
     def save_model(self, request: HttpRequest, obj: Model, form: Any, change: bool) -> None:
         before = self.persons(type(obj)._default_manager.get(pk=obj.pk)) if change else set()

@@ -11,18 +11,17 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from config.embedded import free_port
+from config.env import ROOT
 from tests.gateway.conftest import (  # noqa: F401  fixtures
-    ROOT,
     ann,
-    cookie_of,
     daphne,
-    database_url,
     open_page,
     producer,
-    running_daphne,
     valkey,
     venue,
 )
+from tests.gateway.servers import database_url, running_daphne
+from tests.gateway.sign_in import cookie_of
 
 CLIENT = ROOT / "clients/js"
 _NO_NODE = "Node is missing: apt-get install nodejs npm"

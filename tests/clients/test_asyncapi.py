@@ -11,9 +11,12 @@ import httpx
 import pytest
 import yaml
 
+from config.env import ROOT
 from gateway import exchange
 from gateway.consumers import SessionConsumer
-from tests.gateway.conftest import ROOT, Page, cookie_of, event_json, token_for
+from tests.gateway.good_events import event_json
+from tests.gateway.other_ends import Page
+from tests.gateway.sign_in import cookie_of, token_for
 from users.models import TopicRule
 
 DOCUMENT = yaml.safe_load((ROOT / "docs/asyncapi.yaml").read_text())

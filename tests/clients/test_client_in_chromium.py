@@ -8,7 +8,8 @@ from gateway import codec
 from gateway.auth import grant_of
 from notifications.ingest import ingest
 from notifications.models import Event
-from tests.gateway.conftest import event_json, eventually
+from tests.gateway.eventually import eventually
+from tests.gateway.good_events import event_json
 
 pytestmark = pytest.mark.browser
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import aiohttp
 
+from tests.faults.keep_connected import keep_connected
+
 
 class Clients:
     """One socket for each person, opened again whenever it closes. Runs in a thread of its own."""
@@ -15,7 +17,6 @@ class Clients:
         self, url: str, persons: list[str], token: Callable[[str], str], *, confirming: bool = True
     ) -> None:
         self.seen: set[str] = set()
-        self.connections = 0
         self.closes: list[int | None] = []
         self.frames: list[dict] = []  # what is not an event
         self._url = f"{url}/ws/native"
@@ -38,31 +39,19 @@ class Clients:
         self._thread.join(10)
 
     async def _run(self) -> None:
-        async with aiohttp.ClientSession() as session:
-            stay = [asyncio.create_task(self._stay(session, person)) for person in self._persons]
-            await asyncio.get_running_loop().run_in_executor(None, self._stopping.wait)
-            for task in stay:
-                task.cancel()
-            await asyncio.gather(*stay, return_exceptions=True)
-
-    async def _stay(self, session: aiohttp.ClientSession, person: str) -> None:
-        while True:
-            try:
-                await self._connect(session, person)
-            except (aiohttp.ClientError, OSError, TimeoutError):
-                pass
-            finally:
-                self._open.discard(person)
-            await asyncio.sleep(0.5)
+        stopped = asyncio.to_thread(self._stopping.wait)
+        await keep_connected(self._persons, self._connect, until=stopped, back_after_s=lambda: 0.5)
 
     async def _connect(self, session: aiohttp.ClientSession, person: str) -> None:
-        async with session.ws_connect(self._url, timeout=aiohttp.ClientWSTimeout(ws_close=2)) as socket:
-            self.connections += 1
-            await socket.send_json({"type": "auth", "token": self._token(person)})
-            async for message in socket:
-                if message.type is aiohttp.WSMsgType.TEXT:
-                    await self._take(socket, person, json.loads(message.data))
-            self.closes.append(socket.close_code)
+        try:
+            async with session.ws_connect(self._url, timeout=aiohttp.ClientWSTimeout(ws_close=2)) as socket:
+                await socket.send_json({"type": "auth", "token": self._token(person)})
+                async for message in socket:
+                    if message.type is aiohttp.WSMsgType.TEXT:
+                        await self._take(socket, person, json.loads(message.data))
+                self.closes.append(socket.close_code)
+        finally:
+            self._open.discard(person)
 
     async def _take(self, socket: aiohttp.ClientWebSocketResponse, person: str, frame: dict) -> None:
         if frame["type"] == "ready":

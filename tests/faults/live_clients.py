@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
+from tests.faults.keep_connected import keep_connected
+
 _BACK_S = (0.0, 0.6)
 
 
@@ -34,7 +36,6 @@ class Log:
     connections: int = 0
     recovered: int = 0
     snapshots: int = 0
-    cancelled: list[str] = field(default_factory=list)
 
     @property
     def position(self) -> int:
@@ -108,45 +109,36 @@ class LiveClients:
     # --- inside the loop --------------------------------------------------------------------------------
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._play())
+        self._loop.run_until_complete(
+            keep_connected(
+                self.logs,
+                self._connect,
+                until=self._stopping.wait(),
+                back_after_s=lambda: self._random.uniform(*_BACK_S),
+            )
+        )
         self._loop.close()
-
-    async def _play(self) -> None:
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-            tasks = [asyncio.create_task(self._live(session, person)) for person in self.logs]
-            await self._stopping.wait()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _live(self, session: aiohttp.ClientSession, person: str) -> None:
-        while True:
-            try:
-                await self._connect(session, person)
-            except (aiohttp.ClientError, OSError, TimeoutError):
-                pass
-            finally:
-                self._open.pop(person, None)
-            await asyncio.sleep(self._random.uniform(*_BACK_S))
 
     async def _connect(self, session: aiohttp.ClientSession, person: str) -> None:
         log = self.logs[person]
-        async with session.ws_connect(
-            self._url, timeout=aiohttp.ClientWSTimeout(ws_close=1), max_msg_size=0
-        ) as socket:
-            log.connections += 1
-            auth: dict[str, object] = {"type": "auth", "token": self._token(person)}
-            if log.epoch:
-                auth["resume"] = {"seq": log.position, "epoch": log.epoch}
-            await socket.send_json(auth)
-            leave = self._leave_later(socket)
-            try:
+        leave: asyncio.TimerHandle | None = None
+        try:
+            async with session.ws_connect(
+                self._url, timeout=aiohttp.ClientWSTimeout(ws_close=1), max_msg_size=0
+            ) as socket:
+                log.connections += 1
+                auth: dict[str, object] = {"type": "auth", "token": self._token(person)}
+                if log.epoch:
+                    auth["resume"] = {"seq": log.position, "epoch": log.epoch}
+                await socket.send_json(auth)
+                leave = self._leave_later(socket)
                 async for message in socket:
                     if message.type is aiohttp.WSMsgType.TEXT:
                         await self._take(socket, person, json.loads(message.data))
-            finally:
-                if leave is not None:
-                    leave.cancel()
+        finally:
+            self._open.pop(person, None)
+            if leave is not None:
+                leave.cancel()
 
     def _leave_later(self, socket: aiohttp.ClientWebSocketResponse) -> asyncio.TimerHandle | None:
         """Cut the connection after a while, as a lost network does: no close frame, no warning."""
@@ -177,5 +169,3 @@ class LiveClients:
                 await socket.send_json({"type": "ack", "event_ids": [frame["event_id"]]})
         elif kind == "snapshot":
             log.snapshots += 1
-        elif kind == "event.cancelled":
-            log.cancelled += frame["event_ids"]

@@ -59,10 +59,6 @@ class Child:
             file.seek(self._log_from)
             return file.read().decode(errors="replace")
 
-    def tree(self) -> list[psutil.Process]:
-        """Return the processes of its group that still run."""
-        return group(self.pid) if self.process is not None else []
-
     def send(self, number: signal.Signals, *, whole_tree: bool = True) -> None:
         try:
             if whole_tree:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -70,7 +71,7 @@ class _Paced:
         return chunk
 
 
-class _Producer:
+class _Producer(ABC):
     """Runs in a thread of its own until every event has its ack, or until nobody waits for it any more."""
 
     def __init__(self, diary: Diary) -> None:
@@ -91,8 +92,9 @@ class _Producer:
         self._stopped.set()
         self._thread.join(20)
 
+    @abstractmethod
     def _run(self) -> None:
-        raise NotImplementedError
+        """Send every event until it has its ack, or until `_stopped`."""
 
 
 class HttpProducer(_Producer):

@@ -18,8 +18,6 @@ class Proxy:
         self._open = asyncio.Event()
         self._delay_s = 0.0
         self._refusing = False
-        self._cuts = 0
-        self.cut = 0  # answers that were swallowed
         self.filter: Callable[[], Callable[[bytes], bytes]] | None = None  # of a new connection's answers
         started = threading.Event()
         self.port = 0
@@ -44,12 +42,8 @@ class Proxy:
         """Reset the present connections once."""
         self._call(self._abort_all)
 
-    def cut_answers(self, count: int) -> None:
-        """Let so many requests through and reset their connections instead of passing the answer on."""
-        self._cuts = count
-
     def heal(self) -> None:
-        self._delay_s, self._refusing, self._cuts = 0.0, False, 0
+        self._delay_s, self._refusing = 0.0, False
         self._call(self._open.set)
 
     def close(self) -> None:
@@ -112,11 +106,6 @@ class Proxy:
                 await self._open.wait()
                 if self._delay_s:
                     await asyncio.sleep(self._delay_s)
-                if answer and self._cuts > 0:
-                    self._cuts -= 1
-                    self.cut += 1
-                    writer.transport.abort()
-                    return
                 writer.write(passing(data) if passing is not None else data)
                 await writer.drain()
         except OSError:

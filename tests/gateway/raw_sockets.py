@@ -8,7 +8,7 @@ import struct
 import time
 from contextlib import AbstractContextManager
 
-from tests.gateway.conftest import Server
+from tests.gateway.servers import Server
 
 
 class RawSocket(AbstractContextManager["RawSocket"]):

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from config.env import ROOT
 from gateway.ack_codec import ack_to_json, ack_to_protobuf, acks_to_protobuf
 from notifications.events import Ack, ChannelOutcome, refusal
 from notifications.states import Channel, EventState, Evidence
 from proto.tocsin.v1 import user_events_pb2 as wire
-from tests.gateway.conftest import ROOT
 
 AT = datetime(2026, 11, 21, 8, 30, 0, 123_000, tzinfo=UTC)
 AT_MS = 1_795_249_800_123

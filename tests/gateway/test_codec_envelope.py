@@ -8,7 +8,7 @@ from gateway import codec
 from notifications.events import ChannelChoice
 from notifications.states import Channel, Priority
 from proto.tocsin.v1 import user_events_pb2 as wire
-from tests.gateway.conftest import GRANT, event_json, event_message
+from tests.gateway.good_events import GRANT, event_json, event_message
 
 FULL = {
     "event_id": "e-1",

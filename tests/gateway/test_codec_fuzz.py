@@ -9,7 +9,7 @@ from gateway import codec
 from gateway.limits import Malformed
 from notifications.events import Envelope
 from proto.tocsin.v1 import user_events_pb2 as wire
-from tests.gateway.conftest import GRANT, event_json, event_message
+from tests.gateway.good_events import GRANT, event_json, event_message
 from tests.gateway.test_codec_envelope import FULL
 
 FIELDS = [field.name for field in wire.UserEvent.DESCRIPTOR.fields]

@@ -7,7 +7,7 @@ import pytest
 
 from gateway import codec, limits
 from gateway.limits import Malformed
-from tests.gateway.conftest import GRANT, event_json, event_message
+from tests.gateway.good_events import GRANT, event_json, event_message
 
 DEEP: dict = {}
 for _ in range(16):

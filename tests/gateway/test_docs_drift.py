@@ -5,11 +5,11 @@ import re
 
 import pytest
 
+from config.env import ROOT
 from gateway import consumers, protocol
 from gateway.api.openapi import EVENT
 from gateway.consumers import SessionConsumer
 from proto.tocsin.v1 import user_events_pb2 as wire
-from tests.gateway.conftest import ROOT
 
 API = (ROOT / "docs/api.md").read_text()
 WEBSOCKET = (ROOT / "docs/websocket.md").read_text()

@@ -8,7 +8,11 @@ import websockets.exceptions
 
 from gateway import exchange
 from notifications.models import Event
-from tests.gateway.conftest import Page, Producer, Server, cookie_of, event_json, eventually, token_for
+from tests.gateway.eventually import eventually
+from tests.gateway.good_events import event_json
+from tests.gateway.other_ends import Page, Producer
+from tests.gateway.servers import Server
+from tests.gateway.sign_in import cookie_of, token_for
 from users.models import TopicRule
 
 # The frames that such clients were written for, name by name and type by type.

@@ -4,10 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from django.db import connection
 
 from config.embedded import free_port
-from tests.gateway.conftest import Server, database_url, event_json, event_message, running_daphne
+from tests.gateway.good_events import event_json, event_message
+from tests.gateway.servers import Server, running_daphne, running_server_of
 
 KEY = "Bearer tsn_aaaaaaaaaa_" + "a" * 43
 
@@ -24,8 +24,7 @@ def test_a_process_that_answers_is_healthy_and_ready(daphne: Server) -> None:
 
 def test_without_redis_it_is_degraded_and_still_ready(django_db_setup, tmp_path) -> None:
     away = f"redis://127.0.0.1:{free_port(0)}/0"
-    url = database_url(connection.settings_dict["NAME"])
-    with running_daphne(tmp_path / "log", DATABASE_URL=url, REDIS_URL=away, CELERY_BROKER_URL=away) as server:
+    with running_server_of(tmp_path / "log", REDIS_URL=away, CELERY_BROKER_URL=away) as server:
         answer = httpx.get(f"{server.url}/readyz", trust_env=False, timeout=10)
     assert answer.status_code == 200
     assert answer.json() == {

@@ -9,7 +9,8 @@ from gateway import limits
 from notifications.models import Event
 from notifications.states import Channel
 from proto.tocsin.v1 import user_events_pb2 as wire
-from tests.gateway.conftest import Producer, event_json, event_message
+from tests.gateway.good_events import event_json, event_message
+from tests.gateway.other_ends import Producer
 from users.models import Destination
 
 

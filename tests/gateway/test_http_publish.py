@@ -13,7 +13,10 @@ from notifications import acks, live
 from notifications.models import Event
 from notifications.states import Channel
 from proto.tocsin.v1 import user_events_pb2 as wire
-from tests.gateway.conftest import Producer, Server, event_json, event_message, eventually
+from tests.gateway.eventually import eventually
+from tests.gateway.good_events import event_json, event_message
+from tests.gateway.other_ends import Producer
+from tests.gateway.servers import Server
 from users import keys
 from users.models import Destination
 

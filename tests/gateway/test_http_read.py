@@ -7,8 +7,10 @@ from django.utils import timezone
 
 from notifications import acks
 from notifications.states import Channel
-from tests.gateway.conftest import Producer, Server, event_json
-from tests.gateway.conftest import cookie_of as cookie
+from tests.gateway.good_events import event_json
+from tests.gateway.other_ends import Producer
+from tests.gateway.servers import Server
+from tests.gateway.sign_in import cookie_of as cookie
 from users import keys
 from users.models import Destination, Source
 

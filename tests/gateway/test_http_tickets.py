@@ -7,7 +7,9 @@ import httpx
 import pytest
 
 from config.embedded import free_port
-from tests.gateway.conftest import Producer, Server, cookie_of, database_url, running_daphne, token_for
+from tests.gateway.other_ends import Page, Producer
+from tests.gateway.servers import Server, running_server_of
+from tests.gateway.sign_in import cookie_of, token_for
 from users import keys
 
 
@@ -163,29 +165,12 @@ def test_a_body_that_is_refused(daphne, ann, key: str, body, status: int, code: 
 
 @pytest.fixture
 def without_redis(tmp_path, daphne, ann):
-    from django.db import connection
-
-    with running_daphne(
-        tmp_path / "daphne.log",
-        DATABASE_URL=database_url(connection.settings_dict["NAME"]),
-        REDIS_URL=f"redis://127.0.0.1:{free_port(0)}/0",
-        JWT_PUBLIC_KEYS=_public_key(),
-    ) as server:
+    away = f"redis://127.0.0.1:{free_port(0)}/0"
+    with running_server_of(tmp_path / "daphne.log", REDIS_URL=away) as server:
         yield server
 
 
-def _public_key() -> str:
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-    from tests.gateway.conftest import SIGNING_KEY
-
-    public = SIGNING_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    return public.decode().replace("\n", "\\n")
-
-
 def test_without_redis_there_are_no_tickets_and_tokens_still_sign_in(without_redis: Server, ann) -> None:
-    from tests.gateway.conftest import Page
-
     answer = ask(without_redis, bearer(token_for("ann")))
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     assert int(answer.headers["Retry-After"]) > 0

@@ -7,8 +7,11 @@ import sys
 
 from django.db import connection
 
+from config.env import ROOT
 from notifications.models import Event
-from tests.gateway.conftest import ROOT, Stream, database_url, eventually
+from tests.gateway.eventually import eventually
+from tests.gateway.other_ends import Stream
+from tests.gateway.servers import database_url
 
 
 def test_sigterm_ends_it_with_code_0_and_nothing_half_done(stream: Stream) -> None:

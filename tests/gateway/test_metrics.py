@@ -5,19 +5,17 @@ import re
 import subprocess
 import sys
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
+from config.env import ROOT
 from notifications import canary, live
 from notifications.models import Event
 from users import keys
 from users.models import Source, User
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def scrape() -> dict[tuple[str, ...], float]:

@@ -6,7 +6,9 @@ import httpx
 import pytest
 
 from gateway import codec
-from tests.gateway.conftest import GRANT, Producer, Server
+from tests.gateway.good_events import GRANT
+from tests.gateway.other_ends import Producer
+from tests.gateway.servers import Server
 
 
 @pytest.fixture

@@ -5,7 +5,9 @@ from django.test import Client
 from django.utils import timezone
 
 from notifications.states import Channel
-from tests.gateway.conftest import Producer, cookie_of, eventually, token_for
+from tests.gateway.eventually import eventually
+from tests.gateway.other_ends import Producer
+from tests.gateway.sign_in import cookie_of, token_for
 from users.models import ChannelPreference, Destination, User
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"
@@ -75,7 +77,7 @@ def test_the_last_confirmation_is_shown(open_page, producer: Producer, ann) -> N
     assert eventually(confirmed, within_s=40)
 
 
-def test_people_ask_about_themselves_alone(open_page, producer: Producer, ann, bob) -> None:
+def test_people_ask_about_themselves_alone(producer: Producer, ann, bob) -> None:
     for headers in (
         {"Authorization": f"Bearer {token_for('ann')}"},
         {"Cookie": cookie_of(ann), "Authorization": ""},

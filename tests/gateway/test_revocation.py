@@ -4,14 +4,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from gateway.credentials import Credential, of_session
 from gateway.revocation import ended
-from tests.gateway.conftest import SIGNING_KEY, Page, database_url, running_daphne, token_for
+from tests.gateway.other_ends import Page
+from tests.gateway.servers import running_server_of
+from tests.gateway.sign_in import cookie_of, token_for
 from users.models import User
 
 NOW = timezone.now()
@@ -79,17 +80,7 @@ def test_all_of_them_take_two_queries(ann, bob, django_assert_num_queries) -> No
 @pytest.mark.parametrize("how", ["deactivated", "signed out", "session gone"])
 def test_a_socket_is_closed_without_any_news(tmp_path: Path, ann, bob, how: str) -> None:
     """`update` sends no signal, so nothing is announced: the look-up alone finds it."""
-    from django.db import connection
-
-    from tests.gateway.conftest import cookie_of
-
-    public = SIGNING_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-    with running_daphne(
-        tmp_path / "daphne.log",
-        DATABASE_URL=database_url(connection.settings_dict["NAME"]),
-        JWT_PUBLIC_KEYS=public.replace("\n", "\\n"),
-        TOCSIN_RECHECK_S="1",
-    ) as server:
+    with running_server_of(tmp_path / "daphne.log", TOCSIN_RECHECK_S="1") as server:
         headers = {"Cookie": cookie_of(ann)}
         page = Page(f"{server.ws_url}/ws", origin=server.url, additional_headers=headers)
         other = Page(f"{server.ws_url}/ws/native", ready=False)

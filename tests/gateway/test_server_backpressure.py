@@ -6,8 +6,10 @@ import socket
 import pytest
 from django.db import connection, transaction
 
-from tests.gateway.conftest import Producer, Server, running_server_of, token_for
+from tests.gateway.other_ends import Producer
 from tests.gateway.raw_sockets import RawSocket, masked
+from tests.gateway.servers import Server, running_server_of
+from tests.gateway.sign_in import token_for
 
 EVENTS, EVENT_BYTES = 60, 8_000
 SHORT_OF_PATIENCE = {

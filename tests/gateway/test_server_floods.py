@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from tests.gateway.conftest import Server, cookie_of, running_server_of, token_for
 from tests.gateway.raw_sockets import RawSocket, masked
+from tests.gateway.servers import Server, running_server_of
+from tests.gateway.sign_in import cookie_of, token_for
 
 PING = masked(json.dumps({"type": "ping"}).encode())
 FLOODS = {

@@ -10,8 +10,11 @@ import pytest
 
 from gateway import shutdown
 from notifications.models import Event
-from tests.gateway.conftest import Page, Producer, Server, eventually, running_server_of, token_for
+from tests.gateway.eventually import eventually
+from tests.gateway.other_ends import Page, Producer
 from tests.gateway.raw_sockets import RawSocket
+from tests.gateway.servers import Server, running_server_of
+from tests.gateway.sign_in import token_for
 
 
 @pytest.fixture

@@ -5,22 +5,16 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from websockets.exceptions import ConnectionClosed
 
 from config.embedded import free_port
 from gateway.addresses import address_of
 from gateway.pace import Pace
 from notifications import live
-from tests.gateway.conftest import (
-    SIGNING_KEY,
-    Page,
-    Server,
-    database_url,
-    eventually,
-    running_daphne,
-    token_for,
-)
+from tests.gateway.eventually import eventually
+from tests.gateway.other_ends import Page
+from tests.gateway.servers import Server, running_server_of
+from tests.gateway.sign_in import token_for
 from users.models import User
 
 LIMITS = {
@@ -34,20 +28,12 @@ LIMITS = {
 @pytest.fixture
 def start(tmp_path: Path, transactional_db: None, valkey) -> Iterator[Callable[..., Server]]:
     """Start one more gateway on the test's own database and Valkey."""
-    from django.db import connection
-
     valkey.flushdb()
-    public = SIGNING_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
     with ExitStack() as running:
 
         def one(**environment: str) -> Server:
-            settings = {
-                "DATABASE_URL": database_url(connection.settings_dict["NAME"]),
-                "JWT_PUBLIC_KEYS": public.replace("\n", "\\n"),
-                **LIMITS,
-                **environment,
-            }
-            return running.enter_context(running_daphne(tmp_path / f"{free_port(0)}.log", **settings))
+            log = tmp_path / f"{free_port(0)}.log"
+            return running.enter_context(running_server_of(log, **(LIMITS | environment)))
 
         yield one
 

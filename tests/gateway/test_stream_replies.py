@@ -10,7 +10,8 @@ from notifications import acks
 from notifications.models import Event
 from notifications.states import Channel
 from proto.tocsin.v1 import user_events_pb2 as wire
-from tests.gateway.conftest import Stream, event_json
+from tests.gateway.good_events import event_json
+from tests.gateway.other_ends import Stream
 from users.models import Destination
 
 NOW = datetime(2026, 11, 21, 9, tzinfo=UTC)

@@ -8,7 +8,9 @@ from django.utils import timezone
 from gateway.ingress.streams import BATCH, StreamIngress, connect
 from notifications.models import Event, Quarantine
 from notifications.states import Channel
-from tests.gateway.conftest import Stream, event_message, eventually
+from tests.gateway.eventually import eventually
+from tests.gateway.good_events import event_message
+from tests.gateway.other_ends import Stream
 from users.models import Destination, Source
 
 

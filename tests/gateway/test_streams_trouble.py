@@ -7,7 +7,7 @@ from django.utils import timezone
 from gateway.ingress.streams import TRIES
 from notifications.models import Event, Quarantine
 from notifications.states import Channel
-from tests.gateway.conftest import Stream
+from tests.gateway.other_ends import Stream
 from users.models import Destination
 
 

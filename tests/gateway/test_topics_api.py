@@ -9,7 +9,10 @@ from gateway.ingress.broadcast_replies import send_broadcasts_due
 from notifications import fan_out
 from notifications.models import Broadcast, Event
 from notifications.sweep import sweep
-from tests.gateway.conftest import Producer, Server, Stream, cookie_of, event_json, event_message, token_for
+from tests.gateway.good_events import event_json, event_message
+from tests.gateway.other_ends import Producer, Stream
+from tests.gateway.servers import Server
+from tests.gateway.sign_in import cookie_of, token_for
 from users import keys
 from users.models import TopicRule
 

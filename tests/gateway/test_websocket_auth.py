@@ -10,7 +10,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from notifications.models import InboxCursor
-from tests.gateway.conftest import AUTH_WITHIN_S, Producer, cookie_of, token_for
+from tests.gateway.other_ends import Producer
+from tests.gateway.servers import AUTH_WITHIN_S
+from tests.gateway.sign_in import cookie_of, token_for
 
 
 def test_a_signed_in_browser_is_ready_at_once(open_page, producer: Producer, ann) -> None:
@@ -126,8 +128,9 @@ REFUSED_TOKENS = {
 
 @pytest.mark.parametrize(("make", "code"), REFUSED_TOKENS.values(), ids=REFUSED_TOKENS)
 def test_a_token_that_does_not_get_in(open_page, ann, make, code: str) -> None:
+    token = make()  # before the socket, which waits a second for it: an RSA key takes its time
     page = open_page(path="/ws/native", origin=None, ready=False)
-    page.send(type="auth", token=make())
+    page.send(type="auth", token=token)
     error = page.receive()
     assert (error["type"], error["code"]) == ("error", code)
     assert error["detail"]

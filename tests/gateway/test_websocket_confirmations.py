@@ -1,26 +1,13 @@
 """Confirmations: the first of a person's sockets counts, the others are told; a person's word is stronger."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
-from django.db import connection
 
 from notifications.models import Event
-from tests.gateway.conftest import Page, Producer, eventually
+from tests.gateway.eventually import eventually
+from tests.gateway.missing_tables import without
+from tests.gateway.other_ends import Page, Producer
 
 CRITICAL = {"delivery": {"priority": "CRITICAL"}, "ack_timeout_ms": 60_000}
-
-
-@contextmanager
-def without(table: str) -> Iterator[None]:
-    """Postgres as it is in the middle of a migration: a table is missing, and comes back."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"ALTER TABLE {table} RENAME TO {table}_away")
-        try:
-            yield
-        finally:
-            cursor.execute(f"ALTER TABLE {table}_away RENAME TO {table}")
 
 
 def test_the_first_confirmation_counts_and_the_other_socket_is_told(open_page, producer, ann, bob) -> None:

@@ -3,7 +3,6 @@
 import threading
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from gateway import codec
@@ -13,7 +12,11 @@ from notifications.models import Event
 from notifications.route import Plan
 from notifications.states import EventState
 from notifications.store import Stored
-from tests.gateway.conftest import Page, Producer, event_json, eventually, token_for
+from tests.gateway.eventually import eventually
+from tests.gateway.good_events import event_json
+from tests.gateway.missing_tables import without
+from tests.gateway.other_ends import Page, Producer
+from tests.gateway.sign_in import token_for
 
 
 def online(valkey, person) -> int:
@@ -22,14 +25,8 @@ def online(valkey, person) -> int:
 
 @pytest.fixture
 def without_cursors():
-    """Postgres as it is before a migration: a table is missing, and comes back."""
-    table = "notifications_inboxcursor"
-    with connection.cursor() as cursor:
-        cursor.execute(f"ALTER TABLE {table} RENAME TO {table}_away")
-        try:
-            yield
-        finally:
-            cursor.execute(f"ALTER TABLE {table}_away RENAME TO {table}")
+    with without("notifications_inboxcursor"):
+        yield
 
 
 def test_an_event_arrives_on_every_page_of_the_person_and_on_no_other(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from django.contrib.auth.models import Group
 
-from tests.gateway.conftest import Page
+from tests.gateway.other_ends import Page
 from users.models import TopicRule, User
 
 DESK = "desk.risk"

@@ -5,7 +5,9 @@ import time
 import pytest
 from django.test import Client
 
-from tests.gateway.conftest import Producer, cookie_of, eventually, token_for
+from tests.gateway.eventually import eventually
+from tests.gateway.other_ends import Producer
+from tests.gateway.sign_in import cookie_of, token_for
 from users import keys
 from users.models import User
 
@@ -52,7 +54,7 @@ def test_a_renewal_that_is_refused_leaves_the_socket_as_it_was(open_page, ann, m
     page.barrier()
 
 
-def test_another_persons_token_ends_the_socket(open_page, producer: Producer, ann, bob) -> None:
+def test_another_persons_token_ends_the_socket(open_page, ann, bob) -> None:
     page = native(open_page, token_for("ann"))
     page.send(type="auth", token=token_for("bob"))
     page.send(type="ping")

@@ -9,17 +9,11 @@ from django.utils import timezone
 
 from notifications import store
 from notifications.models import Event, InboxCursor
-from tests.gateway.conftest import (
-    JWT_KEY_SETTING,
-    Page,
-    Producer,
-    Server,
-    cookie_of,
-    database_url,
-    eventually,
-    running_daphne,
-    token_for,
-)
+from tests.gateway.eventually import eventually
+from tests.gateway.good_events import event_json
+from tests.gateway.other_ends import Page, Producer, pages_of
+from tests.gateway.servers import Server, running_server_of
+from tests.gateway.sign_in import token_for
 
 WINDOW, RESUME_AT_MOST = 4, 30
 
@@ -27,12 +21,8 @@ WINDOW, RESUME_AT_MOST = 4, 30
 @pytest.fixture(scope="module")
 def strict(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with a small window and little patience, which looks at Postgres often."""
-    from django.db import connection
-
-    with running_daphne(
+    with running_server_of(
         tmp_path_factory.mktemp("strict") / "daphne.log",
-        DATABASE_URL=database_url(connection.settings_dict["NAME"]),
-        **JWT_KEY_SETTING,
         TOCSIN_WINDOW_FRAMES=str(WINDOW),
         TOCSIN_SLOW_CLOSE_S="1.5",
         TOCSIN_RESUME_MAX_EVENTS=str(RESUME_AT_MOST),
@@ -43,25 +33,17 @@ def strict(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> I
 
 @pytest.fixture
 def open_strict(strict: Server) -> Iterator[Callable[..., Page]]:
-    pages: list[Page] = []
-
-    def open_one(person, query: str = "", *, ready: bool = True) -> Page:
-        url = f"{strict.ws_url}/ws{query}"
-        headers = {"Cookie": cookie_of(person)}
-        pages.append(Page(url, ready=ready, origin=strict.url, additional_headers=headers))
-        return pages[-1]
-
-    yield open_one
-    for page in pages:
-        page.close()
+    with pages_of(strict) as open_one:
+        yield open_one
 
 
 def epoch_of(person) -> str:
     return str(InboxCursor.objects.get(person=person).epoch)
 
 
-def query(person, seq: object) -> str:
-    return f"?seq={seq}&epoch={epoch_of(person)}"
+def resumed(person, seq: object) -> str:
+    """The path of a socket that resumes there."""
+    return f"/ws?seq={seq}&epoch={epoch_of(person)}"
 
 
 def publish(producer: Producer, count: int, **changes: object) -> list[dict]:
@@ -91,7 +73,7 @@ def test_a_page_that_comes_back_gets_what_it_missed_and_then_live_events(
     open_page, producer: Producer, ann
 ) -> None:
     acks = publish(producer, 8)
-    page = open_page(ann, path=f"/ws{query(ann, 3)}")
+    page = open_page(ann, path=resumed(ann, 3))
     assert (page.ready["recovered"], page.ready["seq"]) == (True, 8)
     assert [frame["event_id"] for frame in receive_events(page, 5)] == [ack["event_id"] for ack in acks[3:]]
     publish(producer, 1)
@@ -109,17 +91,15 @@ def test_a_native_client_resumes_with_its_auth_frame(open_page, producer: Produc
 
 def test_who_has_everything_is_recovered_with_nothing_to_follow(open_page, producer: Producer, ann) -> None:
     publish(producer, 2)
-    page = open_page(ann, path=f"/ws{query(ann, 2)}")
+    page = open_page(ann, path=resumed(ann, 2))
     assert page.ready["recovered"] is True
     page.barrier()
 
 
 def test_many_missed_events_come_in_pages_as_the_client_confirms(open_page, producer: Producer, ann) -> None:
-    from tests.gateway.conftest import event_json
-
     for _ in range(7):
         producer.batch(*(event_json() for _ in range(100)))
-    page = open_page(ann, path=f"/ws{query(ann, 0)}")
+    page = open_page(ann, path=resumed(ann, 0))
     assert page.ready["recovered"] is True
     assert [frame["seq"] for frame in receive_events(page, 700)] == list(range(1, 701))
 
@@ -130,18 +110,18 @@ def test_a_missed_event_says_until_when_it_is_waited_for(open_page, producer: Pr
     pushed = [first.receive() for _ in range(2)]
     first.send(type="ack", event_ids=[pushed[1]["event_id"]])
     first.barrier()
-    again = open_page(ann, path=f"/ws{query(ann, 0)}")
+    again = open_page(ann, path=resumed(ann, 0))
     waiting, ended = receive_events(again, 2, confirming=False)
     assert waiting["ack_by"] == pushed[0]["ack_by"]
     assert "ack_by" not in ended
 
 
 @pytest.mark.parametrize("what", ["another epoch", "ahead of us", "too far back"])
-def test_a_resume_that_cannot_be_served_gets_a_snapshot(open_strict, open_page, producer, ann, what) -> None:
+def test_a_resume_that_cannot_be_served_gets_a_snapshot(open_strict, producer, ann, what) -> None:
     publish(producer, RESUME_AT_MOST + 2)
     seq = {"another epoch": 5, "ahead of us": 99, "too far back": 1}[what]
-    asked = f"?seq={seq}&epoch=other" if what == "another epoch" else query(ann, seq)
-    page = open_strict(ann, asked)
+    asked = f"/ws?seq={seq}&epoch=other" if what == "another epoch" else resumed(ann, seq)
+    page = open_strict(ann, path=asked)
     assert page.ready["recovered"] is False
     snapshot = page.receive()
     assert snapshot["type"] == "snapshot"
@@ -160,7 +140,7 @@ def test_who_does_not_ask_gets_no_snapshot(open_page, producer: Producer, ann) -
 @pytest.mark.parametrize("seq", ["", "-1", "x", "1.5", str(2**63), "٣"])
 def test_a_position_that_is_none_gets_an_error_and_a_snapshot(open_page, producer, ann, seq: str) -> None:
     publish(producer, 1)
-    page = open_page(ann, path=f"/ws{query(ann, seq)}")
+    page = open_page(ann, path=resumed(ann, seq))
     assert page.ready["recovered"] is False
     error, snapshot = page.receive(), page.receive()
     assert (error["type"], error["code"]) == ("error", "invalid_resume")
@@ -193,7 +173,7 @@ def test_there_is_no_gap_and_no_repeat_at_the_seam(open_page, producer: Producer
     seen = [0]
     try:
         for _ in range(12):
-            page = open_page(ann, path=f"/ws{query(ann, seen[-1])}")
+            page = open_page(ann, path=resumed(ann, seen[-1]))
             assert page.ready["recovered"] is True
             seen += [frame["seq"] for frame in receive_events(page, 15)]
             page.close()
@@ -208,7 +188,6 @@ def accept_silently(person, venue, event_id: str) -> None:
     from gateway import codec
     from gateway.auth import grant_of
     from notifications.route import Plan
-    from tests.gateway.conftest import event_json
 
     now = timezone.now()
     envelope = codec.from_json(event_json(event_id=event_id, user_id=person.external_id), grant_of(venue))
@@ -247,7 +226,7 @@ def test_without_confirmations_it_ends_after_the_window_and_a_resume_goes_on(
     producer.publish(delivery={"priority": "INFORMATIONAL"})
     got = receive_events(page, WINDOW, confirming=False)
     assert page.closed_with() == 4008
-    again = open_strict(ann, query(ann, got[-1]["seq"]))
+    again = open_strict(ann, path=resumed(ann, got[-1]["seq"]))
     assert again.ready["recovered"] is True
     rest = receive_events(again, 3)
     assert [frame["seq"] for frame in rest] == [WINDOW + 1, WINDOW + 2, WINDOW + 3]
@@ -256,7 +235,7 @@ def test_without_confirmations_it_ends_after_the_window_and_a_resume_goes_on(
 
 def test_a_ping_is_enough_for_events_that_nobody_waits_for(open_strict, producer: Producer, ann) -> None:
     publish(producer, 3 * WINDOW)
-    page = open_strict(ann, query(ann, 0))
+    page = open_strict(ann, path=resumed(ann, 0))
     seqs: list[int] = []
     while len(seqs) < 3 * WINDOW:
         frame = page.receive()
@@ -271,11 +250,11 @@ def test_a_sequence_that_begins_anew_ends_the_connection(open_strict, producer: 
     import uuid
 
     publish(producer, 1)
-    old = query(ann, 1)
+    old = resumed(ann, 1)
     page = open_strict(ann)
     InboxCursor.objects.filter(person=ann).update(epoch=uuid.uuid4())
     assert page.closed_with() == 4013
-    again = open_strict(ann, old)
+    again = open_strict(ann, path=old)
     assert again.ready["recovered"] is False
     assert again.ready["epoch"] == epoch_of(ann)
     assert again.receive()["type"] == "snapshot"

@@ -4,7 +4,9 @@ import pytest
 
 from notifications import fan_out, live, topics
 from notifications.models import Broadcast, Event
-from tests.gateway.conftest import Producer, event_json, eventually
+from tests.gateway.eventually import eventually
+from tests.gateway.good_events import event_json
+from tests.gateway.other_ends import Producer
 from users.models import TopicRule, TopicSubscription
 
 BTC = "market.BTC"

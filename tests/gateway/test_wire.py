@@ -14,8 +14,10 @@ import pytest
 import websockets.sync.client
 from websockets.exceptions import ConnectionClosed
 
+from config.child_process import end
 from config.embedded import free_port
-from tests.gateway.conftest import ROOT, eventually
+from config.env import ROOT
+from tests.gateway.eventually import eventually
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +37,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         yield found
         assert log.read_text() == ""
     finally:
-        process.terminate()
-        process.wait(15)
+        end(process)
 
 
 def _listens(port: int) -> bool:

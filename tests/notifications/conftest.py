@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,12 +11,14 @@ from django.db import connections
 
 from notifications import breaker, live
 from notifications.events import ChannelChoice
-from notifications.states import Channel
+from notifications.states import Channel, FailureKind, Priority, Surface
 from notifications.transports import registry
 from tests.notifications.desk import Desk, Records
 from tests.notifications.other_ends import Doorbells, FakeTransport, Page
 
 if TYPE_CHECKING:
+    from notifications.models import Event
+    from notifications.replay import Replayed
     from users.models import Destination, User
 
 
@@ -160,6 +162,25 @@ def records(desk: Desk) -> Records:
     return Records(desk)
 
 
-def unused(_: object) -> None:
-    """Stand for what follows slow sends, where there are none."""
-    raise AssertionError("a send was left to the recorder thread")
+@pytest.fixture
+def dead_letter(desk: Desk, ada: "User", chat: "Destination", records: Records) -> "Event":
+    """A CRITICAL event that Telegram refused."""
+    event = desk.event(ada, chat, priority=Priority.CRITICAL, correlation_id="c1")
+    records.failed(desk.delivery(event), FailureKind.MESSAGE, "too long")
+    event.refresh_from_db()
+    assert event.state == "failed"
+    return event
+
+
+@pytest.fixture
+def replay_again(now: datetime) -> "Callable[..., Replayed]":
+    """Replay what a filter means, by default every dead letter, some seconds after the given time."""
+    from notifications.replay import Operator, replay
+    from notifications.search import EventFilter
+
+    by = Operator(Surface.COMMAND, "tests")
+
+    def run(which: EventFilter | None = None, *, after_s: float = 60.0, **how: Any) -> "Replayed":
+        return replay(which or EventFilter(), by=by, now=now + timedelta(seconds=after_s), **how)
+
+    return run

@@ -118,6 +118,13 @@ class Records:
 
         return Success(claimed.delivery_id, claimed.token, self.now, self.now, message_id)
 
+    def sent(self, row: "Delivery | str", *, after_s: float = 0) -> tuple[Aftermath, list[str]]:
+        """Claim the row some seconds after the given time and record that the provider took it."""
+        from notifications import store
+
+        claimed = self.desk.claim(row, now=self.desk.now + timedelta(seconds=after_s))
+        return store.succeed([self.success(claimed)])
+
     def failed(self, row: "Delivery | str", kind: FailureKind, error: str = "no") -> Aftermath:
         """Claim the row and record that its channel is used up."""
         from notifications import store

@@ -96,3 +96,8 @@ class Doorbells:
         for queue in self._queues:
             queue.close()
         self._connection.close()
+
+
+def unused(_: object) -> None:
+    """Stand for what follows slow sends, where there are none."""
+    raise AssertionError("a send was left to the recorder thread")

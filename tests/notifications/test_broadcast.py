@@ -103,7 +103,7 @@ def test_open_pages_get_the_event_at_once_with_their_own_seq_and_the_topic(
 
 
 def test_the_end_comes_when_everybodys_event_has_ended_and_tells_the_weakest_evidence(
-    desk, follower, envelope, open_page, provider, now
+    desk, follower, envelope, open_page, now
 ) -> None:
     ada, bea = follower("ada", "bea")
     desk.address(bea, Channel.TELEGRAM)

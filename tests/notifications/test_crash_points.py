@@ -5,13 +5,12 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
+from config.env import ROOT
 from notifications import crash_points
 
-ROOT = Path(__file__).resolve().parents[2]
 _PASSAGE = re.compile(r'crash_points\.passing\("(\w+)"\)')
 
 

@@ -20,7 +20,7 @@ from notifications.transports.base import (
     RecipientError,
     TemporaryError,
 )
-from tests.notifications.conftest import unused
+from tests.notifications.other_ends import unused
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from datetime import timedelta
 from notifications import delivery, store
 from notifications.models import Delivery, Event
 from notifications.states import FailureKind, Priority
-from tests.notifications.conftest import unused
+from tests.notifications.other_ends import unused
 
 
 def test_a_confirmation_during_the_push_does_not_stop_the_rest_of_the_batch(

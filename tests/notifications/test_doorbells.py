@@ -7,18 +7,17 @@ import subprocess
 import sys
 import tokenize
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from django.conf import settings
 
+from config.env import ROOT
 from notifications import dispatch, retries, tasks
 from notifications.events import Aftermath, Ring
 from notifications.models import Delivery
 from notifications.states import Priority
 from notifications.transports.base import LimitedError, Receipt, TemporaryError
 
-ROOT = Path(__file__).parents[2]
 NORMAL, CRITICAL = Priority.NORMAL, Priority.CRITICAL
 
 

@@ -5,12 +5,12 @@ import subprocess
 import sys
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from django.db import connection
 
+from config.env import ROOT
 from notifications import fan_out, store, topics
 from notifications.ingest import ingest
 from notifications.models import Broadcast, Delivery, Event
@@ -18,7 +18,6 @@ from notifications.states import Channel, Priority
 from notifications.sweep import sweep
 from users.models import TopicRule, TopicSubscription, User
 
-ROOT = Path(__file__).resolve().parents[2]
 PERSONS, CHUNK = 1_000, 300
 
 # A worker: it does what one doorbell after the other asks for, until it crashes.

@@ -107,7 +107,7 @@ def test_each_ailment_is_named(desk, ada, chat, now, canaries, knobs) -> None:
 
 def test_stats_count_one_sources_events_of_the_window(desk, ada, chat, now, records) -> None:
     event = desk.event(ada, chat, event_id="sent")
-    store.succeed([records.success(desk.claim(desk.delivery(event)))])
+    records.sent(desk.delivery(event))
     Event.objects.update(final_at=after(now, 0.25))
     desk.event(ada, event_id="dead", priority=Priority.CRITICAL, event_type="risk.alert")
     desk.event(ada, chat, event_id="before")

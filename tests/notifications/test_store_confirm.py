@@ -89,7 +89,7 @@ def test_a_send_in_flight_is_left_to_its_worker(desk, ada, event, push, records,
 def test_a_late_confirmation_is_noted_and_changes_no_end(desk, ada, event, push, records, now) -> None:
     push()
     store.rings_due(now=now + timedelta(seconds=5), knobs=Knobs())
-    store.succeed([records.success(desk.claim(desk.delivery(event, 1), now=now + timedelta(seconds=5)))])
+    records.sent(desk.delivery(event, 1), after_s=5)
     late = now + timedelta(seconds=30)
     aftermath = store.confirm([(ada.pk, "e1")], now=late)
     event.refresh_from_db()

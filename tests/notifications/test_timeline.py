@@ -13,7 +13,7 @@ from notifications.route import Decision, Plan
 from notifications.states import Channel, Priority
 from notifications.timeline import _SKIPPED, timeline
 from notifications.transports.base import Receipt, RecipientError, TemporaryError
-from tests.notifications.conftest import unused
+from tests.notifications.other_ends import unused
 
 
 def told(event, now):

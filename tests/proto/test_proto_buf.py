@@ -1,6 +1,5 @@
 """buf accepts the schema, and refuses every kind of change that would break a producer."""
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,14 +10,6 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 BUF = Path(sys.executable).parent / "buf"
 SCHEMA = "proto/tocsin/v1/user_events.proto"
-
-
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """A repository root that holds nothing but a copy of proto/."""
-    root = tmp_path / "root"
-    shutil.copytree(ROOT / "proto", root / "proto", ignore=shutil.ignore_patterns("__pycache__"))
-    return root
 
 
 @pytest.fixture(scope="module", autouse=True)

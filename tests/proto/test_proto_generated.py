@@ -1,6 +1,5 @@
 """The committed Python is what the schema generates, and the check would say so if it were not."""
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,13 +10,6 @@ from proto.generate import GenerateError, differences
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULE = "proto/tocsin/v1/user_events_pb2.py"
-
-
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """A repository root that holds nothing but a copy of proto/."""
-    shutil.copytree(ROOT / "proto", tmp_path / "proto", ignore=shutil.ignore_patterns("__pycache__"))
-    return tmp_path
 
 
 def test_regenerating_changes_nothing() -> None:

@@ -1,17 +1,12 @@
 """What proto3 makes of what is missing or unknown: the traps that a reader of these messages steps over."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 from google.protobuf import descriptor_pool, json_format, message_factory
-from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.protobuf.message import DecodeError, Message
 
 from proto.tocsin.v1 import user_events_pb2 as wire
 
-ROOT = Path(__file__).resolve().parents[2]
 MESSAGES = sorted(wire.DESCRIPTOR.message_types_by_name)
 
 # user_id "u-1", event_id "e-1", timestamp 1734533790000, POSITION_LIQUIDATED, payload {}, CRITICAL, and
@@ -119,24 +114,11 @@ class TestMalformed:
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> dict[str, type[Message]]:
+def first(baseline: FileDescriptorProto) -> dict[str, type[Message]]:
     """Message classes of the baseline, in a pool of their own."""
-    out = tmp_path_factory.mktemp("first") / "first.bin"
-    command = [
-        sys.executable,
-        "-m",
-        "grpc_tools.protoc",
-        "-I",
-        "proto/baseline",
-        f"--descriptor_set_out={out}",
-    ]
-    subprocess.run([*command, "proto/baseline/tocsin/v1/user_events.proto"], cwd=ROOT, check=True)
-    files = FileDescriptorSet.FromString(out.read_bytes()).file
     pool = descriptor_pool.DescriptorPool()
-    classes: dict[str, type[Message]] = {}
-    for file in files:
-        pool.Add(file)
-        classes |= message_factory.GetMessageClassesForFiles([file.name], pool)
+    pool.Add(baseline)
+    classes = message_factory.GetMessageClassesForFiles([baseline.name], pool)
     return {name.removeprefix("tocsin.v1."): cls for name, cls in classes.items()}
 
 

@@ -47,6 +47,16 @@ def rows(db):
     ChannelPreference.objects.create(user=person, channel=3)
     source = Source.objects.create(name="exchange", event_types=["ORDER_FILLED"])
     keys.issue(source, ["publish"])
+    Quarantine.objects.create(
+        ingress="streams", entry_id="1-0", code="malformed", reason="?", content=b"\xff"
+    )
+    Replay.objects.create(at=NOW, surface="command", who="operator", paced_until=NOW)
+    follow_a_topic(person, source)
+    deliver_one_of_two(person, chat, source)
+    return person
+
+
+def follow_a_topic(person, source):
     group = Group.objects.create(name="desks")
     TopicRule.objects.create(prefix="market.", audience="group", group=group)
     TopicSubscription.objects.create(person=person, topic="market.BTC")
@@ -63,9 +73,9 @@ def rows(db):
         digest=b"d" * 32,
         state="accepted",
     )
-    Quarantine.objects.create(
-        ingress="streams", entry_id="1-0", code="malformed", reason="?", content=b"\xff"
-    )
+
+
+def deliver_one_of_two(person, chat, source):
     envelope = Envelope(
         SourceGrant(source.pk, "exchange"),
         "e1",
@@ -85,10 +95,8 @@ def rows(db):
         ],
         now=NOW,
     )
-    Replay.objects.create(at=NOW, surface="command", who="operator", paced_until=NOW)
     [claimed] = store.claim([stored.delivery_id], now=NOW, lease_s=55, max_tries=8)
     store.succeed([store.Success(claimed.delivery_id, claimed.token, NOW, NOW, "m1")])
-    return person
 
 
 def url(model, page, *args):

@@ -45,34 +45,8 @@ def kill_workers(stage: Stage) -> None:
 @scenario("D4", "SIGSTOP of a worker past its lease, then SIGCONT")
 def pause_past_the_lease(stage: Stage) -> None:
     """One pause between the claim and the send, one between the send and its record."""
-    lease_s = int(stage.system.environment.get("TOCSIN_LEASE_S", "55"))
-    supervisor = stage.system.supervisor
     for point in ("claimed_before_send", "sent_before_record"):
-        stage.system.crash_log.unlink(missing_ok=True)
-        supervisor.restart("worker1", TOCSIN_CRASH=f"{point}:2:stop", TOCSIN_CRASH_AT_MOST="1")
-        stage.system.until_ready()
-        child = supervisor.children["worker1"]
-        producer = stage.publish(stage.scaled(500, 60), rate=30, batch=1)
-        stage.until(stage.system.crash_log.exists, within_s=30, what=f"a child stops at {point}")
-        child.send(signal.SIGSTOP)  # the main process too, or it would end the child by its time limit
-        _, _, stopped, at = stage.system.crash_log.read_text().split()
-        stopped_at = float(at)
-        known = _expired(stage)
-        stage.pause(lease_s)
-        stage.until(
-            lambda known=known: _expired(stage) > known, within_s=30, what="the sweep has taken the rows over"
-        )
-        before = len(child.log_text())
-        os.kill(int(stopped), signal.SIGCONT)
-        stage.until(
-            lambda child=child, point=point, before=before: _went_on(child, point, before),
-            within_s=10,
-            what="the paused child goes on",
-        )
-        child.send(signal.SIGCONT)
-        stage.struck()
-        producer.join(60)
-        stage.settle()
+        child, stopped_at = _pause_at(point, stage)
         if point == "claimed_before_send":
             late = _sent_late(stage, stopped_at + 1)
             stage.figure("sends after a lease had passed", late, limit="0", holds=not late)
@@ -84,6 +58,30 @@ def pause_past_the_lease(stage: Stage) -> None:
     stage.figure(
         "messages repeated, all flagged", len(again), limit=f"≤ {expired}", holds=len(again) <= expired
     )
+
+
+def _pause_at(point: str, stage: Stage) -> tuple[Child, float]:
+    """Pause a worker's child there until its lease has passed. Return the worker, and when it stopped."""
+    supervisor = stage.system.supervisor
+    stage.system.crash_log.unlink(missing_ok=True)
+    supervisor.restart("worker1", TOCSIN_CRASH=f"{point}:2:stop", TOCSIN_CRASH_AT_MOST="1")
+    stage.system.until_ready()
+    child = supervisor.children["worker1"]
+    producer = stage.publish(stage.scaled(500, 60), rate=30, batch=1)
+    stage.until(stage.system.crash_log.exists, within_s=30, what=f"a child stops at {point}")
+    child.send(signal.SIGSTOP)  # the main process too, or it would end the child by its time limit
+    _, _, stopped, at = stage.system.crash_log.read_text().split()
+    known = _expired(stage)
+    stage.pause(int(stage.system.environment.get("TOCSIN_LEASE_S", "55")))
+    stage.until(lambda: _expired(stage) > known, within_s=30, what="the sweep has taken the rows over")
+    before = len(child.log_text())
+    os.kill(int(stopped), signal.SIGCONT)
+    stage.until(lambda: _went_on(child, point, before), within_s=10, what="the paused child goes on")
+    child.send(signal.SIGCONT)
+    stage.struck()
+    producer.join(60)
+    stage.settle()
+    return child, float(at)
 
 
 def _went_on(child: Child, point: str, before: int) -> bool:

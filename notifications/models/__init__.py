@@ -1,0 +1,18 @@
+"""The rows behind the guarantee. `store` writes events and deliveries; everybody else reads."""
+
+from notifications.models.broadcast import Broadcast
+from notifications.models.delivery import Attempt, Delivery
+from notifications.models.event import DeadLetter, Event, InboxCursor
+from notifications.models.quarantine import Quarantine
+from notifications.models.replay import Replay
+
+__all__ = [
+    "Attempt",
+    "Broadcast",
+    "DeadLetter",
+    "Delivery",
+    "Event",
+    "InboxCursor",
+    "Quarantine",
+    "Replay",
+]

@@ -1,0 +1,13 @@
+"""What the rows' short codes may be, taken from `states`."""
+
+from enum import StrEnum
+
+from notifications import states
+
+
+def choices(enum: type[StrEnum]) -> list[tuple[str, str]]:
+    return [(member.value, member.value or "none") for member in enum]
+
+
+CHANNELS = [(channel.value, channel.name) for channel in states.Channel]
+PRIORITIES = [(priority.value, priority.name) for priority in states.Priority]

@@ -1,0 +1,81 @@
+"""What was sent where: a row for each destination, and one for each try."""
+
+import uuid
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from notifications import states
+from notifications.models.choices import CHANNELS, PRIORITIES, choices
+from notifications.models.event import Event
+from users.models import Destination
+
+
+class Delivery(models.Model):
+    """One event on one destination: its row is the idempotency record of the send."""
+
+    id: "models.UUIDField[uuid.UUID, uuid.UUID]" = models.UUIDField(primary_key=True, editable=False)
+    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="deliveries")
+    channel = models.SmallIntegerField(choices=CHANNELS)
+    destination = models.ForeignKey(Destination, on_delete=models.SET_NULL, null=True, blank=True)
+    position = models.SmallIntegerField(help_text="Index in the event's plan.")
+    replay = models.SmallIntegerField(default=0, help_text="0: the first acceptance, 1: the first replay.")
+    priority = models.SmallIntegerField(choices=PRIORITIES)
+    state = models.CharField(max_length=12, choices=choices(states.DeliveryState))
+    attempts = models.SmallIntegerField(default=0)
+    created_at = models.DateTimeField()
+    not_before = models.DateTimeField(help_text="No try before this: a provider's Retry-After.")
+    ring_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the sweep looks at this row. Empty: it has ended."
+    )
+    slot_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Reserved place within the provider's rate limit."
+    )
+    lease_token = models.UUIDField(null=True, blank=True, editable=False)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    ack_deadline = models.DateTimeField(null=True, blank=True)
+    possible_duplicate = models.BooleanField(default=False)
+    provider_message_id = models.CharField(max_length=200, blank=True)
+    failure_kind = models.CharField(max_length=16, blank=True, choices=choices(states.FailureKind))
+    error = models.CharField(max_length=300, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        ordering: ClassVar = ["event_id", "position"]
+        constraints: ClassVar = [
+            # One row a step; a replay adds steps of its own, so positions go on. A step is one destination.
+            # WEB has none, and a removed one leaves none: rows without one do not exclude each other.
+            models.UniqueConstraint(fields=["event", "position"], name="delivery_once_per_step"),
+            models.UniqueConstraint(
+                fields=["event", "replay", "channel", "destination"], name="delivery_once_per_destination"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["ring_at"], condition=Q(ring_at__isnull=False), name="delivery_to_ring")
+        ]
+
+    def __str__(self) -> str:
+        return f"{states.Channel(self.channel).name} {self.state}"
+
+
+class Attempt(models.Model):
+    """One try of a delivery. Rows are only ever added."""
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="tries")
+    number = models.SmallIntegerField()
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField()
+    outcome = models.CharField(max_length=16, choices=choices(states.AttemptOutcome))
+    error = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["delivery", "id"]
+
+    def __str__(self) -> str:
+        return f"#{self.number} {self.outcome}"
+
+    @property
+    def latency_ms(self) -> int:
+        return round((self.ended_at - self.started_at).total_seconds() * 1000)

@@ -1,0 +1,22 @@
+"""What a broadcast and an event have alike: an end with a time, and a producer to be told of it."""
+
+from django.db import models
+from django.db.models import Q
+
+
+def final_has_a_time(name: str) -> models.CheckConstraint:
+    """Return the constraint: `final_at` is set when the state is final, and only then."""
+    return models.CheckConstraint(
+        condition=Q(state="accepted", final_at__isnull=True)
+        | (~Q(state="accepted") & Q(final_at__isnull=False)),
+        name=name,
+    )
+
+
+def reply_due(name: str) -> models.Index:
+    """Return the index of the ends whose producer is yet to be told on the reply stream."""
+    return models.Index(
+        fields=["final_at"],
+        condition=Q(replied_at__isnull=True, final_at__isnull=False) & ~Q(reply_to=""),
+        name=name,
+    )

@@ -1,0 +1,132 @@
+"""One event of one person, and the place in their inbox that it takes."""
+
+import uuid
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from notifications import states
+from notifications.events import JsonObject
+from notifications.models.broadcast import Broadcast
+from notifications.models.choices import CHANNELS, PRIORITIES, choices
+from notifications.models.ends import final_has_a_time, reply_due
+from notifications.models.replay import Replay
+from users.models import Source
+
+
+class Event(models.Model):
+    """One accepted `UserEvent`, unique by source and event id."""
+
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="events")
+    event_id = models.CharField(max_length=200)
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="events")
+    seq = models.BigIntegerField(help_text="Gap-free per person, in commit order.")
+    event_type = models.CharField(max_length=100)
+    priority = models.SmallIntegerField(choices=PRIORITIES)
+    occurred_at = models.DateTimeField(help_text="The producer's timestamp.")
+    accepted_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True, blank=True)
+    payload = models.JSONField[JsonObject, JsonObject](default=dict)
+    raw = models.BinaryField(help_text="The bytes as the producer sent them.")
+    digest = models.BinaryField(max_length=32)
+    schema_version = models.IntegerField(default=0)
+    version = models.BigIntegerField(default=0)
+    collapse_key = models.CharField(max_length=200, blank=True)
+    ordering_key = models.CharField(max_length=200, blank=True)
+    correlation_id = models.CharField(max_length=200, blank=True)
+    metadata = models.JSONField[JsonObject, JsonObject](default=dict)
+    ack_timeout_ms = models.IntegerField(default=0)
+    channels = models.JSONField[list[JsonObject], list[JsonObject]](
+        default=list, help_text="The producer's ordered channel list; empty: the person's order."
+    )
+    plan = models.JSONField[list[JsonObject], list[JsonObject]](
+        default=list, help_text="The steps that routing chose, in order."
+    )
+    trace = models.JSONField[list[JsonObject], list[JsonObject]](
+        default=list, help_text="Every channel that routing considered, with its reason."
+    )
+    state = models.CharField(max_length=12, choices=choices(states.EventState))
+    delivered_via = models.SmallIntegerField(null=True, blank=True, choices=CHANNELS)
+    evidence = models.CharField(max_length=12, blank=True, choices=choices(states.Evidence))
+    code = models.CharField(max_length=40, blank=True, help_text="Why it failed, machine-readable.")
+    final_at = models.DateTimeField(null=True, blank=True)
+    confirmed_at = models.DateTimeField(
+        null=True, blank=True, help_text="First confirmation by the person's client, also a late one."
+    )
+    acknowledged_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the person acknowledged it, also late."
+    )
+    reply_to = models.CharField(max_length=8, blank=True)
+    replied_at = models.DateTimeField(null=True, blank=True, help_text="Final ack put on the reply stream.")
+    topic = models.CharField(max_length=128, blank=True)
+    broadcast = models.ForeignKey(
+        Broadcast,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="events",
+        db_index=False,  # see event_of_broadcast: most events have none
+    )
+    replay = models.ForeignKey(Replay, on_delete=models.PROTECT, null=True, blank=True, related_name="events")
+    replay_count = models.SmallIntegerField(default=0)
+    replay_due_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the first delivery of the last replay is due."
+    )
+    history = models.JSONField[list[JsonObject], list[JsonObject]](
+        default=list, blank=True, help_text="How each acceptance before the last replay ended, oldest first."
+    )
+    seen_at = models.DateTimeField(null=True, blank=True)
+    read_at = models.DateTimeField(null=True, blank=True)
+    archived_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["source", "event_id"], name="event_once_per_source"),
+            models.UniqueConstraint(fields=["person", "seq"], name="event_seq_once_per_person"),
+            final_has_a_time("event_final_state_has_a_time"),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["priority", "accepted_at"], condition=Q(state="accepted"), name="event_unfinished"
+            ),
+            reply_due("event_reply_due"),
+            models.Index(
+                fields=["person"],
+                condition=Q(read_at__isnull=True, archived_at__isnull=True),
+                name="event_unread",
+            ),
+            models.Index(fields=["accepted_at"], name="event_by_time"),
+            models.Index(fields=["source", "-id"], name="event_by_source"),
+            models.Index(
+                fields=["broadcast", "state"],
+                condition=Q(broadcast__isnull=False),
+                name="event_of_broadcast",
+            ),
+            models.Index(fields=["-id"], condition=Q(state="failed"), name="event_dead_letters"),
+        ]
+
+    def __str__(self) -> str:
+        return self.event_id
+
+
+class DeadLetter(Event):
+    """An event whose channels are all used up."""
+
+    class Meta:
+        proxy = True
+        verbose_name = "dead letter"
+        ordering: ClassVar = ["-id"]
+
+
+class InboxCursor(models.Model):
+    """The last `seq` of a person. Taken under a row lock, so that seq order is commit order."""
+
+    person = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True)
+    last_seq = models.BigIntegerField(default=0)
+    epoch = models.UUIDField(default=uuid.uuid4, help_text="Changes when the sequence starts anew.")
+
+    def __str__(self) -> str:
+        return f"{self.person_id}: {self.last_seq}"

@@ -1,0 +1,33 @@
+"""What could not be taken in."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+
+class Quarantine(models.Model):
+    """Bytes that could not be taken in: from where, and why. Nothing that arrived is thrown away."""
+
+    received_at = models.DateTimeField(default=timezone.now)
+    ingress = models.CharField(max_length=16)
+    entry_id = models.CharField(max_length=64, blank=True, help_text="Where the ingress had it.")
+    source_name = models.CharField(max_length=64, blank=True)
+    code = models.CharField(max_length=40)
+    reason = models.CharField(max_length=300)
+    content = models.BinaryField()
+
+    class Meta:
+        verbose_name_plural = "quarantine"
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["ingress", "entry_id"],
+                condition=~Q(entry_id=""),
+                name="quarantine_once_per_entry",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.ingress} {self.entry_id} {self.code}"
