@@ -1,13 +1,23 @@
 """/healthz and /readyz, and every door of a gateway whose Postgres or Redis is away."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from django.db import connection
 
 from config.embedded import free_port
-from tests.gateway.conftest import Server, database_url, event_json, event_message, running_daphne
+from tests.faults.proxy import Proxy
+from tests.gateway.conftest import (
+    Server,
+    database_url,
+    event_json,
+    event_message,
+    eventually,
+    running_daphne,
+)
 
 KEY = "Bearer tsn_aaaaaaaaaa_" + "a" * 43
 
@@ -32,6 +42,36 @@ def test_without_redis_it_is_degraded_and_still_ready(django_db_setup, tmp_path)
         "status": "degraded",
         "checks": {"postgres": True, "redis": False, "broker": False},
     }
+
+
+@pytest.fixture
+def postgres_cut_off(django_db_setup):
+    """A proxy before the test's Postgres, and the database's address by way of it."""
+    there = urlsplit(database_url(connection.settings_dict["NAME"]))
+    proxy = Proxy(there.port)
+    by_proxy = there._replace(netloc=f"{there.username}:{there.password}@127.0.0.1:{proxy.port}")
+    yield proxy, by_proxy.geturl()
+    proxy.close()
+
+
+def test_it_is_ready_soon_after_postgres_is_back_however_long_it_was_away(postgres_cut_off, tmp_path) -> None:
+    """A pool that waits twice as long after each failure would be asked in vain for as long again."""
+    proxy, url = postgres_cut_off
+
+    def ready() -> bool:
+        try:
+            return httpx.get(f"{server.url}/readyz", trust_env=False, timeout=1).is_success
+        except httpx.TimeoutException:
+            return False
+
+    with running_daphne(tmp_path / "log", DATABASE_URL=url) as server:
+        eventually(ready)
+        proxy.refuse()
+        away_until = time.monotonic() + 8  # pauses that double from one second end after 1, 3, 7 and 15
+        while time.monotonic() < away_until:
+            assert not ready()
+        proxy.heal()
+        eventually(ready, within_s=4)
 
 
 @pytest.fixture(scope="module")
