@@ -1,5 +1,6 @@
 """/healthz and /readyz, and every door of a gateway whose Postgres or Redis is away."""
 
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
@@ -42,6 +43,27 @@ def test_without_redis_it_is_degraded_and_still_ready(django_db_setup, tmp_path)
         "status": "degraded",
         "checks": {"postgres": True, "redis": False, "broker": False},
     }
+
+
+def test_in_a_black_hole_redis_does_not_keep_the_answer_back(django_db_setup, tmp_path) -> None:
+    there = urlsplit(os.environ["REDIS_URL"])
+    proxy = Proxy(there.port)
+    by_proxy = there._replace(netloc=f"{there.netloc.rpartition(':')[0]}:{proxy.port}").geturl()
+    away = {"REDIS_URL": by_proxy, "CELERY_BROKER_URL": by_proxy}
+
+    def readiness() -> tuple[int, str]:
+        answer = httpx.get(f"{server.url}/readyz", trust_env=False, timeout=5)
+        return answer.status_code, answer.json()["status"]
+
+    url = database_url(connection.settings_dict["NAME"])
+    with running_daphne(tmp_path / "log", DATABASE_URL=url, **away) as server:
+        eventually(lambda: readiness() == (200, "ok"))
+        proxy.black_hole()
+        for _ in range(3):
+            assert readiness() == (200, "degraded")
+        proxy.heal()
+        eventually(lambda: readiness() == (200, "ok"), within_s=15)
+    proxy.close()
 
 
 @pytest.fixture
