@@ -20,6 +20,7 @@ from gateway.credentials import Credential
 from gateway.credit import Window
 from gateway.database import in_thread
 from gateway.devices import device_of
+from gateway.floods import floods
 from gateway.frame_handlers import FrameHandlers
 from gateway.identity import Identity, signed_in
 from gateway.origin import origin_allowed
@@ -189,6 +190,8 @@ class SessionConsumer(FrameHandlers, AsyncWebsocketConsumer):  # type: ignore[mi
             )
         )
         self.scope["entry"].authenticated()
+        if not await self._may_go_on(person.pk):
+            return
         await self._live.enter_async_context(
             hub().listening(live.user_channel(person.pk), self._receive_live)
         )
@@ -199,6 +202,16 @@ class SessionConsumer(FrameHandlers, AsyncWebsocketConsumer):  # type: ignore[mi
         await self._begin(person, client_frames.asked_resume(frame, self.scope["query_string"]))
         self._live.enter_context(resync().watching(person.pk, self._look))
         self._ready = True
+
+    async def _may_go_on(self, person_id: int) -> bool:
+        """Wait while the person has to, for a flood of theirs. Return False if the socket is over by then."""
+        control, loop = flow.of(self.scope), asyncio.get_running_loop()
+        if control is None:
+            return True
+        control.on_flood(lambda: floods().note(person_id, loop.time()))
+        if not control.useless:
+            await floods().over(person_id)
+        return not (self._over or control.useless)
 
     async def _begin(self, person: User, asked: object) -> None:
         """Say `ready`, and hand over to the outbox what the client has missed."""

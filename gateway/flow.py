@@ -42,7 +42,7 @@ def of(scope: dict[str, Any]) -> "Flow | None":
 class Flow:
     """A Twisted push producer: the transport pauses it above its high-water mark, resumes it when empty."""
 
-    __slots__ = ("_deaf", "_follower", "_reading", "_sizes", "full_since")
+    __slots__ = ("_deaf", "_follower", "_reading", "_sizes", "_tell_flood", "full_since", "gone")
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
@@ -50,6 +50,8 @@ class Flow:
         self._sizes: list[int] = []  # of the frames that wait for the application
         self._deaf = False
         self.full_since = 0.0  # monotonic; 0: the send buffer takes more
+        self.gone = False  # the connection is; the application may not have heard of it yet
+        self._tell_flood: Callable[[], None] | None = None
 
     # --- towards the client -----------------------------------------------------------------------------
     @property
@@ -79,6 +81,17 @@ class Flow:
 
     # --- from the client --------------------------------------------------------------------------------
     @property
+    def useless(self) -> bool:
+        """Whether the client hears or says nothing any more: what is begun for it is in vain."""
+        return self.gone or self._deaf
+
+    def on_flood(self, tell: Callable[[], None]) -> None:
+        """Call `tell` when the client floods, and at once if it has."""
+        self._tell_flood = tell
+        if self._deaf:
+            tell()
+
+    @property
     def queued(self) -> int:
         """Return how many frames wait for the application."""
         return len(self._sizes)
@@ -105,9 +118,11 @@ class Flow:
         return not self._deaf
 
     def stop_listening(self) -> None:
-        """Read no more, and let the application see nothing of what waits."""
+        """Read no more, and let the application see nothing of what waits: the client floods."""
         self._deaf = True
         self._reading.pauseProducing()
+        if self._tell_flood is not None:
+            self._tell_flood()
 
 
 def controlled(application: Application) -> Application:

@@ -54,6 +54,8 @@ class LiveProtocol(Wired, WebSocketProtocol):  # type: ignore[misc]
         super().onOpen()
 
     def onClose(self, wasClean: bool, code: int, reason: str) -> None:  # noqa: N802, N803
+        if hasattr(self, "flow"):
+            self.flow.gone = True
         if hasattr(self, "server"):  # else the handshake failed before Daphne knew of it
             super().onClose(wasClean, code, reason)
 

@@ -31,6 +31,7 @@ class Knobs:
     auth_within_s: float = 5.0  # a socket without a browser session sends its token within this
     socket_frames_per_s: int = 20  # of one client; above it and its burst the socket is closed
     socket_frames_burst: int = 40
+    flood_pause_s: float = 10.0  # who was closed for that and comes back sooner waits for 50 to 100 % of it
     socket_buffer_bytes: int = 32 * 1024  # written and not taken by the client: above it events wait
     ping_every_s: float = 12.0  # with `pong_within_s` and the close: a dead client is gone within 35 s
     pong_within_s: float = 16.0  # the answer to the ping itself; what else a client writes does not count

@@ -90,6 +90,9 @@ DATABASES = {
                 "min_size": 0,
                 "max_size": DATABASE_POOL_SIZE,
                 "timeout": 5,
+                # Reconnecting ends where waiting does, and whoever asks next begins anew. The pool's own
+                # pauses double for five minutes, and meanwhile it opens nothing in place of what it lost.
+                "reconnect_timeout": 5,
                 "connection_class": Connection,
             },
             "connect_timeout": 3,

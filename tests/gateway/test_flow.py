@@ -104,3 +104,13 @@ async def test_other_servers_queues_are_left_alone() -> None:
     given = ({"type": "http"}, object(), object())
     await flow.controlled(application)(*given)
     assert calls == [given]
+
+
+def test_a_flood_is_told_when_it_comes_and_to_who_asks_later(notes) -> None:
+    control, told = Flow(notes), []
+    control.on_flood(lambda: told.append("at once"))
+    assert (control.useless, told) == (False, [])
+    control.stop_listening()
+    assert (control.useless, told) == (True, ["at once"])
+    control.on_flood(lambda: told.append("later"))
+    assert told == ["at once", "later"]

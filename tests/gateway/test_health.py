@@ -1,13 +1,19 @@
 """/healthz and /readyz, and every door of a gateway whose Postgres or Redis is away."""
 
+import os
+import time
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from django.db import connection
 
 from config.embedded import free_port
+from tests.faults.proxy import Proxy
+from tests.gateway.eventually import eventually
 from tests.gateway.good_events import event_json, event_message
-from tests.gateway.servers import Server, running_daphne, running_server_of
+from tests.gateway.servers import Server, database_url, running_daphne, running_server_of
 
 KEY = "Bearer tsn_aaaaaaaaaa_" + "a" * 43
 
@@ -31,6 +37,56 @@ def test_without_redis_it_is_degraded_and_still_ready(django_db_setup, tmp_path)
         "status": "degraded",
         "checks": {"postgres": True, "redis": False, "broker": False},
     }
+
+
+def test_in_a_black_hole_redis_does_not_keep_the_answer_back(django_db_setup, tmp_path) -> None:
+    there = urlsplit(os.environ["REDIS_URL"])
+    proxy = Proxy(there.port)
+    by_proxy = there._replace(netloc=f"{there.netloc.rpartition(':')[0]}:{proxy.port}").geturl()
+    away = {"REDIS_URL": by_proxy, "CELERY_BROKER_URL": by_proxy}
+
+    def readiness() -> tuple[int, str]:
+        answer = httpx.get(f"{server.url}/readyz", trust_env=False, timeout=5)
+        return answer.status_code, answer.json()["status"]
+
+    with running_server_of(tmp_path / "log", **away) as server:
+        eventually(lambda: readiness() == (200, "ok"))
+        proxy.black_hole()
+        for _ in range(3):
+            assert readiness() == (200, "degraded")
+        proxy.heal()
+        eventually(lambda: readiness() == (200, "ok"), within_s=15)
+    proxy.close()
+
+
+@pytest.fixture
+def postgres_cut_off(django_db_setup):
+    """A proxy before the test's Postgres, and the database's address by way of it."""
+    there = urlsplit(database_url(connection.settings_dict["NAME"]))
+    proxy = Proxy(there.port)
+    by_proxy = there._replace(netloc=f"{there.username}:{there.password}@127.0.0.1:{proxy.port}")
+    yield proxy, by_proxy.geturl()
+    proxy.close()
+
+
+def test_it_is_ready_soon_after_postgres_is_back_however_long_it_was_away(postgres_cut_off, tmp_path) -> None:
+    """A pool that waits twice as long after each failure would be asked in vain for as long again."""
+    proxy, url = postgres_cut_off
+
+    def ready() -> bool:
+        try:
+            return httpx.get(f"{server.url}/readyz", trust_env=False, timeout=1).is_success
+        except httpx.TimeoutException:
+            return False
+
+    with running_daphne(tmp_path / "log", DATABASE_URL=url) as server:
+        eventually(ready)
+        proxy.refuse()
+        away_until = time.monotonic() + 8  # pauses that double from one second end after 1, 3, 7 and 15
+        while time.monotonic() < away_until:
+            assert not ready()
+        proxy.heal()
+        eventually(ready, within_s=4)
 
 
 @pytest.fixture(scope="module")

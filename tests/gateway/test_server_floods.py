@@ -1,6 +1,7 @@
 """Clients that write too much or too large."""
 
 import json
+import time
 
 import pytest
 
@@ -8,6 +9,7 @@ from tests.gateway.raw_sockets import RawSocket, masked
 from tests.gateway.servers import Server, running_server_of
 from tests.gateway.sign_in import cookie_of, token_for
 
+PAUSE_S = 3.0
 PING = masked(json.dumps({"type": "ping"}).encode())
 FLOODS = {
     "messages": PING * 60,
@@ -22,7 +24,12 @@ FLOODS = {
 def strict(django_db_setup: None, tmp_path_factory, django_db_blocker):
     """A server with the limits that everybody has."""
     log = tmp_path_factory.mktemp("strict") / "log"
-    with running_server_of(log, TOCSIN_SOCKET_FRAMES_PER_S="20", TOCSIN_SOCKET_FRAMES_BURST="40") as server:
+    limits = {
+        "TOCSIN_SOCKET_FRAMES_PER_S": "20",
+        "TOCSIN_SOCKET_FRAMES_BURST": "40",
+        "TOCSIN_FLOOD_PAUSE_S": str(PAUSE_S),
+    }
+    with running_server_of(log, **limits) as server:
         yield server
 
 
@@ -70,6 +77,40 @@ def test_others_go_on_while_one_floods(strict: Server, ann, bob) -> None:
         assert flooding.close_code() == 4029
         other.send({"type": "ping"})
         assert other.receive() == {"type": "pong"}
+
+
+def auth_of(person: str) -> bytes:
+    return masked(json.dumps({"type": "auth", "token": token_for(person)}).encode())
+
+
+def greeting(server: Server, person: str) -> RawSocket:
+    """Return a socket that has sent its token and heard nothing yet."""
+    page = RawSocket(server)
+    page.tcp.sendall(auth_of(person))
+    return page
+
+
+def test_who_flooded_waits_and_others_do_not(strict: Server, ann, bob) -> None:
+    with opened(strict) as page:
+        page.tcp.sendall(PING * 60)
+        assert page.close_code() == 4029
+        closed_at = time.monotonic()
+    with greeting(strict, "ann") as hers, greeting(strict, "bob") as his:
+        assert his.receive()["type"] == "ready"
+        his_s = time.monotonic() - closed_at
+        assert hers.receive()["type"] == "ready"
+        assert his_s < PAUSE_S * 0.4 < time.monotonic() - closed_at < PAUSE_S + 2
+
+
+def test_a_flood_in_one_breath_with_the_token_signs_nobody_in(strict: Server, bob) -> None:
+    """So it brings no pause either: it has cost a handshake."""
+    with RawSocket(strict) as page:
+        page.tcp.sendall(auth_of("bob") + PING * 60)
+        assert page.close_code() == 4029
+    began = time.monotonic()
+    with greeting(strict, "bob") as page:
+        assert page.receive()["type"] == "ready"
+        assert time.monotonic() - began < PAUSE_S * 0.4
 
 
 @pytest.mark.parametrize(
