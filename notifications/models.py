@@ -82,9 +82,16 @@ class Broadcast(models.Model):
 class Event(models.Model):
     """One accepted `UserEvent`, unique by source and event id."""
 
-    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="events")
+    source = models.ForeignKey(
+        Source, on_delete=models.PROTECT, related_name="events", db_index=False
+    )  # see event_by_source
     event_id = models.CharField(max_length=200)
-    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="events")
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="events",
+        db_index=False,  # see event_seq_once_per_person
+    )
     seq = models.BigIntegerField(help_text="Gap-free per person, in commit order.")
     event_type = models.CharField(max_length=100)
     priority = models.SmallIntegerField(choices=PRIORITIES)
@@ -133,7 +140,12 @@ class Event(models.Model):
         db_index=False,  # see event_of_broadcast: most events have none
     )
     replay = models.ForeignKey(
-        "Replay", on_delete=models.PROTECT, null=True, blank=True, related_name="events"
+        "Replay",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="events",
+        db_index=False,  # see event_of_replay
     )
     replay_count = models.SmallIntegerField(default=0)
     replay_due_at = models.DateTimeField(
@@ -149,7 +161,8 @@ class Event(models.Model):
     class Meta:
         ordering: ClassVar = ["-id"]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["source", "event_id"], name="event_once_per_source"),
+            # The id first: a page's confirmation names the event and not its source.
+            models.UniqueConstraint(fields=["event_id", "source"], name="event_once_per_source"),
             models.UniqueConstraint(fields=["person", "seq"], name="event_seq_once_per_person"),
             models.CheckConstraint(
                 condition=Q(state="accepted", final_at__isnull=True)
@@ -157,6 +170,7 @@ class Event(models.Model):
                 name="event_final_state_has_a_time",
             ),
         ]
+        # Few: an event is written three times, and each time into every index.
         indexes: ClassVar = [
             models.Index(
                 fields=["priority", "accepted_at"], condition=Q(state="accepted"), name="event_unfinished"
@@ -178,6 +192,7 @@ class Event(models.Model):
                 condition=Q(broadcast__isnull=False),
                 name="event_of_broadcast",
             ),
+            models.Index(fields=["replay"], condition=Q(replay__isnull=False), name="event_of_replay"),
             models.Index(fields=["-id"], condition=Q(state="failed"), name="event_dead_letters"),
         ]
 
@@ -220,9 +235,13 @@ class Delivery(models.Model):
     """One event on one destination: its row is the idempotency record of the send."""
 
     id: "models.UUIDField[uuid.UUID, uuid.UUID]" = models.UUIDField(primary_key=True, editable=False)
-    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="deliveries")
+    event = models.ForeignKey(
+        Event, on_delete=models.CASCADE, related_name="deliveries", db_index=False
+    )  # see delivery_once_per_step
     channel = models.SmallIntegerField(choices=CHANNELS)
-    destination = models.ForeignKey(Destination, on_delete=models.SET_NULL, null=True, blank=True)
+    destination = models.ForeignKey(
+        Destination, on_delete=models.SET_NULL, null=True, blank=True, db_index=False
+    )  # see delivery_of_destination: a page has none
     position = models.SmallIntegerField(help_text="Index in the event's plan.")
     replay = models.SmallIntegerField(default=0, help_text="0: the first acceptance, 1: the first replay.")
     priority = models.SmallIntegerField(choices=PRIORITIES)
@@ -257,7 +276,12 @@ class Delivery(models.Model):
             ),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["ring_at"], condition=Q(ring_at__isnull=False), name="delivery_to_ring")
+            models.Index(fields=["ring_at"], condition=Q(ring_at__isnull=False), name="delivery_to_ring"),
+            models.Index(
+                fields=["destination"],
+                condition=Q(destination__isnull=False),
+                name="delivery_of_destination",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -42,7 +42,7 @@ _CONFIRM_DELIVERIES = """
 UPDATE notifications_delivery d
 SET state = 'confirmed', lease_token = NULL, ring_at = NULL, ended_at = %(now)s
 FROM notifications_event e
-WHERE e.id = d.event_id AND e.id = ANY(%(ids)b::bigint[]) AND d.replay = e.replay_count
+WHERE d.event_id = ANY(%(ids)b::bigint[]) AND e.id = d.event_id AND d.replay = e.replay_count
   AND d.channel = 1 AND d.state IN ('pending', 'sending', 'sent', 'failed')
 """
 
