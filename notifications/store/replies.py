@@ -1,7 +1,10 @@
 """Final acks that are due on the reply streams: taken, and sent before the commit."""
 
+import json
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from notifications.events import JsonObject
@@ -17,7 +20,7 @@ WITH due AS MATERIALIZED (
 UPDATE notifications_event e SET replied_at = %b FROM due, users_source s
 WHERE e.id = due.id AND s.id = e.source_id
 RETURNING e.id, s.name, e.event_id, e.seq, e.state, e.code, e.delivered_via, e.evidence, e.final_at,
-    e.replay_count, e.plan, e.trace
+    e.replay_count, e.plan::text, e.trace::text
 """
 
 _DELIVERIES = """
@@ -50,8 +53,8 @@ class Ended(NamedTuple):
     evidence: str
     final_at: datetime
     replay_count: int
-    plan: list[JsonObject]
-    trace: list[JsonObject]
+    plan: Sequence[JsonObject]
+    trace: Sequence[JsonObject]
     tried: list[Tried]
 
 
@@ -63,8 +66,17 @@ def take_replies_due(*, now: datetime, limit: int) -> list[Ended]:
     with arrays_cursor() as cursor:
         rows = cursor.execute(_TAKE, [limit, now], binary=True).fetchall()
         tried = _tried(cursor, [row[0] for row in rows]) if rows else {}
-    endings = [Ended._make((*row, tried.get(row[0], []))) for row in rows]
+    endings = [
+        Ended._make((*columns, _parsed(plan), _parsed(trace), tried.get(columns[0], [])))
+        for *columns, plan, trace in rows
+    ]
     return sorted(endings, key=lambda ending: ending.final_at)
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> tuple[JsonObject, ...]:
+    """Return what a plan or a trace says. There are few kinds of them, and they are read for each ack."""
+    return tuple(json.loads(text))
 
 
 def _tried(cursor: Any, event_pks: list[int]) -> dict[int, list[Tried]]:
