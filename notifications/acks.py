@@ -59,7 +59,9 @@ def stored_ack(event_id: str, answer: store.Stored, now: datetime) -> Ack:
     )
 
 
-def event_ack(event: Event, deliveries: Iterable[Delivery], *, now: datetime) -> Ack:
+def event_ack(
+    event: Event | store.Ended, deliveries: Iterable[Delivery | store.Tried], *, now: datetime
+) -> Ack:
     """Return the ack of a stored event as it stands now, with what each channel came to."""
     state = EventState(event.state)
     return Ack(
@@ -78,7 +80,9 @@ def event_ack(event: Event, deliveries: Iterable[Delivery], *, now: datetime) ->
     )
 
 
-def _outcomes(event: Event, deliveries: Iterable[Delivery]) -> tuple[ChannelOutcome, ...]:
+def _outcomes(
+    event: Event | store.Ended, deliveries: Iterable[Delivery | store.Tried]
+) -> tuple[ChannelOutcome, ...]:
     """Return what each channel came to, in the order in which routing considered them.
 
     After a replay, only what belongs to it: what was before has had an ack of its own.
@@ -109,7 +113,7 @@ def reasons(event: Event, deliveries: Iterable[Delivery]) -> list[tuple[Channel,
     ]
 
 
-def _reasons(event: Event, deliveries: Iterable[Delivery]) -> str:
+def _reasons(event: Event | store.Ended, deliveries: Iterable[Delivery | store.Tried]) -> str:
     if event.state != EventState.FAILED:
         return ""
     last = [row for row in deliveries if row.replay == event.replay_count]

@@ -16,9 +16,8 @@ from gateway.ack_codec import ack_to_protobuf
 from gateway.ingress.broadcast_replies import BATCH, send_broadcasts_due
 from gateway.ingress.streams import ACKS_KEPT, RETRY_S, acks_stream
 from gateway.problems import DATABASE_AWAY
-from notifications import crash_points, live
+from notifications import crash_points, live, store
 from notifications.acks import event_ack
-from notifications.models import Event
 
 log = logging.getLogger(__name__)
 
@@ -51,23 +50,14 @@ def run(client: "redis.Redis", stopping: threading.Event) -> None:
 def send_due(client: "redis.Redis", *, clock: Callable[[], datetime]) -> int:
     """Send the final acks that are due, at most one batch. Return how many were sent."""
     with transaction.atomic():
-        events = list(
-            Event.objects.select_for_update(skip_locked=True, of=("self",))
-            .filter(reply_to="stream", replied_at__isnull=True, final_at__isnull=False)
-            .select_related("source")
-            .prefetch_related("deliveries")
-            .defer("payload", "metadata", "raw", "digest")  # the largest, and not in an ack
-            .order_by("final_at")[:BATCH]
-        )
-        if not events:
-            return 0
         now = clock()
+        endings = store.take_replies_due(now=now, limit=BATCH)
+        if not endings:
+            return 0
         pipe = client.pipeline(transaction=False)
-        for event in events:
-            ack = event_ack(event, event.deliveries.all(), now=now)
-            reply = {"a": ack_to_protobuf(ack)}
-            pipe.xadd(acks_stream(event.source.name), reply, maxlen=ACKS_KEPT, approximate=True)
+        for ending in endings:
+            reply = {"a": ack_to_protobuf(event_ack(ending, ending.tried, now=now))}
+            pipe.xadd(acks_stream(ending.source), reply, maxlen=ACKS_KEPT, approximate=True)
         pipe.execute()
         crash_points.passing("reply_added_before_commit")
-        Event.objects.filter(pk__in=[event.pk for event in events]).update(replied_at=now)
-    return len(events)
+    return len(endings)

@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='delivery',
             name='destination',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to='users.destination'),
+            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, to='users.destination'),
         ),
         migrations.AddField(
             model_name='attempt',
@@ -39,17 +39,17 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='event',
             name='person',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='events', to=settings.AUTH_USER_MODEL),
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='events', to=settings.AUTH_USER_MODEL),
         ),
         migrations.AddField(
             model_name='event',
             name='source',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='events', to='users.source'),
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='events', to='users.source'),
         ),
         migrations.AddField(
             model_name='delivery',
             name='event',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='notifications.event'),
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='notifications.event'),
         ),
         migrations.CreateModel(
             name='DeadLetter',
@@ -102,7 +102,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='event',
             name='replay',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='events', to='notifications.replay'),
+            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='events', to='notifications.replay'),
         ),
         migrations.AddIndex(
             model_name='delivery',
@@ -137,12 +137,20 @@ class Migration(migrations.Migration):
             index=models.Index(fields=['source', '-id'], name='event_by_source'),
         ),
         migrations.AddIndex(
+            model_name='delivery',
+            index=models.Index(condition=models.Q(('destination__isnull', False)), fields=['destination'], name='delivery_of_destination'),
+        ),
+        migrations.AddIndex(
+            model_name='event',
+            index=models.Index(condition=models.Q(('replay__isnull', False)), fields=['replay'], name='event_of_replay'),
+        ),
+        migrations.AddIndex(
             model_name='event',
             index=models.Index(condition=models.Q(('state', 'failed')), fields=['-id'], name='event_dead_letters'),
         ),
         migrations.AddConstraint(
             model_name='event',
-            constraint=models.UniqueConstraint(fields=('source', 'event_id'), name='event_once_per_source'),
+            constraint=models.UniqueConstraint(fields=('event_id', 'source'), name='event_once_per_source'),
         ),
         migrations.AddConstraint(
             model_name='event',

@@ -16,9 +16,13 @@ class Delivery(models.Model):
     """One event on one destination: its row is the idempotency record of the send."""
 
     id: "models.UUIDField[uuid.UUID, uuid.UUID]" = models.UUIDField(primary_key=True, editable=False)
-    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="deliveries")
+    event = models.ForeignKey(
+        Event, on_delete=models.CASCADE, related_name="deliveries", db_index=False
+    )  # see delivery_once_per_step
     channel = models.SmallIntegerField(choices=CHANNELS)
-    destination = models.ForeignKey(Destination, on_delete=models.SET_NULL, null=True, blank=True)
+    destination = models.ForeignKey(
+        Destination, on_delete=models.SET_NULL, null=True, blank=True, db_index=False
+    )  # see delivery_of_destination: a page has none
     position = models.SmallIntegerField(help_text="Index in the event's plan.")
     replay = models.SmallIntegerField(default=0, help_text="0: the first acceptance, 1: the first replay.")
     priority = models.SmallIntegerField(choices=PRIORITIES)
@@ -53,7 +57,12 @@ class Delivery(models.Model):
             ),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["ring_at"], condition=Q(ring_at__isnull=False), name="delivery_to_ring")
+            models.Index(fields=["ring_at"], condition=Q(ring_at__isnull=False), name="delivery_to_ring"),
+            models.Index(
+                fields=["destination"],
+                condition=Q(destination__isnull=False),
+                name="delivery_of_destination",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -19,9 +19,16 @@ from users.models import Source
 class Event(models.Model):
     """One accepted `UserEvent`, unique by source and event id."""
 
-    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="events")
+    source = models.ForeignKey(
+        Source, on_delete=models.PROTECT, related_name="events", db_index=False
+    )  # see event_by_source
     event_id = models.CharField(max_length=200)
-    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="events")
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="events",
+        db_index=False,  # see event_seq_once_per_person
+    )
     seq = models.BigIntegerField(help_text="Gap-free per person, in commit order.")
     event_type = models.CharField(max_length=100)
     priority = models.SmallIntegerField(choices=PRIORITIES)
@@ -69,7 +76,14 @@ class Event(models.Model):
         related_name="events",
         db_index=False,  # see event_of_broadcast: most events have none
     )
-    replay = models.ForeignKey(Replay, on_delete=models.PROTECT, null=True, blank=True, related_name="events")
+    replay = models.ForeignKey(
+        Replay,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="events",
+        db_index=False,  # see event_of_replay
+    )
     replay_count = models.SmallIntegerField(default=0)
     replay_due_at = models.DateTimeField(
         null=True, blank=True, help_text="When the first delivery of the last replay is due."
@@ -84,10 +98,12 @@ class Event(models.Model):
     class Meta:
         ordering: ClassVar = ["-id"]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["source", "event_id"], name="event_once_per_source"),
+            # The id first: a page's confirmation names the event and not its source.
+            models.UniqueConstraint(fields=["event_id", "source"], name="event_once_per_source"),
             models.UniqueConstraint(fields=["person", "seq"], name="event_seq_once_per_person"),
             final_has_a_time("event_final_state_has_a_time"),
         ]
+        # Few: an event is written three times, and each time into every index.
         indexes: ClassVar = [
             models.Index(
                 fields=["priority", "accepted_at"], condition=Q(state="accepted"), name="event_unfinished"
@@ -105,6 +121,7 @@ class Event(models.Model):
                 condition=Q(broadcast__isnull=False),
                 name="event_of_broadcast",
             ),
+            models.Index(fields=["replay"], condition=Q(replay__isnull=False), name="event_of_replay"),
             models.Index(fields=["-id"], condition=Q(state="failed"), name="event_dead_letters"),
         ]
 

@@ -32,6 +32,7 @@ from notifications.store.record import (
     succeed,
 )
 from notifications.store.replay import Rerouted, may_replay, open_replay, replay, replay_of
+from notifications.store.replies import Ended, Tried, take_replies_due
 from notifications.store.ring import rings_due, rings_due_in_parts
 
 __all__ = [
@@ -39,12 +40,14 @@ __all__ = [
     "SLOT_LEAD_S",
     "Acceptance",
     "Claimed",
+    "Ended",
     "Failure",
     "Kept",
     "LeaseLost",
     "Rerouted",
     "Stored",
     "Success",
+    "Tried",
     "UnknownEvent",
     "accept",
     "acknowledge",
@@ -73,6 +76,7 @@ __all__ = [
     "skip",
     "skip_unpushed",
     "succeed",
+    "take_replies_due",
     "told",
     "told_all",
 ]

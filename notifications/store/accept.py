@@ -12,7 +12,13 @@ from django.db import OperationalError, connection, transaction
 from notifications import crash_points
 from notifications.states import Channel, DeliveryState, EventState
 from notifications.store.acceptance import Acceptance, Stored
-from notifications.store.rows import event_row, insert_deliveries, insert_events, new_delivery
+from notifications.store.rows import (
+    arrays_cursor,
+    event_row,
+    insert_deliveries,
+    insert_events,
+    new_delivery,
+)
 
 _RACES_AT_MOST = 5
 
@@ -76,10 +82,10 @@ def _key(item: Acceptance) -> Key:
 def _lock_cursors(person_ids: set[int]) -> dict[int, int]:
     """Return the last seq of each person, locked in id order so that two batches cannot deadlock."""
     wanted = sorted(person_ids)
-    with connection.cursor() as cursor:
+    with arrays_cursor() as cursor:
         cursor.execute(
             "SELECT person_id, last_seq FROM notifications_inboxcursor"
-            " WHERE person_id = ANY(%s) ORDER BY person_id FOR UPDATE",
+            " WHERE person_id = ANY(%b::bigint[]) ORDER BY person_id FOR UPDATE",
             [wanted],
         )
         found: dict[int, int] = dict(cursor.fetchall())
@@ -101,11 +107,11 @@ def _create_cursors(person_ids: list[int]) -> None:
 
 def _known(batch: Sequence[Acceptance]) -> dict[Key, tuple[bytes, Stored]]:
     """Return what is stored already, with its digest. Read under the cursor locks."""
-    with connection.cursor() as cursor:
+    with arrays_cursor() as cursor:
         cursor.execute(
             "SELECT e.source_id, e.event_id, e.digest, e.id, e.seq, e.state, e.code, e.delivered_via,"
             " e.evidence, e.final_at FROM notifications_event e"
-            " JOIN unnest(%s::bigint[], %s::text[]) AS k(source_id, event_id) USING (source_id, event_id)",
+            " JOIN unnest(%b::bigint[], %b::text[]) AS k(source_id, event_id) USING (source_id, event_id)",
             [[item.envelope.source.id for item in batch], [item.envelope.event_id for item in batch]],
         )
         return {
@@ -173,10 +179,10 @@ def _delivery_row(item: Acceptance, event_pk: int, now: datetime) -> dict[str, A
 def _advance_cursors(last_seq: dict[int, int]) -> None:
     if not last_seq:
         return
-    with connection.cursor() as cursor:
+    with arrays_cursor() as cursor:
         cursor.execute(
             "UPDATE notifications_inboxcursor c SET last_seq = n.last_seq"
-            " FROM unnest(%s::bigint[], %s::bigint[]) AS n(person_id, last_seq)"
+            " FROM unnest(%b::bigint[], %b::bigint[]) AS n(person_id, last_seq)"
             " WHERE c.person_id = n.person_id",
             [list(last_seq), list(last_seq.values())],
         )

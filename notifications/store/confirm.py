@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from notifications import crash_points
 from notifications.events import Aftermath
+from notifications.store.rows import arrays_cursor
 
 _FIND = """
 SELECT e.id, e.state = 'accepted', e.person_id, e.event_id FROM notifications_event e
-JOIN unnest(%s::bigint[], %s::text[]) AS g(person_id, event_id)
+JOIN unnest(%b::bigint[], %b::text[]) AS g(person_id, event_id)
   ON e.person_id = g.person_id AND e.event_id = g.event_id
 WHERE e.confirmed_at IS NULL ORDER BY e.id FOR UPDATE OF e
 """
@@ -22,7 +23,7 @@ UPDATE notifications_event SET confirmed_at = %(now)s,
     evidence = CASE WHEN state = 'accepted' THEN 'client' ELSE evidence END,
     final_at = CASE WHEN state = 'accepted' THEN %(now)s ELSE final_at END,
     state = CASE WHEN state = 'accepted' THEN 'delivered' ELSE state END
-WHERE id = ANY(%(ids)s)
+WHERE id = ANY(%(ids)b::bigint[])
 """
 
 # An end stays as it is; of one that reached the person, the evidence grows.
@@ -33,7 +34,7 @@ UPDATE notifications_event SET acknowledged_at = %(now)s, confirmed_at = COALESC
     evidence = CASE WHEN state IN ('accepted', 'delivered') THEN 'human' ELSE evidence END,
     final_at = CASE WHEN state = 'accepted' THEN %(now)s ELSE final_at END,
     state = CASE WHEN state = 'accepted' THEN 'delivered' ELSE state END
-WHERE id = ANY(%(ids)s) AND acknowledged_at IS NULL
+WHERE id = ANY(%(ids)b::bigint[]) AND acknowledged_at IS NULL
 """
 
 # What had failed before a replay stays as it was.
@@ -41,14 +42,14 @@ _CONFIRM_DELIVERIES = """
 UPDATE notifications_delivery d
 SET state = 'confirmed', lease_token = NULL, ring_at = NULL, ended_at = %(now)s
 FROM notifications_event e
-WHERE e.id = d.event_id AND e.id = ANY(%(ids)s) AND d.replay = e.replay_count
+WHERE d.event_id = ANY(%(ids)b::bigint[]) AND e.id = d.event_id AND d.replay = e.replay_count
   AND d.channel = 1 AND d.state IN ('pending', 'sending', 'sent', 'failed')
 """
 
 # A send that is in flight is left to its worker; it finds the event ended and changes nothing.
 _CANCEL_OTHERS = """
 UPDATE notifications_delivery SET state = 'cancelled', lease_token = NULL, ring_at = NULL, ended_at = %(now)s
-WHERE event_id = ANY(%(ids)s) AND channel <> 1 AND ring_at IS NOT NULL
+WHERE event_id = ANY(%(ids)b::bigint[]) AND channel <> 1 AND ring_at IS NOT NULL
   AND state IN ('pending', 'deferred', 'unknown')
 """
 
@@ -65,7 +66,7 @@ def confirm(confirmations: Sequence[tuple[int, str]], *, now: datetime) -> After
     other persons and unknown ids are ignored.
     """
     people, event_ids = zip(*confirmations, strict=True)
-    with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic(), arrays_cursor() as cursor:
         cursor.execute(_FIND, [list(people), list(event_ids)])
         found = cursor.fetchall()
         return _end_with(cursor, _CONFIRM_EVENTS, found, now) if found else Aftermath()
@@ -85,7 +86,7 @@ def acknowledge(person_id: int, event_id: str, *, now: datetime) -> Aftermath:
 
     Raises: `UnknownEvent`.
     """
-    with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic(), arrays_cursor() as cursor:
         cursor.execute(_FIND_ONE, [person_id, event_id])
         found = cursor.fetchall()
         if not found:

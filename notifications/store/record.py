@@ -20,6 +20,7 @@ from notifications.store.advance import (
     next_step,
 )
 from notifications.store.claim import Claimed, LeaseLost, id_arrays
+from notifications.store.rows import arrays_cursor
 from users.models import Destination
 
 
@@ -44,7 +45,7 @@ class Failure:
 # Everybody locks events before deliveries, and several in id order, so that nobody deadlocks.
 _LOCK_EVENTS = """
 SELECT id FROM notifications_event
-WHERE id IN (SELECT event_id FROM notifications_delivery WHERE id = ANY(%s::uuid[]))
+WHERE id IN (SELECT event_id FROM notifications_delivery WHERE id = ANY(%b::text[]::uuid[]))
 ORDER BY id FOR UPDATE
 """
 
@@ -79,7 +80,8 @@ _PUSHED = """
 WITH moved AS (
     UPDATE notifications_delivery d
     SET state = 'sent', lease_token = NULL, ack_deadline = g.deadline, ring_at = g.deadline
-    FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[])
+    FROM unnest(%b::text[]::uuid[], %b::text[]::uuid[],
+                %b::timestamptz[], %b::timestamptz[], %b::timestamptz[])
         AS g(id, token, started_at, ended_at, deadline)
     WHERE d.id = g.id AND d.lease_token = g.token AND d.state = 'sending'
     RETURNING d.id, d.attempts, g.started_at, g.ended_at
@@ -113,7 +115,7 @@ def pushed(successes: Sequence[Success], deadlines: Sequence[datetime]) -> None:
 
     A row that was confirmed in the meantime stays confirmed.
     """
-    with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic(), arrays_cursor() as cursor:
         cursor.execute(_LOCK_EVENTS, [[item.delivery_id for item in successes]])
         cursor.execute(_PUSHED, [*_columns(successes), list(deadlines)])
 

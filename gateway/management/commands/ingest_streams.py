@@ -1,5 +1,6 @@
 """`manage.py ingest_streams`: consume the Redis stream and answer on the reply streams."""
 
+import gc
 import os
 import signal
 import socket
@@ -27,6 +28,7 @@ class Command(BaseCommand):
         stopping = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopping.set())
+        _collect_seldom()
         client = streams.connect(settings.REDIS_URL)
         outbox = threading.Thread(target=replies.run, args=(client, stopping), name="replies")
         outbox.start()
@@ -36,3 +38,9 @@ class Command(BaseCommand):
             stopping.set()
             outbox.join()
             dispatch.finish_ringing()
+
+
+def _collect_seldom() -> None:
+    """Look for cycles seldom: a batch makes tens of thousands of objects, and they end with it."""
+    gc.freeze()  # and never among what has just been loaded
+    gc.set_threshold(20_000)

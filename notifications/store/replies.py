@@ -1,0 +1,86 @@
+"""Final acks that are due on the reply streams: taken, and sent before the commit."""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from notifications.events import JsonObject
+from notifications.store.rows import arrays_cursor
+
+# Two ingress processes take different ones, and neither waits for whoever is writing an event.
+_TAKE = """
+WITH due AS MATERIALIZED (
+    SELECT id FROM notifications_event
+    WHERE reply_to = 'stream' AND replied_at IS NULL AND final_at IS NOT NULL
+    ORDER BY final_at LIMIT %b FOR UPDATE SKIP LOCKED
+)
+UPDATE notifications_event e SET replied_at = %b FROM due, users_source s
+WHERE e.id = due.id AND s.id = e.source_id
+RETURNING e.id, s.name, e.event_id, e.seq, e.state, e.code, e.delivered_via, e.evidence, e.final_at,
+    e.replay_count, e.plan::text, e.trace::text
+"""
+
+_DELIVERIES = """
+SELECT event_id, position, replay, channel, state, failure_kind, error FROM notifications_delivery
+WHERE event_id = ANY(%b::bigint[])
+"""
+
+
+class Tried(NamedTuple):
+    """A delivery as an ack tells it."""
+
+    position: int
+    replay: int
+    channel: int
+    state: str
+    failure_kind: str
+    error: str
+
+
+class Ended(NamedTuple):
+    """An event that has ended, as an ack tells it. Most rows are wide, and this is read for each."""
+
+    pk: int
+    source: str
+    event_id: str
+    seq: int
+    state: str
+    code: str
+    delivered_via: int | None
+    evidence: str
+    final_at: datetime
+    replay_count: int
+    plan: Sequence[JsonObject]
+    trace: Sequence[JsonObject]
+    tried: list[Tried]
+
+
+def take_replies_due(*, now: datetime, limit: int) -> list[Ended]:
+    """Mark final acks as sent and return them, the oldest first. The caller sends them, and then commits.
+
+    Guarantee: without that commit they stay due, so a crash may double an ack and never loses one.
+    """
+    with arrays_cursor() as cursor:
+        rows = cursor.execute(_TAKE, [limit, now], binary=True).fetchall()
+        tried = _tried(cursor, [row[0] for row in rows]) if rows else {}
+    endings = [
+        Ended._make((*columns, _parsed(plan), _parsed(trace), tried.get(columns[0], [])))
+        for *columns, plan, trace in rows
+    ]
+    return sorted(endings, key=lambda ending: ending.final_at)
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> tuple[JsonObject, ...]:
+    """Return what a plan or a trace says. There are few kinds of them, and they are read for each ack."""
+    return tuple(json.loads(text))
+
+
+def _tried(cursor: Any, event_pks: list[int]) -> dict[int, list[Tried]]:
+    found: dict[int, list[Tried]] = defaultdict(list)
+    for event_pk, *columns in cursor.execute(_DELIVERIES, [event_pks], binary=True):
+        found[event_pk].append(Tried._make(columns))
+    return found
