@@ -64,7 +64,7 @@ def _pause_at(point: str, stage: Stage) -> tuple[Child, float]:
     """Pause a worker's child there until its lease has passed. Return the worker, and when it stopped."""
     supervisor = stage.system.supervisor
     stage.system.crash_log.unlink(missing_ok=True)
-    # One send at a time: with another in flight in its recorder, which send came late would be anybody's guess.
+    # One send at a time: with another in flight in its recorder, either of them could be the late one.
     alone = {"TOCSIN_SLOW_SEND_S": "100"}
     supervisor.restart("worker1", TOCSIN_CRASH=f"{point}:2:stop", TOCSIN_CRASH_AT_MOST="1", **alone)
     stage.system.until_ready()
