@@ -10,7 +10,7 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from django.db import connection
 
@@ -22,9 +22,12 @@ from notifications.states import Channel
 log = logging.getLogger(__name__)
 
 Follow = Callable[[Aftermath], None]
+_Item = tuple[Tried, Clock, Follow]
 
 _TYPICAL_TIMES = 4  # slow is what takes this many times what is typical for its channel,
-_QUICK_SHARE = 0.1  # but nobody is called slow before this share of `slow_send_s`
+_QUICK_SHARE = 0.1  # but nobody is called slow before this share of `slow_send_s`.
+_BRIEF_SHARE = 0.05  # A channel that typically takes longer than this share of it is not waited for at all.
+_KEEP_S = 5.0  # the recorder's connection, after its last send
 _WEIGHT = 0.1  # of the newest send in what is typical
 
 
@@ -67,17 +70,22 @@ class Results:
 
 _open: Counter[Channel] = Counter()  # rows that the recorder waits for
 _typical_s: dict[Channel, float] = {}
-_recorders: dict[int, "SimpleQueue[tuple[Tried, Clock, Follow]]"] = {}
+_recorders: dict[int, "SimpleQueue[_Item]"] = {}
 _lock = threading.Lock()
 _all_recorded = threading.Condition(_lock)
 
 
 def patience_s(channels: Sequence[Channel]) -> float:
-    """Return how long a worker waits for the next result of these channels: not at all for slow ones."""
+    """Return how long a worker waits for the next result of these channels: not at all for slow ones.
+
+    Waiting saves handing a brief send over; for a longer one it costs the worker's other channels more.
+    """
     if any(_open[channel] for channel in channels):
         return 0.0
     typical_s = max((_typical_s.get(channel, 0.0) for channel in channels), default=0.0)
     slow_s = knobs.current().slow_send_s
+    if typical_s > _BRIEF_SHARE * slow_s:
+        return 0.0
     return min(max(_QUICK_SHARE * slow_s, _TYPICAL_TIMES * typical_s), slow_s)
 
 
@@ -100,7 +108,7 @@ def _note(tried: Tried) -> None:
         _typical_s[channel] = typical_s + _WEIGHT * (taken_s - typical_s)
 
 
-def _recorder() -> "SimpleQueue[tuple[Tried, Clock, Follow]]":
+def _recorder() -> "SimpleQueue[_Item]":
     pid = os.getpid()  # a forked child has no threads of its parent
     with _lock:
         if pid not in _recorders:
@@ -112,11 +120,20 @@ def _recorder() -> "SimpleQueue[tuple[Tried, Clock, Follow]]":
 def _record_for_ever(pid: int) -> None:
     queue = _recorders[pid]
     while True:
-        items = [queue.get()]
+        items = [_next(queue)]
         while not queue.empty():
             items.append(queue.get())
         _, clock, follow = items[0]  # one process has one of each
         _record([tried for tried, _, _ in items], clock, follow)
+
+
+def _next(queue: "SimpleQueue[_Item]") -> "_Item":
+    """Wait for the next one; the connection is kept over short pauses only: the next may be hours away."""
+    try:
+        return queue.get(timeout=_KEEP_S)
+    except Empty:
+        connection.close()
+        return queue.get()
 
 
 def _record(batch: list[Tried], clock: Clock, follow: Follow) -> None:
@@ -124,8 +141,8 @@ def _record(batch: list[Tried], clock: Clock, follow: Follow) -> None:
         follow(record(batch, clock))
     except Exception:  # their leases end, and the sweep takes over
         log.exception("slow_sends_not_recorded", extra={"rows": len(batch)})
+        connection.close()  # it may be the reason
     finally:
-        connection.close()  # the next slow send may be hours away
         sending_loop.call(set_recorded, batch)
         with _lock:
             _open.subtract(Counter(tried.claimed.channel for tried in batch))

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from datetime import timedelta
+from itertools import count
 
 import pytest
 
@@ -104,3 +105,19 @@ def test_for_a_channel_that_is_slow_now_nobody_waits_at_all(desk, ada, chat, han
     attempt(desk.event(ada, chat))
     assert slow_sends.patience_s([Channel.TELEGRAM]) == 0
     assert slow_sends.patience_s([Channel.EMAIL]) > 0
+
+
+@pytest.mark.parametrize(("taken_s", "patience_s"), [(0.01, 0.1), (0.04, 0.16), (0.06, 0)])
+def test_only_brief_sends_are_waited_for(
+    desk, ada, chat, provider, knobs, now, monkeypatch, taken_s, patience_s
+) -> None:
+    monkeypatch.setattr(slow_sends, "_typical_s", {})  # what this process has seen so far
+    knobs(slow_send_s=1)
+    provider(Receipt())
+    passing = count()
+
+    def clock():
+        return now + timedelta(seconds=taken_s * next(passing))  # from one look to the next
+
+    attempt_one(str(desk.delivery(desk.event(ada, chat)).pk), clock=clock, follow=Aftermath().add)
+    assert slow_sends.patience_s([Channel.TELEGRAM]) == pytest.approx(patience_s)
