@@ -32,6 +32,8 @@ def pytest_configure(config: pytest.Config) -> None:
         _servers.append(postgres)
         postgres.start()
         os.environ["DATABASE_URL"] = postgres.url()
+        # Its databases go with it: dropping them first would fail while anything is still connected.
+        config.option.reuse_db = True
     if "REDIS_URL" not in os.environ or _is_of_xdist(config):
         valkey = Valkey(_folder, "test", free_port(0))
         _servers.append(valkey)
