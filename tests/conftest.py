@@ -32,8 +32,6 @@ def pytest_configure(config: pytest.Config) -> None:
         _servers.append(postgres)
         postgres.start()
         os.environ["DATABASE_URL"] = postgres.url()
-        # Its databases go with it: dropping them first would fail while anything is still connected.
-        config.option.reuse_db = True
     if "REDIS_URL" not in os.environ or _is_of_xdist(config):
         valkey = Valkey(_folder, "test", free_port(0))
         _servers.append(valkey)
@@ -65,3 +63,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     _servers.clear()
     if _folder is not None:
         shutil.rmtree(_folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """Leave the databases to the end of their server: a drop fails while anything is still connected."""
+    return True
