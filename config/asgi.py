@@ -8,6 +8,7 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
 _http = get_asgi_application()  # loads the apps, so it comes before anything that imports models
 
+from gateway.ingress.http import ingress  # noqa: E402
 from gateway.routing import websocket  # noqa: E402
 
-application = ProtocolTypeRouter({"http": _http, "websocket": websocket})
+application = ProtocolTypeRouter({"http": ingress(_http), "websocket": websocket})

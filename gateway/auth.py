@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Any
 
 import jwt
 from asgiref.sync import sync_to_async
@@ -15,7 +15,8 @@ from ninja.security import HttpBearer
 from notifications.events import SourceGrant
 from notifications.states import Priority
 from users import keys
-from users.models import ApiKey, Source, User
+from users.keys import LiveKey
+from users.models import Source, User
 
 CLOSE_AUTH = 4001  # of a socket: authentication failed, did not come in time, or has ended
 TOKEN_LIFE_MAX_S = 900
@@ -40,8 +41,18 @@ def grant_of(source: Source) -> SourceGrant:
     )
 
 
+def grant_of_key(key: LiveKey) -> SourceGrant:
+    return SourceGrant(
+        key.source_id,
+        key.source_name,
+        frozenset(key.event_types),
+        Priority(key.max_priority),
+        tuple(key.topic_prefixes),
+    )
+
+
 class SourceKey(HttpBearer):
-    """`Authorization: Bearer tsn_…` with one scope. Puts an `ApiKey` into `request.auth`."""
+    """`Authorization: Bearer tsn_…` with one scope. Puts a `LiveKey` into `request.auth`."""
 
     def __init__(self, scope: str) -> None:
         self._scope = scope
@@ -52,16 +63,21 @@ class SourceKey(HttpBearer):
             raise AuthFailed("missing_key", "Send the header Authorization: Bearer tsn_….")
         return super().__call__(request) or self._refuse()
 
-    def _refuse(self) -> NoReturn:
-        raise AuthFailed("invalid_key", "Unknown, expired or revoked key; the admin issues keys.")
+    def _refuse(self) -> LiveKey:
+        return allowed(None, self._scope)
 
-    async def authenticate(self, request: HttpRequest, token: str) -> ApiKey:
+    async def authenticate(self, request: HttpRequest, token: str) -> LiveKey:
         key = await sync_to_async(keys.authenticate)(token, now=timezone.now())
-        if key is None:
-            raise AuthFailed("invalid_key", "Unknown, expired or revoked key; the admin issues keys.")
-        if self._scope not in key.scopes:
-            raise AuthFailed("missing_scope", f"This key lacks the scope {self._scope}.")
-        return key
+        return allowed(key, self._scope)
+
+
+def allowed(key: LiveKey | None, scope: str) -> LiveKey:
+    """Return the key that was found for a call that needs `scope`. Raises: `AuthFailed`."""
+    if key is None:
+        raise AuthFailed("invalid_key", "Unknown, expired or revoked key; the admin issues keys.")
+    if scope not in key.scopes:
+        raise AuthFailed("missing_scope", f"This key lacks the scope {scope}.")
+    return key
 
 
 def person_of_session(request: HttpRequest) -> User | None:

@@ -7,16 +7,17 @@ from django.utils import timezone
 from ninja.security import HttpBearer
 from ninja.utils import check_csrf
 
-from gateway.auth import AuthFailed, Token, person_of_session, read_token
+from gateway.auth import AuthFailed, Token, allowed, person_of_session, read_token
 from users import keys
-from users.models import ApiKey, User
+from users.keys import LiveKey
+from users.models import User
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
     """A source by its `key`, or a `person` by their `token` or their browser session."""
 
-    key: ApiKey | None = None
+    key: LiveKey | None = None
     person: User | None = None
     token: Token | None = None
 
@@ -67,10 +68,5 @@ def _bearer(request: HttpRequest) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def _key(bearer: str, scope: str) -> ApiKey:
-    key = keys.authenticate(bearer, now=timezone.now())
-    if key is None:
-        raise AuthFailed("invalid_key", "Unknown, expired or revoked key; the admin issues keys.")
-    if scope not in key.scopes:
-        raise AuthFailed("missing_scope", f"This key lacks the scope {scope}.")
-    return key
+def _key(bearer: str, scope: str) -> LiveKey:
+    return allowed(keys.authenticate(bearer, now=timezone.now()), scope)

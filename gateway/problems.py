@@ -53,6 +53,13 @@ def from_malformed(error: Malformed) -> JsonResponse:
     return problem(error.code, error.detail, field=error.field, event_id=error.event_id)
 
 
+def not_allowed(code: str, detail: str) -> JsonResponse:
+    """Return the answer to a caller who is not known (401), or may not do this (403)."""
+    if status_of(code) == 403:
+        return problem(code, detail)
+    return problem(code, detail, status=401, headers={"WWW-Authenticate": "Bearer"})
+
+
 def from_ack(ack: Ack) -> JsonResponse:
     return problem(ack.code, ack.detail, field=ack.field, event_id=ack.event_id)
 

@@ -132,6 +132,7 @@ class Aftermath:
     confirmed: list[tuple[int, str]] = field(default_factory=list)
     fan_outs: list[FanOut] = field(default_factory=list)
     broadcasts: list[str] = field(default_factory=list)  # ids of broadcasts that have just ended
+    replies: bool = False  # the end of one of them is to be told on a reply stream
 
     def add(self, other: "Aftermath") -> None:
         self.rings += other.rings
@@ -139,6 +140,7 @@ class Aftermath:
         self.confirmed += other.confirmed
         self.fan_outs += other.fan_outs
         self.broadcasts += other.broadcasts
+        self.replies |= other.replies
 
     def __bool__(self) -> bool:
         """Whether there is anything to ring or to announce; `confirmed` is told by who confirmed."""

@@ -58,7 +58,7 @@ def _taken_by_topics(batch: Sequence[Envelope]) -> set[tuple[int, str]]:
         for envelope in batch
         if envelope.source.topic_prefixes and not envelope.topic
     ]
-    return {(row.source_id, row.event_id) for row in store.known(keys)} if keys else set()
+    return store.taken_by_topics(keys) if keys else set()
 
 
 def _refuse(

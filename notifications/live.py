@@ -100,15 +100,19 @@ def addressed(message: bytes, socket_id: str) -> bytes | None:
     return None if excepted == socket_id.encode() else frame
 
 
-def announce_finals(pks: Sequence[int | str]) -> None:
-    """Wake whoever waits for the end of these events or broadcasts: a hint to look at the database."""
+def announce_finals(pks: Sequence[int | str], *, replies: bool) -> None:
+    """Wake whoever waits for the end of these events or broadcasts: a hint to look at the database.
+
+    With `replies` also the ingress that writes final acks to reply streams.
+    """
     if not pks:
         return
     try:
         pipe = client().pipeline(transaction=False)
         for pk in pks:
             pipe.publish(final_channel(pk), b"")
-        pipe.publish(REPLIES_DUE, b"")
+        if replies:
+            pipe.publish(REPLIES_DUE, b"")
         pipe.execute()
     except redis.RedisError as error:
         log.warning("announce_unavailable", extra={"error": type(error).__name__})

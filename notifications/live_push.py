@@ -36,7 +36,9 @@ def push_accepted(batch: Sequence[tuple[Routed, Stored]], online: frozenset[int]
         for item, answer in accepted
         if answer.delivery_id and not _is_web(item)
     ]
-    aftermath.finals += [answer.event_pk for _, answer in accepted if answer.state is not EventState.ACCEPTED]
+    ended = [(item, answer) for item, answer in accepted if answer.state is not EventState.ACCEPTED]
+    aftermath.finals += [answer.event_pk for _, answer in ended]
+    aftermath.replies |= any(item.envelope.reply_to for item, _ in ended)
     return aftermath
 
 

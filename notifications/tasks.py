@@ -130,7 +130,8 @@ def follow(aftermath: Aftermath) -> None:
     crash_points.passing("recorded_before_follow")
     ring(aftermath.rings)
     ring_fan_outs(aftermath.fan_outs)
-    live.announce_finals([*aftermath.finals, *aftermath.broadcasts])
+    replies = aftermath.replies or bool(aftermath.broadcasts)
+    live.announce_finals([*aftermath.finals, *aftermath.broadcasts], replies=replies)
 
 
 def ring(rings: Sequence[Ring]) -> None:

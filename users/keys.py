@@ -6,15 +6,40 @@ constant time.
 
 import re
 import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 
-from django.db.models import Q
-
 from users.models import ApiKey, Source
+from users.sql import arrays_cursor
 
 _FORM = re.compile(r"tsn_([a-z0-9]{10})_([A-Za-z0-9_-]{43})")
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+_LIVE = """
+SELECT k.prefix, k.secret_digest, k.scopes, s.id, s.name, s.event_types, s.max_priority, s.topic_prefixes
+FROM users_apikey k JOIN users_source s ON s.id = k.source_id
+WHERE k.prefix = ANY(%b::text[]) AND s.enabled AND k.revoked_at IS NULL
+  AND (k.expires_at IS NULL OR k.expires_at > %b)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveKey:
+    """A key that is good now, with what its source may do."""
+
+    prefix: str
+    digest: bytes = field(repr=False)
+    scopes: Sequence[str]
+    source_id: int
+    source_name: str
+    event_types: Sequence[str]  # empty: all
+    max_priority: int
+    topic_prefixes: Sequence[str]  # empty: no topic
+
+    def has(self, secret: str) -> bool:
+        return secrets.compare_digest(bytes(self.digest), sha256(secret.encode()).digest())
 
 
 def issue(source: Source, scopes: list[str], *, note: str = "", expires_at: datetime | None = None) -> str:
@@ -32,19 +57,21 @@ def issue(source: Source, scopes: list[str], *, note: str = "", expires_at: date
     return f"tsn_{prefix}_{secret}"
 
 
-def authenticate(text: str, *, now: datetime) -> ApiKey | None:
-    """Return the live key that `text` is, with its source, or None. One query."""
-    match = _FORM.fullmatch(text)
-    if match is None:
-        return None
-    prefix, secret = match.groups()
-    key = (
-        ApiKey.objects.select_related("source")
-        .filter(Q(expires_at__isnull=True) | Q(expires_at__gt=now), prefix=prefix, source__enabled=True)
-        .filter(revoked_at__isnull=True)
-        .first()
-    )
-    digest = sha256(secret.encode()).digest()
-    if key is None or not secrets.compare_digest(bytes(key.secret_digest), digest):
-        return None
-    return key
+def authenticate(text: str, *, now: datetime) -> LiveKey | None:
+    """Return the live key that `text` is, or None. One query."""
+    return authenticate_all([text], now=now).get(text)
+
+
+def authenticate_all(texts: Iterable[str], *, now: datetime) -> dict[str, LiveKey]:
+    """Return the live keys among `texts`, by text. One query."""
+    asked = {text: match.groups() for text in texts if (match := _FORM.fullmatch(text))}
+    if not asked:
+        return {}
+    with arrays_cursor() as cursor:
+        cursor.execute(_LIVE, [list({prefix for prefix, _ in asked.values()}), now])
+        known = {key.prefix: key for key in (LiveKey(*row) for row in cursor)}
+    return {
+        text: known[prefix]
+        for text, (prefix, secret) in asked.items()
+        if prefix in known and known[prefix].has(secret)
+    }

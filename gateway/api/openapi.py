@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of bodies that the codec reads itself. A test sends the examples."""
+"""What the OpenAPI document says of bodies that we read ourselves. A test sends the examples."""
 
 from typing import Any
 
@@ -113,7 +113,12 @@ _REFUSALS = {
     503: _problem("The database is away; Retry-After says when to send it again"),
 }
 
-PUBLISH_ONE: dict[str, Any] = {
+_PUBLISH_ONE: dict[str, Any] = {
+    "operationId": "publish_event",
+    "summary": "Publish an event",
+    "description": "Take in one event. With `wait`, answer when it has ended, or after that many seconds.",
+    "parameters": [{"in": "query", "name": "wait", "schema": {"type": "number", "minimum": 0, "default": 0}}],
+    "security": [{"SourceKey": []}],
     "requestBody": _body(EVENT, EXAMPLE),
     "responses": {
         200: _answer("Known already, or ended", ACK),
@@ -123,7 +128,11 @@ PUBLISH_ONE: dict[str, Any] = {
     },
 }
 
-PUBLISH_BATCH: dict[str, Any] = {
+_PUBLISH_BATCH: dict[str, Any] = {
+    "operationId": "publish_events",
+    "summary": "Publish up to 1,000 events",
+    "description": "Take in a batch. The answer has one ack for each event; partial failure is normal.",
+    "security": [{"SourceKey": []}],
     "requestBody": _body(
         {
             "type": "object",
@@ -139,6 +148,8 @@ PUBLISH_BATCH: dict[str, Any] = {
         **_REFUSALS,
     },
 }
+
+PUBLISHING = {"/api/v1/events": _PUBLISH_ONE, "/api/v1/events/batch": _PUBLISH_BATCH}
 
 _FILTER: dict[str, Any] = {
     "user": {"type": "string", "description": "The person's external id."},

@@ -8,7 +8,7 @@ import redis
 from django.http import HttpRequest
 from django.utils import timezone
 
-from gateway.api.publish import json_body
+from gateway.api.bodies import json_body
 from gateway.limits import Malformed, check_integer, check_text
 from notifications import canary, dispatch, monitor, search
 from notifications.frames import to_ms
@@ -16,7 +16,7 @@ from notifications.models import Event
 from notifications.replay import Operator, preview, replay
 from notifications.search import EventFilter
 from notifications.states import Channel, EventState, Priority, Surface
-from users.models import ApiKey
+from users.keys import LiveKey
 
 IDS_AT_MOST = 1_000
 REPLAYED_AT_MOST = 10_000  # of one call; the answer says how many remain
@@ -125,7 +125,7 @@ def replayed(request: HttpRequest) -> tuple[dict[str, Any], bool]:
 
     Raises: `Malformed`.
     """
-    key: ApiKey = request.auth  # type: ignore[attr-defined]
+    key: LiveKey = request.auth  # type: ignore[attr-defined]
     body = json_body(request)
     which = _named(key.source_id, body)
     force = _flag(body, "force")
@@ -135,7 +135,7 @@ def replayed(request: HttpRequest) -> tuple[dict[str, Any], bool]:
     if _flag(body, "dry_run"):
         found = preview(which, force=force)
         return {"dry_run": True, "count": found.count, "skipped": dict(+found.skipped)}, False
-    by = Operator(Surface.API, f"{key.source.name} tsn_{key.prefix}")
+    by = Operator(Surface.API, f"{key.source_name} tsn_{key.prefix}")
     done = replay(which, by=by, now=timezone.now(), force=force, limit=limit)
     dispatch.follow_later(done.aftermath)
     return {

@@ -10,7 +10,7 @@ from ninja import Router
 
 from gateway import tickets
 from gateway.api import openapi_people
-from gateway.api.publish import json_body
+from gateway.api.bodies import json_body
 from gateway.callers import Caller, KeyOrPerson
 from gateway.credentials import of_session
 from gateway.limits import Malformed, check_text

@@ -1,6 +1,5 @@
 """Reading one event with everything that happened to it."""
 
-from dataclasses import replace
 from typing import Any
 
 from django.utils import timezone
@@ -9,7 +8,6 @@ from gateway.ack_codec import ack_to_json
 from notifications import store
 from notifications.acks import event_ack
 from notifications.broadcast_acks import broadcast_ack
-from notifications.events import Ack
 from notifications.frames import to_ms
 from notifications.models import Broadcast, Delivery, Event
 from notifications.states import Channel, Priority
@@ -26,13 +24,6 @@ def stored_pk(source_id: int, event_id: str) -> int | str | None:
 
 def _deliveries(event: Event) -> list[Delivery]:
     return list(event.deliveries.prefetch_related("tries").order_by("position"))
-
-
-def ack(pk: int | str, *, duplicate: bool = False) -> Ack:
-    if isinstance(pk, str):
-        return broadcast_ack(Broadcast.objects.get(pk=pk), now=timezone.now(), duplicate=duplicate)
-    event = Event.objects.get(pk=pk)
-    return replace(event_ack(event, _deliveries(event), now=timezone.now()), duplicate=duplicate)
 
 
 def story(pk: int | str) -> dict[str, Any]:

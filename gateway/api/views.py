@@ -1,56 +1,35 @@
 """`/api/v1`: each operation authenticates, makes one domain call and translates the answer."""
 
-import contextlib
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI, Query
 from ninja.errors import ValidationError
+from ninja.openapi.schema import OpenAPISchema
 
-from gateway import codec
-from gateway.api import openapi, operate, people, publish, read, topics
-from gateway.api.publish import Unavailable
+from gateway.api import openapi, operate, people, read, topics
 from gateway.auth import AuthFailed, SourceKey
 from gateway.callers import person_of_request
 from gateway.limits import Malformed
-from gateway.problems import DATABASE_AWAY, from_malformed, problem, status_of, unavailable
+from gateway.problems import DATABASE_AWAY, from_malformed, not_allowed, problem, unavailable
 from gateway.waiting import until_final
-from notifications import inbox, knobs
-from notifications.events import Ack
+from notifications import inbox
 from users.models import User
 
-api = NinjaAPI(title="Tocsin", version="1", description=openapi.DESCRIPTION, docs_url="/docs")
+
+class _Api(NinjaAPI):
+    """With what `gateway/ingress/http.py` answers, before Django, in the document."""
+
+    def get_openapi_schema(self, **how: Any) -> OpenAPISchema:
+        schema = super().get_openapi_schema(**how)
+        for path, operation in openapi.PUBLISHING.items():
+            schema["paths"].setdefault(path, {})["post"] = operation
+        return schema
+
+
+api = _Api(title="Tocsin", version="1", description=openapi.DESCRIPTION, docs_url="/docs")
 api.add_router("", people.router)
-
-
-@api.post("/events", auth=SourceKey("publish"), openapi_extra=openapi.PUBLISH_ONE, summary="Publish an event")
-async def publish_event(request: HttpRequest, wait: float = Query(0, ge=0)) -> HttpResponse:  # type: ignore[type-arg]
-    """Take in one event. With `wait`, answer when it has ended, or after that many seconds."""
-    protobuf = request.content_type == codec.PROTOBUF
-    try:
-        ack, protobuf = await publish.publish_one(request)
-        if wait and ack.pk and not ack.final:
-            # It is committed: if the database goes away now, the answer is QUEUED and not an error.
-            with contextlib.suppress(*DATABASE_AWAY):
-                ack = await _wait(ack.pk, wait, duplicate=ack.duplicate)
-        return publish.one_answer(ack, protobuf)
-    except Malformed as error:
-        return publish.malformed_answer(error, protobuf)
-
-
-@api.post(
-    "/events/batch",
-    auth=SourceKey("publish"),
-    openapi_extra=openapi.PUBLISH_BATCH,
-    summary="Publish up to 1,000 events",
-)
-async def publish_events(request: HttpRequest) -> HttpResponse:
-    """Take in a batch. The answer has one ack for each event, in order; partial failure is normal."""
-    try:
-        return publish.batch_answer(*await publish.publish_batch(request))
-    except Malformed as error:
-        return publish.malformed_answer(error, request.content_type == codec.PROTOBUF)
 
 
 @api.get("/events", auth=SourceKey("read"), summary="Events, the latest first", openapi_extra=openapi.LIST)
@@ -95,16 +74,8 @@ async def get_event(request: HttpRequest, event_id: str, wait: float = Query(0, 
     if found is None:
         return problem("not_found", "This source has no event with this id.", event_id=event_id)
     if wait:
-        await _wait(found, wait)
+        await until_final(found, wait)
     return JsonResponse(await sync_to_async(read.story)(found))
-
-
-async def _wait(pk: int | str, wait_s: float, *, duplicate: bool = False) -> Ack:
-    return await until_final(
-        lambda: sync_to_async(read.ack)(pk, duplicate=duplicate),
-        pk,
-        min(wait_s, knobs.current().final_wait_max_s),
-    )
 
 
 @api.get("/users/{external_id}/inbox", auth=None, summary="A person's inbox")
@@ -137,19 +108,10 @@ def _inbox(person: User, before: int | None, limit: int) -> dict[str, Any]:
 
 api.add_router("/users", topics.router)
 
-_BEARER = {"WWW-Authenticate": "Bearer"}
-
 
 @api.exception_handler(AuthFailed)
 def _auth_failed(request: HttpRequest, error: AuthFailed) -> HttpResponse:
-    if status_of(error.code) == 403:
-        return problem(error.code, error.detail)
-    return problem(error.code, error.detail, status=401, headers=_BEARER)
-
-
-@api.exception_handler(Unavailable)
-def _unavailable(request: HttpRequest, error: Unavailable) -> HttpResponse:
-    return unavailable()
+    return not_allowed(error.code, error.detail)
 
 
 @api.exception_handler(Malformed)

@@ -15,6 +15,7 @@ from notifications.store.broadcasts import (
     keep,
     known,
     ring_after_doorbell,
+    taken_by_topics,
     told,
     told_all,
 )
@@ -77,6 +78,7 @@ __all__ = [
     "skip_unpushed",
     "succeed",
     "take_replies_due",
+    "taken_by_topics",
     "told",
     "told_all",
 ]

@@ -13,12 +13,12 @@ from notifications import crash_points
 from notifications.states import Channel, DeliveryState, EventState
 from notifications.store.acceptance import Acceptance, Stored
 from notifications.store.rows import (
-    arrays_cursor,
     event_row,
     insert_deliveries,
     insert_events,
     new_delivery,
 )
+from users.sql import arrays_cursor
 
 _RACES_AT_MOST = 5
 

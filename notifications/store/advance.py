@@ -99,7 +99,7 @@ def end_event(
         state=state, code=code, delivered_via=via, evidence=evidence, final_at=now
     )
     event.state = state  # or another end: whoever holds it in the same transaction must not go on with it
-    return Aftermath(finals=[event.pk]) if changed else Aftermath()
+    return Aftermath(finals=[event.pk], replies=bool(event.reply_to)) if changed else Aftermath()
 
 
 def lock_event(event_pk: int) -> Event:

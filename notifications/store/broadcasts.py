@@ -13,6 +13,7 @@ from notifications import crash_points
 from notifications.events import Aftermath, FanOut
 from notifications.models import Broadcast, Event
 from notifications.states import EventState, Evidence, Priority
+from users.sql import arrays_cursor
 
 _LOOKS_AT_ONCE = 100
 _LOOK_AGAIN_S = (1.0, 60.0)
@@ -64,6 +65,17 @@ def known(keys: Sequence[Key]) -> list[Broadcast]:
     ids = {event_id for _, event_id in keys}
     found = Broadcast.objects.filter(source_id__in={source for source, _ in keys}, event_id__in=ids)
     return [row for row in found if _key(row) in set(keys)]
+
+
+def taken_by_topics(keys: Sequence[Key]) -> set[Key]:
+    """Return which of these ids are broadcasts'."""
+    with arrays_cursor() as cursor:
+        cursor.execute(
+            "SELECT source_id, event_id FROM notifications_broadcast"
+            " JOIN unnest(%b::bigint[], %b::text[]) AS k(source_id, event_id) USING (source_id, event_id)",
+            [[source for source, _ in keys], [event_id for _, event_id in keys]],
+        )
+        return set(cursor.fetchall())
 
 
 def _events_with(keys: set[Key]) -> set[Key]:

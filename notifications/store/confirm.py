@@ -8,10 +8,11 @@ from django.db import transaction
 
 from notifications import crash_points
 from notifications.events import Aftermath
-from notifications.store.rows import arrays_cursor
+from users.sql import arrays_cursor
 
 _FIND = """
-SELECT e.id, e.state = 'accepted', e.person_id, e.event_id FROM notifications_event e
+SELECT e.id, e.state = 'accepted', e.person_id, e.event_id, e.reply_to
+FROM notifications_event e
 JOIN unnest(%b::bigint[], %b::text[]) AS g(person_id, event_id)
   ON e.person_id = g.person_id AND e.event_id = g.event_id
 WHERE e.confirmed_at IS NULL ORDER BY e.id FOR UPDATE OF e
@@ -73,7 +74,7 @@ def confirm(confirmations: Sequence[tuple[int, str]], *, now: datetime) -> After
 
 
 _FIND_ONE = """
-SELECT id, state = 'accepted', person_id, event_id FROM notifications_event
+SELECT id, state = 'accepted', person_id, event_id, reply_to FROM notifications_event
 WHERE person_id = %s AND event_id = %s ORDER BY id FOR UPDATE
 """
 
@@ -95,11 +96,13 @@ def acknowledge(person_id: int, event_id: str, *, now: datetime) -> Aftermath:
 
 
 def _end_with(cursor: Any, update: str, found: list[tuple[Any, ...]], now: datetime) -> Aftermath:
-    """Write it to the found events (id, unfinished, person id, event id), which are locked."""
+    """Write it to the found events (id, unfinished, person id, event id, reply to), which are locked."""
     given: Any = {"now": now, "ids": [row[0] for row in found]}
     cursor.execute(update, given)
     cursor.execute(_CONFIRM_DELIVERIES, given)
     cursor.execute(_CANCEL_OTHERS, given)
     crash_points.passing("confirm_before_commit")
     confirmed = list(dict.fromkeys((row[2], row[3]) for row in found))
-    return Aftermath(finals=[row[0] for row in found if row[1]], confirmed=confirmed)
+    ended = [row for row in found if row[1]]
+    replies = any(row[4] for row in ended)
+    return Aftermath(finals=[row[0] for row in ended], confirmed=confirmed, replies=replies)

@@ -20,8 +20,8 @@ from notifications.store.advance import (
     next_step,
 )
 from notifications.store.claim import Claimed, LeaseLost, id_arrays
-from notifications.store.rows import arrays_cursor
 from users.models import Destination
+from users.sql import arrays_cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,9 @@ WITH locked AS MATERIALIZED (
 ), ended AS (
     UPDATE notifications_event e
     SET state = 'delivered', delivered_via = m.channel, evidence = 'transport', final_at = m.ended_at
-    FROM moved m WHERE e.id = m.event_id AND e.state = 'accepted' RETURNING e.id
+    FROM moved m WHERE e.id = m.event_id AND e.state = 'accepted' RETURNING e.id, e.reply_to
 )
-SELECT moved.id, ended.id FROM moved LEFT JOIN ended ON ended.id = moved.event_id
+SELECT moved.id, ended.id, ended.reply_to FROM moved LEFT JOIN ended ON ended.id = moved.event_id
 """
 
 # A socket took the frame. That proves nothing: the row waits for its confirmation until the deadline.
@@ -107,7 +107,8 @@ def succeed(successes: Sequence[Success]) -> tuple[Aftermath, list[str]]:
         rows = cursor.fetchall()
     written = {str(row[0]) for row in rows}
     lost = [item.delivery_id for item in successes if item.delivery_id not in written]
-    return Aftermath(finals=[row[1] for row in rows if row[1] is not None]), lost
+    ended = [(pk, reply_to) for _, pk, reply_to in rows if pk is not None]
+    return Aftermath(finals=[pk for pk, _ in ended], replies=any(reply_to for _, reply_to in ended)), lost
 
 
 def pushed(successes: Sequence[Success], deadlines: Sequence[datetime]) -> None:

@@ -2,27 +2,13 @@
 
 import json
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import psycopg
-from django.db import connection
-
 from notifications.states import DeliveryState, EventState
 from notifications.store.acceptance import Acceptance
-
-
-@contextmanager
-def arrays_cursor() -> "Iterator[psycopg.Cursor[tuple[Any, ...]]]":
-    """Open a cursor that sends long arrays in binary; Django's own escapes each into the statement.
-
-    Raises: Django's database errors, as its own cursors do.
-    """
-    connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        yield cursor
+from users.sql import arrays_cursor
 
 
 def _array(kind: str) -> str:

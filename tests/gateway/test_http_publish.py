@@ -245,7 +245,8 @@ def test_waiting_returns_when_the_event_has_ended(producer: Producer, reachable,
     waiting.start()
     eventually(Event.objects.filter(event_id=event["event_id"]).exists)
     began = time.monotonic()
-    live.announce_finals(acks.confirm([(ann.pk, event["event_id"])], now=timezone.now()).finals)
+    finals = acks.confirm([(ann.pk, event["event_id"])], now=timezone.now()).finals
+    live.announce_finals(finals, replies=False)
     waiting.join(20)
     assert time.monotonic() - began < 15
     ack = answers[0].json()

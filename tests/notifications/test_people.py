@@ -51,7 +51,7 @@ def test_a_chat_is_active_for_a_while_after_a_message(desk, ada, now, load, ago_
     assert load("ada")["ada"].addresses[0].active is active
 
 
-def test_a_whole_batch_takes_three_queries(desk, chat, load, django_assert_num_queries) -> None:
+def test_a_whole_batch_takes_two_queries(desk, chat, load, django_assert_num_queries) -> None:
     names = [desk.person(f"p{number}").external_id for number in range(20)]
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(2):
         load(*names, "ada")

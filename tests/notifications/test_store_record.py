@@ -194,3 +194,21 @@ def test_a_row_that_waits_longer_than_its_event_lives_is_looked_at_when_the_even
     later = now + timedelta(seconds=300)
     store.defer(failure, not_before=later, ring_at=later)
     assert desk.delivery(event).ring_at == expires_at
+
+
+@pytest.mark.parametrize(("reply_to", "told"), [("", False), ("stream", True)])
+def test_an_end_says_whether_it_is_told_on_a_reply_stream(
+    desk, ada, chat, records, now, reply_to, told
+) -> None:
+    """Whoever writes the replies looks at the database only when there is one to write."""
+    sent = desk.event(ada, chat, event_id="sent", reply_to=reply_to)
+    confirmed = desk.event(ada, None, event_id="confirmed", reply_to=reply_to)
+    failed = desk.event(ada, chat, event_id="failed", reply_to=reply_to)
+    ends = [
+        store.succeed([records.success(desk.claim(desk.delivery(sent)))])[0],
+        store.confirm([(ada.pk, confirmed.event_id)], now=now),
+        records.failed(desk.delivery(failed), FailureKind.MESSAGE, "too long"),
+    ]
+    assert [(end.finals, end.replies) for end in ends] == [
+        ([event.pk], told) for event in (sent, confirmed, failed)
+    ]

@@ -228,7 +228,7 @@ def test_the_issue_action_shows_a_key_that_works_and_shows_it_once(client, rows)
     answer = run_action(client, Source, "issue_publish_key", Source.objects.get())
     [key] = set(re.findall(r"tsn_[a-z0-9]{10}_[\w-]{43}", answer.content.decode()))
     found = keys.authenticate(key, now=datetime.now(UTC))
-    assert (found.source.name, found.scopes) == ("exchange", ["publish", "read"])
+    assert (found.source_name, found.scopes) == ("exchange", ["publish", "read"])
     for model in (Source, ApiKey):
         assert key not in client.get(url(model, "changelist")).content.decode()
 

@@ -12,7 +12,9 @@ NOW = datetime(2025, 11, 20, 15, 0, tzinfo=UTC)
 
 @pytest.fixture
 def source(db):
-    return Source.objects.create(name="exchange")
+    return Source.objects.create(
+        name="exchange", event_types=["ORDER_FILLED"], max_priority=1, topic_prefixes=["market."]
+    )
 
 
 @pytest.fixture
@@ -23,8 +25,16 @@ def key(source):
 def test_a_key_that_was_issued_is_found_with_its_source(source, key, django_assert_num_queries) -> None:
     with django_assert_num_queries(1):
         found = keys.authenticate(key, now=NOW)
-        assert found.source == source
-    assert (found.scopes, found.note) == (["publish", "read"], "the matching engine")
+    assert (found.source_id, found.source_name, found.scopes) == (source.pk, "exchange", ["publish", "read"])
+    assert (found.event_types, found.max_priority, found.topic_prefixes) == (["ORDER_FILLED"], 1, ["market."])
+
+
+def test_many_keys_are_found_with_one_query(source, django_assert_num_queries) -> None:
+    issued = [keys.issue(source, ["publish"]) for _ in range(3)]
+    wrong = issued[0][:-1] + ("A" if issued[0][-1] != "A" else "B")
+    with django_assert_num_queries(1):
+        found = keys.authenticate_all([*issued, wrong, "no key"], now=NOW)
+    assert set(found) == set(issued)
 
 
 def test_the_secret_is_not_in_the_database(key) -> None:

@@ -1,0 +1,21 @@
+"""The bodies of calls that speak only JSON."""
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from gateway import limits
+from gateway.limits import Malformed
+
+
+def json_body(request: HttpRequest) -> dict[str, Any]:
+    """Return the object in the body. Raises: `Malformed`."""
+    if request.content_type != "application/json":
+        raise Malformed("unsupported_media_type", "Send application/json.")
+    declared = int(request.headers.get("Content-Length") or 0)
+    if declared > limits.EVENT_BYTES or len(request.body) > limits.EVENT_BYTES:
+        raise Malformed("too_large", f"At most {limits.EVENT_BYTES} bytes.")
+    body = limits.parse_json(request.body, "")
+    if not isinstance(body, dict):
+        raise Malformed("not_an_object", "Send a JSON object.")
+    return body

@@ -1,0 +1,157 @@
+"""The HTTP ingress: `POST /api/v1/events` and `/api/v1/events/batch`, before Django's request cycle.
+
+A publish has a key and a body, and needs no session, cookie or page: Django's middleware and a thread for
+each request cost several times what the event itself does. Everything else goes on to Django.
+"""
+
+import asyncio
+import contextlib
+import logging
+from io import BytesIO
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import DisallowedHost
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest, HttpResponse
+
+from gateway.auth import AuthFailed
+from gateway.database import publishing
+from gateway.flow import Application, Receive
+from gateway.ingress import posts
+from gateway.ingress.gathering import Gathering, Unavailable
+from gateway.ingress.posts import Post
+from gateway.limits import Malformed
+from gateway.per_loop import per_loop
+from gateway.problems import DATABASE_AWAY, not_allowed, problem, unavailable
+from gateway.waiting import until_final
+from notifications.events import Ack
+
+log = logging.getLogger(__name__)
+
+PREFIX = "/api/v1"
+ONE, MANY = f"{PREFIX}/events", f"{PREFIX}/events/batch"
+_TOGETHER = 500  # events of one call
+_PATIENCE_S = 5.0  # until a thread is free; as long as for a connection of the pool
+
+_gathering = per_loop(
+    lambda: Gathering[Post, list[Ack]](posts.take, publishing, weight=_TOGETHER, patience_s=_PATIENCE_S)
+)
+
+
+class _Gone(Exception):
+    """The producer has closed the connection."""
+
+
+def ingress(django: Application) -> Application:
+    """Return `django` with publishing in front of it."""
+
+    async def run(scope: dict[str, Any], receive: Receive, send: Any) -> None:
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        if scope["method"] == "POST" and path in {ONE, MANY}:
+            with contextlib.suppress(_Gone):
+                await _send(await _answer(scope, receive, many=path == MANY), send)
+        else:
+            await django(scope, receive, send)
+
+    return run
+
+
+async def _answer(scope: dict[str, Any], receive: Receive, *, many: bool) -> HttpResponse:
+    """Return the answer to one request. Raises: `_Gone`."""
+    body = await _body(receive, posts.body_limit(many=many))
+    request = ASGIRequest(scope, BytesIO())  # its headers and its query; the body is ours
+    try:
+        return _refusal(request) or await _published(_post(request, body, many=many), receive)
+    except _Gone:
+        raise
+    except AuthFailed as error:
+        return not_allowed(error.code, error.detail)
+    except Unavailable:
+        return unavailable()
+    except Exception:
+        log.exception("publish_failed")
+        detail = "Our fault, and logged. Send it again with the same event_id: it may have been accepted."
+        return problem("internal", detail, status=500)
+
+
+async def _body(receive: Receive, longest: int) -> bytes | None:
+    """Return the body, or None if it is over the limit; what follows the limit is not kept."""
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Gone
+        size += len(message.get("body", b""))
+        if size <= longest:
+            parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(parts) if size <= longest else None
+
+
+def _refusal(request: HttpRequest) -> HttpResponse | None:
+    """Return the answer to who asks in a way that Django would not serve either."""
+    try:
+        request.get_host()
+    except DisallowedHost:
+        return problem("invalid_host", "This host is not in ALLOWED_HOSTS.", status=400)
+    if settings.SECURE_SSL_REDIRECT and not request.is_secure():
+        detail = "Use https, and have this key replaced: it has crossed the network in the clear."
+        return problem("https_required", detail, status=403)
+    if "Authorization" not in request.headers:
+        return not_allowed("missing_key", "Send the header Authorization: Bearer tsn_….")
+    return None
+
+
+def _post(request: HttpRequest, body: bytes | None, *, many: bool) -> Post:
+    scheme, _, key = request.headers["Authorization"].partition(" ")
+    try:
+        wait_s = float(request.GET.get("wait", 0))
+    except ValueError:
+        wait_s = float("nan")  # refused, but not before the key is known
+    return Post(
+        key=key if scheme.lower() == "bearer" else "",
+        media_type=request.content_type or "",
+        body=body,
+        many=many,
+        wait_s=wait_s,
+    )
+
+
+async def _published(post: Post, receive: Receive) -> HttpResponse:
+    """Take the post in and answer it. Raises: `AuthFailed`, `Unavailable`, `_Gone`."""
+    try:
+        acks = await _gathering().answer(post, weight=post.weight)
+    except Malformed as error:
+        return posts.malformed_answer(error, protobuf=post.protobuf)
+    if post.many:
+        return posts.many_answer(acks, protobuf=post.protobuf)
+    return posts.one_answer(await _waited(acks[0], post.wait_s, receive), protobuf=post.protobuf)
+
+
+async def _waited(ack: Ack, wait_s: float, receive: Receive) -> Ack:
+    """Return the ack as it stands when the event has ended, or after so many seconds. Raises: `_Gone`."""
+    if not wait_s or not ack.pk or ack.final:
+        return ack
+    ended = asyncio.ensure_future(until_final(ack.pk, wait_s, duplicate=ack.duplicate))
+    gone = asyncio.ensure_future(receive())  # the body was read: the next message is the producer's end
+    try:
+        await asyncio.wait({ended, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not ended.done():
+            raise _Gone
+        # It is committed: if the database goes away now, the answer is QUEUED and not an error.
+        with contextlib.suppress(*DATABASE_AWAY):
+            ack = ended.result()
+        return ack
+    finally:
+        for task in (ended, gone):
+            task.cancel()
+
+
+async def _send(response: HttpResponse, send: Any) -> None:
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Content-Length", str(len(response.content)))
+    headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in response.items()]
+    await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+    await send({"type": "http.response.body", "body": response.content})

@@ -1,0 +1,32 @@
+"""Statements on hot paths: bound on the server, prepared by the connection, with arrays in binary.
+
+The ORM composes a statement anew each time, which costs more than Postgres needs to answer it, and Django's
+own cursors escape every value into its text.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from django.db import connection
+
+
+class _Logged(psycopg.Cursor[tuple[Any, ...]]):
+    """What Django's query log and its assertions count, they count here too."""
+
+    def execute(self, query: Any, params: Any = None, **how: Any) -> "_Logged":
+        connection.queries_log.append({"sql": str(query), "time": ""})
+        return super().execute(query, params, **how)
+
+
+@contextmanager
+def arrays_cursor() -> "Iterator[psycopg.Cursor[tuple[Any, ...]]]":
+    """Open a cursor on Django's connection; write `%b` for a value that is sent in binary.
+
+    Raises: Django's database errors, as its own cursors do.
+    """
+    connection.ensure_connection()
+    kind = _Logged if connection.queries_logged else psycopg.Cursor
+    with connection.wrap_database_errors, kind(connection.connection) as cursor:
+        yield cursor
