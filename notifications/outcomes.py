@@ -64,7 +64,10 @@ def record(batch: Sequence[Tried], clock: Clock) -> Aftermath:
         aftermath.add(_record_sent(sent))
     unstarted = [tried.claimed for tried in batch if tried.receipt is None and tried.error is None]
     if unstarted:
-        _surely(lambda: store.release(unstarted, now=clock()))
+        given_back = set(_surely(lambda: store.release(unstarted, now=clock())))
+        for row in unstarted:
+            if row.delivery_id not in given_back:
+                log.warning("late_result_refused", extra={"delivery_id": row.delivery_id})
         aftermath.rings += [Ring(row.delivery_id, row.priority) for row in unstarted]
     for tried in batch:
         if tried.error is not None:

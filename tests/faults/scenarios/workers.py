@@ -78,18 +78,14 @@ def _pause_at(point: str, stage: Stage) -> tuple[Child, float]:
     stage.until(lambda: _expired(stage) > known, within_s=30, what="the sweep has taken the rows over")
     before = len(child.log_text())
     os.kill(int(stopped), signal.SIGCONT)
-    stage.until(lambda: _went_on(child, point, before), within_s=10, what="the paused child goes on")
+    # It comes to its end of the row, and finds that it is another's.
+    refused = lambda: "late_result_refused" in child.log_text()[before:]  # noqa: E731
+    stage.until(refused, within_s=10, what="the paused child goes on")
     child.send(signal.SIGCONT)
     stage.struck()
     producer.join(60)
     stage.settle()
     return child, float(at)
-
-
-def _went_on(child: Child, point: str, before: int) -> bool:
-    """Tell whether the paused child has come to its end of the row, by what it logs there."""
-    said = "late_result_refused" if point == "sent_before_record" else "succeeded in"
-    return said in child.log_text()[before:]
 
 
 def _sent_late(stage: Stage, since: float) -> int:
