@@ -18,6 +18,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from gateway import wire
 from gateway.per_loop import per_loop
 from gateway.subscription import Subscription
 from notifications import live
@@ -46,12 +47,13 @@ class Hub:
             # and let everybody wait for the lock meanwhile.
             retry=Retry(NoBackoff(), 0, supported_errors=()),
         )
-        self._pubsub = Subscription(self._redis)
+        self._pubsub = Subscription(self._redis, self._take)
         self._receivers: dict[str, set[Receiver]] = defaultdict(set)
         self._confirmed: dict[str, asyncio.Event] = {}
         self._reader: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
         self._connected = False
+        self._answered = False  # since the last ping
         self.on_return: Callable[[], None] | None = None  # called when wakes may have been lost
 
     @contextlib.asynccontextmanager
@@ -107,33 +109,31 @@ class Hub:
                 await asyncio.sleep(pause_s)
 
     async def _read(self) -> None:
-        """Read until the connection breaks. A silent peer is found by pings that go unanswered."""
+        """Listen until the connection breaks. A silent peer is found by pings that go unanswered."""
         async with self._lock:
             await self._pubsub.aclose()
-            self._pubsub = Subscription(self._redis)
+            self._pubsub = Subscription(self._redis, self._take)
             await self._pubsub.subscribe(_IDLE_CHANNEL, *self._receivers)
             self._connected = True
         if self.on_return is not None:
             self.on_return()
-        pinged = False
         while True:
-            messages = await self._pubsub.read(_HEARTBEAT_S)
-            if messages:
-                pinged = False
-                self._take(messages)
-            elif pinged:
+            await self._pubsub.until_silent(_HEARTBEAT_S)
+            self._answered = False
+            await self._pubsub.ping()
+            await self._pubsub.until_silent(_HEARTBEAT_S)
+            if not self._answered:
                 raise RedisError("no answer to a ping")
-            else:
-                pinged = True
-                await self._pubsub.ping()
 
     def _take(self, messages: list[list[Any]]) -> None:
-        for message in messages:
-            kind = message[0]
-            if kind == b"message":
-                self._hand_over(message[1].decode(), message[2])
-            elif kind == b"subscribe" and (confirmed := self._confirmed.get(message[1].decode())):
-                confirmed.set()
+        self._answered = True
+        with wire.one_turn():
+            for message in messages:
+                kind = message[0]
+                if kind == b"message":
+                    self._hand_over(message[1].decode(), message[2])
+                elif kind == b"subscribe" and (confirmed := self._confirmed.get(message[1].decode())):
+                    confirmed.set()
 
     def _hand_over(self, channel: str, data: bytes) -> None:
         for receiver in tuple(self._receivers.get(channel, ())):

@@ -1,11 +1,12 @@
-"""One Redis connection that only subscribes, read as fast as Python can.
+"""One Redis connection that only subscribes, and hands over what comes in the moment it comes.
 
-redis-py makes the connection (URL, TLS, password); from then on replies are parsed by hiredis in batches. Its
-own `PubSub` takes messages one by one with a timer, a lock check and a retry each, which is most of the hub's
-time at ten thousand events a second.
+redis-py makes the connection (URL, TLS, password); from then on its transport is ours, and hiredis parses
+all that one read brought. Between the kernel's word that there is something and the last socket's write lies
+no task, no timer and no turn of the event loop: each of them costs more than the message itself.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import hiredis
@@ -13,45 +14,94 @@ import redis.asyncio as aioredis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
-_READ_BYTES = 1 << 20
+_READ_BYTES = 256 * 1024  # kept: to make one for each read is dearer than to parse what comes
+Messages = list[list[Any]]
 
 
 class Subscription:
-    """Subscribes and reads. Guarantee: at most once, in the order of each publisher."""
+    """Subscribes and listens. Guarantee: at most once, in the order of each publisher.
 
-    def __init__(self, client: "aioredis.Redis") -> None:
+    `take` is called on the event loop with all that has come, each a list of kind, channel and data.
+    """
+
+    def __init__(self, client: "aioredis.Redis", take: Callable[[Messages], None]) -> None:
         self._connection: Any = client.connection_pool.make_connection()
-        self._replies = hiredis.Reader()
+        self._take = take
+        self._feed: _Feed | None = None
 
     async def subscribe(self, *channels: str) -> None:
         """Ask for channels; connects first if need be. Raises: `RedisError`, `OSError`."""
-        await self._connection.connect()
+        if self._feed is None:
+            await self._connection.connect()
+            transport = self._connection._writer.transport
+            # What follows on this connection is messages: nothing of redis-py's reads it any more.
+            self._feed = _Feed(self._take, transport.get_protocol())
+            transport.set_protocol(self._feed)
         await self._connection.send_command("SUBSCRIBE", *channels)
 
     async def unsubscribe(self, *channels: str) -> None:
         await self._connection.send_command("UNSUBSCRIBE", *channels)
 
     async def ping(self) -> None:
-        """Ask for a sign of life; the answer comes from `read` as a message of kind `pong`."""
+        """Ask for a sign of life; the answer comes as a message of kind `pong`."""
         await self._connection.send_command("PING")
 
-    async def read(self, timeout_s: float) -> list[list[Any]]:
-        """Return all that has come, each a list of kind, channel and data; an empty list when nothing came.
+    async def until_silent(self, timeout_s: float) -> None:
+        """Return once nothing has come for so long, after the first `subscribe`.
 
-        Raises: `RedisError`, `OSError` when the connection is lost.
+        Raises: `RedisError`, `OSError` when the connection is lost, what `take` raises.
         """
-        try:
-            async with asyncio.timeout(timeout_s):
-                data = await self._connection._reader.read(_READ_BYTES)
-        except TimeoutError:
-            return []
-        if not data:
-            raise RedisConnectionError("the server closed the connection")
-        return self._parsed(data)
+        assert self._feed is not None
+        await self._feed.until_silent(timeout_s)
 
-    def _parsed(self, data: bytes) -> list[list[Any]]:
-        self._replies.feed(data)
-        found = []
+    async def aclose(self) -> None:
+        await self._connection.disconnect()
+
+
+class _Feed(asyncio.BufferedProtocol):
+    """Parses what the transport reads. What concerns writing and the end is redis-py's to hear as well."""
+
+    def __init__(self, take: Callable[[Messages], None], former: asyncio.Protocol) -> None:
+        self._take = take
+        self._former = former
+        self._replies = hiredis.Reader()
+        self._buffer = bytearray(_READ_BYTES)
+        loop = asyncio.get_running_loop()
+        self._ended: asyncio.Future[None] = loop.create_future()
+        self._heard_at = loop.time()
+
+    def get_buffer(self, sizehint: int) -> bytearray:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        try:
+            if messages := self._parsed(nbytes):
+                self._heard_at = asyncio.get_running_loop().time()
+                self._take(messages)
+        except Exception as error:
+            self._end(error)
+
+    def eof_received(self) -> None:
+        self._end(RedisConnectionError("the server closed the connection"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end(exc or RedisConnectionError("the connection was closed"))
+        self._former.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        self._former.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._former.resume_writing()
+
+    def _end(self, error: Exception) -> None:
+        if not self._ended.done():
+            self._ended.set_exception(error)
+            self._ended.exception()  # it may be that nobody waits for it
+
+    def _parsed(self, size: int) -> Messages:
+        self._replies.feed(self._buffer, 0, size)
+        found: Messages = []
         try:
             while (reply := self._replies.gets()) is not False:
                 if isinstance(reply, hiredis.ReplyError):
@@ -61,5 +111,11 @@ class Subscription:
             raise RedisConnectionError("not a reply") from error
         return found
 
-    async def aclose(self) -> None:
-        await self._connection.disconnect()
+    async def until_silent(self, timeout_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        silent_at = loop.time() + timeout_s
+        while (left_s := silent_at - loop.time()) > 0:
+            done, _ = await asyncio.wait({self._ended}, timeout=left_s)
+            if done:
+                self._ended.result()
+            silent_at = max(silent_at, self._heard_at + timeout_s)

@@ -8,6 +8,8 @@ to by `send`. `Wired` keeps the order with what goes out by `send`.
 """
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 EXTENSION = "tocsin.wire"
@@ -91,10 +93,11 @@ def _is_plain_tcp(transport: Any) -> bool:
 class _Turn:
     """The sockets that have something to write in this turn of the loop."""
 
-    __slots__ = ("_frame", "_text", "_wires")
+    __slots__ = ("_frame", "_text", "_wires", "ends_by_itself")
 
     def __init__(self) -> None:
         self._wires: list[Wire] = []
+        self.ends_by_itself = True
         self._text: bytes | None = None
         self._frame = b""
 
@@ -105,17 +108,28 @@ class _Turn:
         return self._frame
 
     def note(self, wire: Wire) -> None:
-        if not self._wires:
-            asyncio.get_running_loop().call_soon(self._end)
+        if not self._wires and self.ends_by_itself:
+            asyncio.get_running_loop().call_soon(self.end)
         self._wires.append(wire)
 
-    def _end(self) -> None:
+    def end(self) -> None:
         wires, self._wires = self._wires, []
         for wire in wires:
             wire.flush()
 
 
 _turn = _Turn()  # of the one event loop that a gateway process has
+
+
+@contextmanager
+def one_turn() -> Iterator[None]:
+    """Send what is written in the block at its end, and do not wait for the end of the loop's own turn."""
+    _turn.ends_by_itself = False
+    try:
+        yield
+    finally:
+        _turn.ends_by_itself = True
+        _turn.end()
 
 
 class Wired:
