@@ -52,11 +52,13 @@ def ingest(batch: Sequence[Envelope], *, now: datetime) -> list[Ack]:
 
 
 def _taken_by_topics(batch: Sequence[Envelope]) -> set[tuple[int, str]]:
-    """Return which ids of persons' events stand for an event to a topic already."""
+    """Return which ids of events that are never stored stand for an event to a topic already."""
     keys = [
         (envelope.source.id, envelope.event_id)
         for envelope in batch
-        if envelope.source.topic_prefixes and not envelope.topic
+        if envelope.source.topic_prefixes
+        and not envelope.topic
+        and envelope.priority is Priority.INFORMATIONAL
     ]
     return store.taken_by_topics(keys) if keys else set()
 

@@ -15,7 +15,6 @@ from notifications.store.broadcasts import (
     keep,
     known,
     ring_after_doorbell,
-    taken_by_topics,
     told,
     told_all,
 )
@@ -35,6 +34,7 @@ from notifications.store.record import (
 from notifications.store.replay import Rerouted, may_replay, open_replay, replay, replay_of
 from notifications.store.replies import Ended, Tried, take_replies_due
 from notifications.store.ring import rings_due, rings_due_in_parts
+from notifications.store.topic_ids import taken_by_topics
 
 __all__ = [
     "GRACE_S",

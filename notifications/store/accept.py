@@ -11,6 +11,7 @@ from django.db import OperationalError, connection, transaction
 
 from notifications import crash_points
 from notifications.states import Channel, DeliveryState, EventState
+from notifications.store import topic_ids
 from notifications.store.acceptance import Acceptance, Stored
 from notifications.store.rows import (
     event_row,
@@ -61,7 +62,9 @@ def accept(batch: Sequence[Acceptance], *, now: datetime) -> list[Stored]:
     raise RuntimeError("event ids kept changing hands between persons")
 
 
-def _accept(batch: Sequence[Acceptance], now: datetime) -> list[Stored]:
+def _accept(whole: Sequence[Acceptance], now: datetime) -> list[Stored]:
+    taken = _taken_by_topics(whole)
+    batch = [item for item in whole if _key(item) not in taken]
     last_seq = _lock_cursors({item.person_id for item in batch})
     known = _known(batch)
     fresh: dict[Key, tuple[Acceptance, int]] = {}
@@ -72,7 +75,19 @@ def _accept(batch: Sequence[Acceptance], now: datetime) -> list[Stored]:
             fresh[key] = (item, last_seq[item.person_id])
     stored = _insert(fresh, now) if fresh else {}
     _advance_cursors({item.person_id: last_seq[item.person_id] for item, _ in fresh.values()})
-    return [_answer(item, stored, known) for item in batch]
+    return [_OF_A_TOPIC if _key(item) in taken else _answer(item, stored, known) for item in whole]
+
+
+_OF_A_TOPIC = Stored("conflict", 0, 0, EventState.FAILED)
+
+
+def _taken_by_topics(batch: Sequence[Acceptance]) -> set[Key]:
+    """Return which of these ids belong to an event to a topic; from now on none comes in between."""
+    sources = [item.envelope.source for item in batch if item.envelope.source.topic_prefixes]
+    if not sources:
+        return set()
+    topic_ids.share(source.id for source in sources)
+    return topic_ids.taken_by_topics([_key(item) for item in batch])
 
 
 def _key(item: Acceptance) -> Key:

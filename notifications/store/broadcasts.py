@@ -13,7 +13,7 @@ from notifications import crash_points
 from notifications.events import Aftermath, FanOut
 from notifications.models import Broadcast, Event
 from notifications.states import EventState, Evidence, Priority
-from users.sql import arrays_cursor
+from notifications.store import topic_ids
 
 _LOOKS_AT_ONCE = 100
 _LOOK_AGAIN_S = (1.0, 60.0)
@@ -41,6 +41,7 @@ def keep(batch: Sequence[Broadcast]) -> list[Kept]:
     no person's event has the same id.
     """
     with transaction.atomic():
+        topic_ids.have_alone(row.source_id for row in batch)
         taken = _events_with({_key(row) for row in batch})
         wanted = {_key(row): row for row in reversed(batch) if _key(row) not in taken}
         # In order, or two batches with the same ids would wait for each other.
@@ -62,25 +63,14 @@ def _key(row: Broadcast) -> Key:
 
 def known(keys: Sequence[Key]) -> list[Broadcast]:
     """Return the broadcasts that have these ids."""
-    ids = {event_id for _, event_id in keys}
-    found = Broadcast.objects.filter(source_id__in={source for source, _ in keys}, event_id__in=ids)
+    event_ids = {event_id for _, event_id in keys}
+    found = Broadcast.objects.filter(source_id__in={source for source, _ in keys}, event_id__in=event_ids)
     return [row for row in found if _key(row) in set(keys)]
 
 
-def taken_by_topics(keys: Sequence[Key]) -> set[Key]:
-    """Return which of these ids are broadcasts'."""
-    with arrays_cursor() as cursor:
-        cursor.execute(
-            "SELECT source_id, event_id FROM notifications_broadcast"
-            " JOIN unnest(%b::bigint[], %b::text[]) AS k(source_id, event_id) USING (source_id, event_id)",
-            [[source for source, _ in keys], [event_id for _, event_id in keys]],
-        )
-        return set(cursor.fetchall())
-
-
 def _events_with(keys: set[Key]) -> set[Key]:
-    ids = {event_id for _, event_id in keys}
-    found = Event.objects.filter(source_id__in={source for source, _ in keys}, event_id__in=ids)
+    event_ids = {event_id for _, event_id in keys}
+    found = Event.objects.filter(source_id__in={source for source, _ in keys}, event_id__in=event_ids)
     return set(found.order_by().values_list("source_id", "event_id")) & keys
 
 

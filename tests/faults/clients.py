@@ -16,7 +16,8 @@ class Clients:
     def __init__(
         self, url: str, persons: list[str], token: Callable[[str], str], *, confirming: bool = True
     ) -> None:
-        self.seen: set[str] = set()
+        self.seen: set[str] = set()  # events that the page was to confirm
+        self.copies: set[str] = set()  # events of the person's sequence that another channel delivers
         self.closes: list[int | None] = []
         self.frames: list[dict] = []  # what is not an event
         self._url = f"{url}/ws/native"
@@ -57,7 +58,7 @@ class Clients:
         if frame["type"] == "ready":
             self._open.add(person)
         elif frame["type"] == "event":
-            self.seen.add(frame["event_id"])
+            (self.seen if frame.get("ack_by") else self.copies).add(frame["event_id"])
             if self._confirming:
                 await socket.send_json({"type": "ack", "event_ids": [frame["event_id"]]})
         else:

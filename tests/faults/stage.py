@@ -156,6 +156,11 @@ class Stage:
         counted = Counter(ref for ref, _, _ in ledger.arrivals(self.system.written_log(), self.run))
         for clients in self.clients:
             counted.update(event_id for event_id in clients.seen if event_id.startswith(self.run))
+        # Every page has every event of its person's sequence: beside another channel's message no repeat.
+        for clients in self.clients:
+            if isinstance(clients, Clients):
+                mine = {event_id for event_id in clients.copies if event_id.startswith(self.run)}
+                counted.update(mine - counted.keys())
         return counted
 
     def ledger(self) -> ledger.Ledger:
