@@ -38,7 +38,7 @@ check: $(DEV_READY)
 LIVE_BENCHMARKS := $(addprefix live/,fanout.py latency.py broadcast.py memory.py confirmed.py)
 
 bench: $(DEV_READY)
-	@for script in $(or $(SCRIPT),ingest_streams.py deliveries.py toast.py $(LIVE_BENCHMARKS)); do \
+	@for script in $(or $(SCRIPT),publish.py ingest_streams.py deliveries.py toast.py $(LIVE_BENCHMARKS)); do \
 		$(BIN)/python benchmarks/$$script || exit 1; done
 
 chaos: $(DEV_READY)

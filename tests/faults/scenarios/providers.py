@@ -53,7 +53,8 @@ def hanging_provider(stage: Stage) -> None:
     """The other channels go on as before, and CRITICAL falls back to the next one.
 
     First with NORMAL events for the provider that hangs, which have nowhere to go: what the mails notice then
-    is the hang alone. Then with CRITICAL ones, which become mails themselves.
+    is the hang alone. Then with CRITICAL ones, which become mails themselves. A stretch without a hang stands
+    before and after: those two differ as well, by what the machine does with a commit.
     """
     length_s = stage.scaled(40, 6)
     _mails_beside(stage, "NORMAL", length_s=5)  # whatever is done for the first time is done
@@ -68,23 +69,26 @@ def hanging_provider(stage: Stage) -> None:
     stage.system.misbehave()
     stage.struck()
     stage.settle()
+    for _ in range(20):  # a send that gets through closes the breaker
+        if _is_open(stage):
+            _mails_beside(stage, "NORMAL", length_s=5)
+    again = _mails_beside(stage, "NORMAL", length_s=length_s)
+    stage.settle()
     arrived = _mails(stage)
-    waits = {
-        run: [arrived[ref] - stage.diary.acked[ref] for ref in run.mails] for run in (well, hung, urgent)
-    }
     fallback = _p99([arrived.get(ref, math.inf) - stage.diary.acked[ref] for ref in urgent.chats])
     opened = opened_s[0] if opened_s else math.inf
     stage.figure("breaker open, s", opened, limit="≤ 20", holds=opened <= 20)
     stage.figure("fallback of CRITICAL, p99 s", fallback, limit="≤ 10", holds=fallback <= 10)
-    before, meanwhile, more = (_p99(waits[run]) for run in (well, hung, urgent))
-    stage.figure("e-mail's p99 before and meanwhile, ms", f"{before * 1000:.0f}, {meanwhile * 1000:.0f}")
-    stage.figure(
-        "e-mail's p99, meanwhile / before",
-        meanwhile / before,
-        limit="≤ 1.2" * stage.full,
-        holds=meanwhile <= 1.2 * before or not stage.full,
+    before, meanwhile, more, after = (
+        1000 * _p99([arrived[ref] - stage.diary.acked[ref] for ref in stretch.mails])
+        for stretch in (well, hung, urgent, again)
     )
-    stage.figure("the same with the fallbacks on top, ms", f"{more * 1000:.0f}")
+    ratio = meanwhile / max(before, after)
+    stage.figure("e-mail's p99 before and after, ms", f"{before:.0f}, {after:.0f}")
+    stage.figure("e-mail's p99 meanwhile, ms", f"{meanwhile:.0f}")
+    holds = ratio <= 1.2 or not stage.full
+    stage.figure("meanwhile, by the larger of the others", ratio, limit="≤ 1.2" * stage.full, holds=holds)
+    stage.figure("e-mail's p99 with the fallbacks on top, ms", f"{more:.0f}")
 
 
 _OPENS = {"within_s": 60, "what": "the breaker opens"}
