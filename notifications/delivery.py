@@ -122,7 +122,8 @@ def _send_and_record(claimed: list[Claimed], clock: Clock, follow: Follow) -> It
 def _claim(delivery_ids: Sequence[str], clock: Clock) -> list[Claimed]:
     settings = knobs.current()
     claimed = store.claim(delivery_ids, now=clock(), lease_s=settings.lease_s, max_tries=settings.max_tries)
-    crash_points.passing("claimed_before_send")
+    if claimed:
+        crash_points.passing("claimed_before_send")
     return claimed
 
 
