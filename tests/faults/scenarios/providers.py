@@ -83,14 +83,16 @@ def hanging_provider(stage: Stage) -> None:
         1000 * _p99([arrived[ref] - stage.diary.acked[ref] for ref in stretch.mails])
         for stretch in (well, hung, urgent, again)
     )
-    ratio = meanwhile / max(before, after)
+    well_ms = max(before, after)
     stage.figure("e-mail's p99 before and after, ms", f"{before:.0f}, {after:.0f}")
     stage.figure("e-mail's p99 meanwhile, ms", f"{meanwhile:.0f}")
-    holds = ratio <= 1.2 or not stage.full
-    stage.figure("meanwhile, by the larger of the others", ratio, limit="≤ 1.2" * stage.full, holds=holds)
+    holds = meanwhile <= max(1.2 * well_ms, well_ms + _UNREST_MS) or not stage.full
+    limit = f"≤ 1.2, or {_UNREST_MS} ms more" if stage.full else ""
+    stage.figure("meanwhile, by the larger of the others", meanwhile / well_ms, limit=limit, holds=holds)
     stage.figure("e-mail's p99 with the fallbacks on top, ms", f"{more:.0f}")
 
 
+_UNREST_MS = 10  # by so much two stretches without a hang differ from run to run
 _OPENS = {"within_s": 60, "what": "the breaker opens"}
 
 
