@@ -25,6 +25,7 @@ _STATUS = {
     "missing_scope": 403,
     "csrf_failed": 403,
     "not_found": 404,
+    "method_not_allowed": 405,
     "not_signed_in": 401,
     "unsupported_media_type": 415,
     "unavailable": 503,

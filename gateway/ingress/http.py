@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 PREFIX = "/api/v1"
 ONE, MANY = f"{PREFIX}/events", f"{PREFIX}/events/batch"
+_DJANGOS = frozenset({"GET", "HEAD", "OPTIONS"})
 _TOGETHER = 500  # events of one call
 _PATIENCE_S = 5.0  # until a thread is free; as long as for a connection of the pool
 
@@ -48,11 +49,14 @@ def ingress(django: Application) -> Application:
 
     async def run(scope: dict[str, Any], receive: Receive, send: Any) -> None:
         path = scope["path"].removeprefix(scope.get("root_path", ""))
-        if scope["method"] == "POST" and path in {ONE, MANY}:
+        if path not in {ONE, MANY} or scope["method"] in _DJANGOS:
+            await django(scope, receive, send)
+        elif scope["method"] == "POST":
             with contextlib.suppress(_Gone):
                 await _send(await _answer(scope, receive, many=path == MANY), send)
         else:
-            await django(scope, receive, send)
+            detail = "POST publishes, GET asks."
+            await _send(problem("method_not_allowed", detail, headers={"Allow": "GET, POST"}), send)
 
     return run
 

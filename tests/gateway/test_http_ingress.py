@@ -57,6 +57,13 @@ async def test_what_is_no_publishing_goes_on_to_django(path: str, method: str) -
     assert await Conversation(path, method).run(b"") == 0
 
 
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])
+async def test_other_methods_are_refused_with_those_that_are_known(method: str) -> None:
+    conversation = Conversation(method=method)
+    assert await conversation.run(b"") == 405
+    assert dict(conversation.sent[0]["headers"])[b"allow"] == b"GET, POST"
+
+
 async def test_below_a_root_path_it_is_found_too() -> None:
     assert await Conversation(http.MANY, root_path="/tocsin").run(b"") == 401
 
