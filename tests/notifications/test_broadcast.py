@@ -180,29 +180,6 @@ def test_other_content_under_the_same_id_is_a_conflict(desk, follower, envelope,
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_id_raced_for_a_person_and_a_topic_belongs_to_one_of_them(
-    desk, follower, envelope, side_by_side, now
-) -> None:
-    [ada] = follower("ada")
-    grant = replace(desk.grant, topic_prefixes=("market.",))
-    ids = [f"r{number}" for number in range(40)]
-    to_person = [desk.envelope(ada, event_id, source=grant) for event_id in ids]
-    to_topic = [envelope(event_id) for event_id in ids]
-    answers = side_by_side(
-        *(
-            lambda lane=lane: [ack for item in lane for ack in ingest([item], now=now)]
-            for lane in (to_person, to_topic)
-        )
-    )
-    for one, other in zip(*answers, strict=True):
-        assert {one.code == "conflict", other.code == "conflict"} == {True, False}
-    kept = set(Event.objects.values_list("event_id", flat=True))
-    told = set(Broadcast.objects.values_list("event_id", flat=True))
-    assert (kept & told, kept | told) == (set(), set(ids))
-    dispatch.finish_ringing()
-
-
-@pytest.mark.django_db(transaction=True)
 def test_a_hundred_at_once_are_one_event(desk, follower, envelope, side_by_side, now) -> None:
     follower("ada")
     batches = [[envelope("e1"), envelope("e2")], [envelope("e2"), envelope("e1")]] * 5
