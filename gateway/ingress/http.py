@@ -11,7 +11,7 @@ from io import BytesIO
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import DisallowedHost
+from django.core.exceptions import DisallowedHost, SuspiciousOperation
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse
 
@@ -112,7 +112,7 @@ def _post(request: HttpRequest, body: bytes | None, *, many: bool) -> Post:
     scheme, _, key = request.headers["Authorization"].partition(" ")
     try:
         wait_s = float(request.GET.get("wait", 0))
-    except ValueError:
+    except (ValueError, SuspiciousOperation):  # no number; more parameters than anybody means
         wait_s = float("nan")  # refused, but not before the key is known
     return Post(
         key=key if scheme.lower() == "bearer" else "",

@@ -88,6 +88,11 @@ async def test_who_leaves_in_the_middle_of_a_body_gets_no_answer() -> None:
     assert await conversation.run() == -1
 
 
+def test_a_query_without_end_is_refused_like_any_other(producer: Producer) -> None:
+    answer = producer.post("/events?" + "a=1&" * 2_000, json=event_json())
+    assert (answer.status_code, answer.json()["field"]) == (422, "wait")
+
+
 def test_answers_may_not_be_taken_for_anything_else(producer: Producer) -> None:
     answer = producer.publish()
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
