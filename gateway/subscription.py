@@ -14,7 +14,7 @@ import redis.asyncio as aioredis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
-_READ_BYTES = 256 * 1024  # kept: to make one for each read is dearer than to parse what comes
+_READ_BYTES = 1 << 20  # kept: to make one for each read is dearer than to parse what comes
 Messages = list[list[Any]]
 
 
