@@ -12,6 +12,7 @@ import time
 import gateways  # noqa: F401  puts benchmarks/ on the path
 import messages
 import sides
+from bare_valkey import Bare, Subscriber
 from crowd import Crowd
 from results import Row, record, scale
 from system import servers
@@ -21,7 +22,7 @@ PER_S = 1_000
 _NUMBER = re.compile(rb'"event_id":"(\d+)"')
 
 
-def run(side: sides.Side, crowd: Crowd, events: int) -> list[float]:
+def run(side: sides.Side | Bare, crowd: Crowd | Subscriber, events: int) -> list[float]:
     """Return the milliseconds of every event."""
     commands = [
         side.publish(f"p{number % len(crowd.sockets)}", messages.event(number)) for number in range(events)
@@ -66,22 +67,39 @@ def measure(name: str, keys: dict[str, int], events: int) -> tuple[float, float]
     return found
 
 
+def measure_hop(channels: list[str], events: int) -> tuple[float, float]:
+    """Return the same of Valkey alone, which is part of our way and not of nchan's."""
+    subscriber = Subscriber(channels)
+    found = percentiles(run(Bare(), subscriber, events))
+    subscriber.close()
+    return found
+
+
 def main() -> None:
     events, rounds = scale(quick=(2_000, 1), full=(6_000, 5))
     found: dict[str, list[tuple[float, float]]] = {}
+    hops: list[tuple[float, float]] = []
     with servers():
         keys = sides.persons(SOCKETS)
         # In turns: the machine's calm and busy moments come to all alike.
         for _, name in itertools.product(range(rounds), sides.names()):
             found.setdefault(name, []).append(measure(name, keys, events))
+            if name == sides.OURS:
+                hops.append(measure_hop(list(keys), events))
+    hop_p50, hop_p99 = (statistics.median(row) for row in zip(*hops, strict=True))
     halves, tails = [], []
     for name, rows in found.items():
         p50, p99 = (statistics.median(row) for row in zip(*rows, strict=True))
         halves.append(Row(name, p50, "ms", "less"))
         tails.append(Row(name, p99, "ms", "less"))
         print(f"{name}: p50 {p50:.2f} ms, p99 {p99:.2f} ms ({', '.join(f'{tail:.2f}' for _, tail in rows)})")
-    record("latency_p50", "publish to client at 1,000 events/s, p50", halves)
-    record("latency_p99", "publish to client at 1,000 events/s, p99", tails)
+    print(f"Valkey alone, which is one hop of ours: p50 {hop_p50:.2f} ms, p99 {hop_p99:.2f} ms")
+    record(
+        "latency_p50", "publish to client at 1,000 events/s, p50", halves, note=f"Valkey alone {hop_p50:.2f}"
+    )
+    record(
+        "latency_p99", "publish to client at 1,000 events/s, p99", tails, note=f"Valkey alone {hop_p99:.2f}"
+    )
 
 
 if __name__ == "__main__":

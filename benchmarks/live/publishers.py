@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 
@@ -40,9 +41,21 @@ class Publisher:
         self._socket.close()
 
 
-def valkey_publisher(url: str) -> Publisher:
+class Valkey(NamedTuple):
+    """Where it listens, and what a connection says first."""
+
+    port: int
+    auth: bytes
+
+
+def valkey_address(url: str) -> Valkey:
     parts = urlsplit(url)
     assert parts.port is not None and parts.password is not None
-    publisher = Publisher(parts.port)
-    publisher.send(b"AUTH %b\r\n" % parts.password.encode())
+    return Valkey(parts.port, b"AUTH %b\r\n" % parts.password.encode())
+
+
+def valkey_publisher(url: str) -> Publisher:
+    server = valkey_address(url)
+    publisher = Publisher(server.port)
+    publisher.send(server.auth)
     return publisher
