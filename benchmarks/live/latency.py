@@ -75,6 +75,12 @@ def measure_hop(channels: list[str], events: int) -> tuple[float, float]:
     return found
 
 
+def medians(rounds: list[tuple[float, float]]) -> tuple[float, float]:
+    """Return the median of the rounds' p50 and of their p99."""
+    halves, tails = zip(*rounds, strict=True)
+    return statistics.median(halves), statistics.median(tails)
+
+
 def main() -> None:
     events, rounds = scale(quick=(2_000, 1), full=(6_000, 5))
     found: dict[str, list[tuple[float, float]]] = {}
@@ -86,10 +92,10 @@ def main() -> None:
             found.setdefault(name, []).append(measure(name, keys, events))
             if name == sides.OURS:
                 hops.append(measure_hop(list(keys), events))
-    hop_p50, hop_p99 = (statistics.median(row) for row in zip(*hops, strict=True))
+    hop_p50, hop_p99 = medians(hops)
     halves, tails = [], []
     for name, rows in found.items():
-        p50, p99 = (statistics.median(row) for row in zip(*rows, strict=True))
+        p50, p99 = medians(rows)
         halves.append(Row(name, p50, "ms", "less"))
         tails.append(Row(name, p99, "ms", "less"))
         print(f"{name}: p50 {p50:.2f} ms, p99 {p99:.2f} ms ({', '.join(f'{tail:.2f}' for _, tail in rows)})")
