@@ -28,9 +28,9 @@ test: $(DEV_READY)
 check: $(DEV_READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy config gateway notifications users sandbox proto/generate.py
+	$(BIN)/mypy config gateway notifications users runtime sandbox proto/generate.py
 	$(BIN)/lint-imports
-	$(BIN)/bandit -q -ll -c pyproject.toml -r config gateway notifications users sandbox
+	$(BIN)/bandit -q -ll -c pyproject.toml -r config gateway notifications users runtime sandbox
 	$(BIN)/python -m proto.generate --check
 	$(BIN)/buf lint proto
 	$(BIN)/buf breaking proto --against proto/baseline

@@ -64,7 +64,7 @@ def bare_insert() -> float:
     """Return rows/s of the bare INSERT: the rows just stored, copied back under other ids."""
     from notifications.models import Event
     from notifications.store.rows import EVENT_COLUMNS, INSERT_EVENTS
-    from users.sql import arrays_cursor
+    from runtime.postgres.cursor import arrays_cursor
 
     rows: list[dict[str, Any]] = [
         {name: getattr(event, name) for name in EVENT_COLUMNS} for event in Event.objects.all()

@@ -11,9 +11,9 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
 from gateway.gateways import gone, this_gateway
-from gateway.per_loop import per_loop
-from gateway.redis_link import redis_link
 from notifications import knobs
+from runtime.loops import per_loop
+from runtime.redis.link import redis_link
 
 KEPT_S = 60
 REFRESH_S = 20

@@ -15,8 +15,8 @@ from prometheus_client import Counter
 
 from gateway.addresses import address_of, addresses
 from gateway.pace import Pace
-from gateway.per_loop import per_loop
 from notifications import knobs, live
+from runtime.loops import per_loop
 
 CLOSE_TOO_MANY = 4009  # too many sockets of one person or one address
 CLOSE_UNAVAILABLE = 4013  # busy, or what is needed is away; come back

@@ -13,11 +13,11 @@ from collections.abc import Iterable
 from django.utils import timezone
 
 from gateway.database import in_thread
-from gateway.per_loop import per_loop
-from gateway.problems import DATABASE_AWAY
 from gateway.sessions import hub
 from gateway.shutdown import at_shutdown
 from notifications import acks, dispatch, live
+from runtime.loops import per_loop
+from runtime.postgres.away import DATABASE_AWAY
 
 log = logging.getLogger(__name__)
 

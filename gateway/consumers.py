@@ -26,7 +26,6 @@ from gateway.identity import Identity, signed_in
 from gateway.origin import origin_allowed
 from gateway.outbox import Outbox
 from gateway.presence import TooManySockets
-from gateway.problems import DATABASE_AWAY
 from gateway.resync import resync
 from gateway.sessions import hub
 from gateway.tickets import TicketsUnavailable
@@ -34,6 +33,7 @@ from gateway.topics import TopicFeed
 from gateway.writer import Writer
 from notifications import catchup, knobs, live
 from notifications.catchup import Missed
+from runtime.postgres.away import DATABASE_AWAY
 from users.models import User
 
 log = logging.getLogger(__name__)

@@ -8,8 +8,8 @@ away would only bring the client back sooner.
 import asyncio
 from random import uniform
 
-from gateway.per_loop import per_loop
 from notifications import knobs
+from runtime.loops import per_loop
 
 
 class Floods:

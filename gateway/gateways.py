@@ -11,9 +11,9 @@ import socket
 from collections.abc import Callable, Iterable
 from secrets import token_hex
 
-from gateway.per_loop import per_loop
-from gateway.redis_link import redis_link
 from gateway.sessions import hub
+from runtime.loops import per_loop
+from runtime.redis.link import redis_link
 
 
 class Gateway:

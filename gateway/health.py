@@ -13,8 +13,8 @@ from django.http import HttpRequest, JsonResponse
 from kombu import Connection
 from kombu.exceptions import KombuError
 
-from gateway.problems import DATABASE_AWAY
-from notifications import live
+from runtime.postgres.away import DATABASE_AWAY
+from runtime.redis.client import client
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ async def readyz(request: HttpRequest) -> JsonResponse:
     """200 when Postgres answers: events can be accepted. Without Redis or broker it says `degraded`."""
     postgres, redis_answers, broker = await asyncio.gather(
         sync_to_async(_answers)(_postgres),
-        _answers_soon(lambda: live.client().ping()),
+        _answers_soon(lambda: client().ping()),
         _answers_soon(_broker),
     )
     checks = {"postgres": postgres, "redis": redis_answers, "broker": broker}

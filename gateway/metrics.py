@@ -12,8 +12,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from gateway.problems import DATABASE_AWAY
 from notifications import canary, monitor
+from runtime.postgres.away import DATABASE_AWAY
 
 log = logging.getLogger(__name__)
 

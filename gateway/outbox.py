@@ -13,10 +13,10 @@ from typing import Protocol
 from prometheus_client import Counter
 
 from gateway.credit import Window
-from gateway.problems import DATABASE_AWAY
 from notifications import frames
 from notifications.catchup import PAGE, Missed
 from notifications.frames import Head
+from runtime.postgres.away import DATABASE_AWAY
 
 log = logging.getLogger(__name__)
 

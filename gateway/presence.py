@@ -9,10 +9,10 @@ from typing import Any
 
 from gateway import socket_registry
 from gateway.gateways import gone, this_gateway
-from gateway.per_loop import per_loop
-from gateway.redis_link import redis_link
 from gateway.socket_registry import Socket
 from notifications import knobs
+from runtime.loops import per_loop
+from runtime.redis.link import redis_link
 
 _REFRESH_S = 20  # each second one in so many sockets is written again, so that no second is a heavy one
 

@@ -2,16 +2,10 @@
 
 from typing import Any
 
-from django.db import InterfaceError, InternalError, OperationalError, ProgrammingError
 from django.http import JsonResponse
-from psycopg_pool import PoolTimeout
 
 from gateway.limits import Malformed
 from notifications.events import Ack
-
-# Postgres is away, read-only, not migrated yet, or too busy to lend a connection: nothing was accepted,
-# everything may be sent again. Data that it refuses is not among them: sent again, it is refused again.
-DATABASE_AWAY = (OperationalError, InternalError, ProgrammingError, InterfaceError, PoolTimeout)
 
 _STATUS = {
     "too_large": 413,

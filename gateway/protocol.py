@@ -15,10 +15,10 @@ from daphne.ws_protocol import WebSocketProtocol
 from prometheus_client import Counter
 
 from gateway.flow import Flow
-from gateway.token_bucket import TokenBucket
 from gateway.transport import bound_buffers
 from gateway.wire import Wired
 from notifications import knobs, live
+from runtime.token_bucket import TokenBucket
 
 CLOSED = Counter("tocsin_sockets_closed_total", "Sockets that this side closed", ["code"])
 CLOSE_SLOW = 4008

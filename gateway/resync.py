@@ -12,9 +12,9 @@ from itertools import count
 from random import random
 
 from gateway.database import in_thread
-from gateway.per_loop import per_loop
-from gateway.problems import DATABASE_AWAY
 from notifications import catchup, knobs
+from runtime.loops import per_loop
+from runtime.postgres.away import DATABASE_AWAY
 
 log = logging.getLogger(__name__)
 

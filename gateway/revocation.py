@@ -21,9 +21,10 @@ from django.utils import timezone
 from gateway.credentials import Credential
 from gateway.database import in_thread
 from gateway.gateways import this_gateway
-from gateway.per_loop import per_loop
-from gateway.problems import DATABASE_AWAY
-from notifications import knobs, live
+from notifications import knobs
+from runtime.loops import per_loop
+from runtime.postgres.away import DATABASE_AWAY
+from runtime.redis.client import client
 from users.models import User
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ def announce(person_ids: Iterable[int]) -> None:
     ids = list(person_ids)
     try:
         if ids:
-            live.client().publish(CHANNEL, json.dumps(ids))
+            client().publish(CHANNEL, json.dumps(ids))
     except redis.RedisError as error:
         log.warning("revocation_not_announced", extra={"error": type(error).__name__, "persons": len(ids)})
 

@@ -19,9 +19,9 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from gateway import wire
-from gateway.per_loop import per_loop
 from gateway.subscription import Subscription
 from notifications import live
+from runtime.loops import per_loop
 
 log = logging.getLogger(__name__)
 

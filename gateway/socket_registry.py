@@ -13,7 +13,7 @@ from typing import Any
 
 import redis
 
-from notifications import live
+from runtime.redis.client import client
 
 KEPT_S = 60
 
@@ -78,9 +78,9 @@ def parsed(person_id: int, answer: Mapping[bytes, bytes]) -> list[Socket]:
 def sockets_of(person_id: int) -> list[Socket] | None:
     """Return a person's sockets in all processes that live, for a page; None while Redis is away."""
     try:
-        found = parsed(person_id, live.client().hgetall(_key(person_id)))
+        found = parsed(person_id, client().hgetall(_key(person_id)))
         gateway_ids = sorted({socket.gateway_id for socket in found})
-        counts = live.client().pubsub_numsub(*(f"gateway.{one}" for one in gateway_ids)) if found else []
+        counts = client().pubsub_numsub(*(f"gateway.{one}" for one in gateway_ids)) if found else []
     except redis.RedisError:
         return None
     living = {one for one, (_, count) in zip(gateway_ids, counts, strict=True) if count}

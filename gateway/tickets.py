@@ -13,7 +13,8 @@ from hashlib import sha256
 import redis
 
 from gateway.auth import AuthFailed
-from notifications import knobs, live
+from notifications import knobs
+from runtime.redis.client import client
 from users.encryption import decrypt, encrypt
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ def issue(grant: Grant) -> str:
     # Encrypted, because a session's key in it is worth as much as the session.
     kept = encrypt(json.dumps(asdict(grant)))
     try:
-        live.client().set(_key(ticket), kept, ex=knobs.current().ticket_s)
+        client().set(_key(ticket), kept, ex=knobs.current().ticket_s)
     except redis.RedisError as error:
         raise _unavailable(error) from error
     return ticket
@@ -53,7 +54,7 @@ def redeem(ticket: str) -> Grant:
     kept = None
     if ticket.startswith(_PREFIX) and len(ticket) <= _LONGEST and ticket.isascii():
         try:
-            kept = live.client().getdel(_key(ticket))
+            kept = client().getdel(_key(ticket))
         except redis.RedisError as error:
             raise _unavailable(error) from error
     if kept is None:

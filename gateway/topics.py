@@ -12,9 +12,9 @@ from contextlib import AsyncExitStack
 from django.utils import timezone
 
 from gateway.database import in_thread
-from gateway.problems import DATABASE_AWAY
 from gateway.sessions import Receiver, hub
 from notifications import live, topics
+from runtime.postgres.away import DATABASE_AWAY
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import redis
 
-from notifications import knobs, live
+from notifications import knobs
+from runtime.redis.client import client
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +122,7 @@ def forget_local() -> None:
 def verdict(name: str, *, now_ms: int = 0) -> Verdict:
     """Ask whether the provider `name` may be called."""
     try:
-        state, wait_ms = live.client().eval(_ALLOW, 1, f"breaker.{name}", now_ms, PROBES, 15_000)
+        state, wait_ms = client().eval(_ALLOW, 1, f"breaker.{name}", now_ms, PROBES, 15_000)
     except redis.RedisError as error:
         log.warning("breaker_unavailable", extra={"error": type(error).__name__})
         return _local.verdict(name)
@@ -134,7 +135,7 @@ def record(name: str, *, calls: int, failed: int, now_ms: int = 0) -> bool:
     share = knobs.current().breaker_share
     settings = (WINDOW_MS, CALLS_AT_LEAST, share, OPEN_MS, OPEN_MAX_MS, PROBES)
     try:
-        state = live.client().eval(_RECORD, 1, f"breaker.{name}", now_ms, calls, failed, *settings)
+        state = client().eval(_RECORD, 1, f"breaker.{name}", now_ms, calls, failed, *settings)
     except redis.RedisError as error:
         log.warning("breaker_unavailable", extra={"error": type(error).__name__})
         return _local.verdict(name).open

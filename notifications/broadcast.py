@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
-from notifications import crash_points, dispatch, live, store, topics
+from notifications import dispatch, live, store, topics
 from notifications.broadcast_acks import kept_ack
 from notifications.events import Ack, Aftermath, Envelope, FanOut, refusal
 from notifications.fan_out import content_of
@@ -12,6 +12,7 @@ from notifications.frames import event_frame
 from notifications.models import Broadcast
 from notifications.routed import expires_at
 from notifications.states import Channel, EventState, Evidence, Priority
+from runtime import failpoints
 
 
 def may_publish(envelope: Envelope) -> bool:
@@ -62,7 +63,7 @@ def keep(batch: Sequence[Envelope], *, now: datetime) -> list[Ack]:
         return []
     followed = {topic: _is_followed(topic, now) for topic in {envelope.topic for envelope in batch}}
     kept = store.keep([_row(envelope, followed[envelope.topic], now) for envelope in batch])
-    crash_points.passing("broadcast_after_commit")
+    failpoints.passing("broadcast_after_commit")
     new = [item.row for item in kept if item.kind == "accepted" and item.row is not None]
     dispatch.follow_later(
         Aftermath(

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.conf import settings
 
-from notifications import live
+from runtime.redis.client import client
 
 _KEPT_S = 24 * 3600
 
@@ -23,7 +23,7 @@ def key(queue: str) -> str:
 
 def mark(queue: str, *, now: datetime) -> None:
     """Note that a canary has come through this queue."""
-    live.client().set(key(queue), f"{now.timestamp():.3f}", ex=_KEPT_S)
+    client().set(key(queue), f"{now.timestamp():.3f}", ex=_KEPT_S)
 
 
 def ages(*, now: datetime) -> dict[str, float | None]:
@@ -32,7 +32,7 @@ def ages(*, now: datetime) -> dict[str, float | None]:
     Raises: `redis.RedisError` when Redis is away, and then nothing is known.
     """
     names = queues()
-    found = live.client().mget([key(name) for name in names])
+    found = client().mget([key(name) for name in names])
     return {
         name: None if value is None else max(now.timestamp() - float(value), 0.0)
         for name, value in zip(names, found, strict=True)

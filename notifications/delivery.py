@@ -8,7 +8,7 @@ from datetime import timedelta
 from queue import Empty
 from random import uniform
 
-from notifications import crash_points, gate, knobs, live, outcomes, retries, sending_loop, slow_sends, store
+from notifications import gate, knobs, live, outcomes, retries, sending_loop, slow_sends, store
 from notifications.events import Aftermath
 from notifications.frames import event_frame, to_ms
 from notifications.outcomes import Clock, Tried
@@ -25,6 +25,7 @@ from notifications.transports.base import (
     TransportError,
 )
 from notifications.transports.registry import transport
+from runtime import failpoints
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +124,7 @@ def _claim(delivery_ids: Sequence[str], clock: Clock) -> list[Claimed]:
     settings = knobs.current()
     claimed = store.claim(delivery_ids, now=clock(), lease_s=settings.lease_s, max_tries=settings.max_tries)
     if claimed:
-        crash_points.passing("claimed_before_send")
+        failpoints.passing("claimed_before_send")
     return claimed
 
 

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from notifications import crash_points, knobs, live, people, store, topics
+from notifications import knobs, live, people, store, topics
 from notifications.events import Aftermath, ChannelChoice, Envelope, FanOut, JsonObject, SourceGrant
 from notifications.live_push import push_accepted
 from notifications.models import Broadcast
 from notifications.routed import acceptance, routed
 from notifications.states import Channel, Priority
+from runtime import failpoints
 
 _CHUNK_S = (
     15.0  # after this the sweep takes a chunk for cut off; to tell it twice costs time and nothing else
@@ -36,7 +37,7 @@ def tell_next(broadcast_pk: str, *, now: datetime) -> Aftermath:
     size = settled.fan_out_chunk
     chunk = topics.audience(row.topic, before=row.accepted_at, after=row.told_up_to, limit=size)
     aftermath = _tell(row, chunk, now)
-    crash_points.passing("fan_out_before_advance")
+    failpoints.passing("fan_out_before_advance")
     if chunk:
         store.told(broadcast_pk, up_to=chunk[-1][0], now=now)
     if len(chunk) < size:
@@ -60,7 +61,7 @@ def _tell(row: Broadcast, chunk: Sequence[tuple[int, str]], now: datetime) -> Af
         for name, person in persons.items()
     ]
     answers = store.accept([acceptance(item, now=now, broadcast_id=row.pk) for item in items], now=now)
-    crash_points.passing("fan_out_after_accept")
+    failpoints.passing("fan_out_after_accept")
     return push_accepted(list(zip(items, answers, strict=True)), online, now)
 
 

@@ -4,12 +4,13 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 
-from notifications import broadcast, crash_points, dispatch, knobs, live, people, store, topics
+from notifications import broadcast, dispatch, knobs, live, people, store, topics
 from notifications.acks import stored_ack
 from notifications.events import Ack, Envelope, refusal
 from notifications.route import Person
 from notifications.routed import acceptance, routed
 from notifications.states import Evidence, Priority
+from runtime import failpoints
 
 log = logging.getLogger(__name__)
 
@@ -133,7 +134,7 @@ def _keep(
         return {}
     batch = [acceptance(item, now=now) for _, item in routed]
     answers = store.accept(batch, now=now)
-    crash_points.passing("accept_after_commit")
+    failpoints.passing("accept_after_commit")
     pairs = [(item, answer) for (_, item), answer in zip(routed, answers, strict=True)]
     new = [item.envelope.event_id for item, answer in pairs if answer.kind == "accepted"]
     log.info("accepted", extra={"event_ids": new})

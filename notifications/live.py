@@ -7,12 +7,10 @@ A gateway process subscribes to `user.<id>` while that person has a socket there
 import json
 import logging
 from collections.abc import Iterable, Sequence
-from functools import cache
 
 import redis
-from django.conf import settings
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+
+from runtime.redis.client import client
 
 log = logging.getLogger(__name__)
 
@@ -32,18 +30,6 @@ def topic_channel(topic: str) -> str:
 def final_channel(pk: int | str) -> str:
     """Return where the end of an event, or of a broadcast, is told."""
     return f"final.{pk}"
-
-
-@cache
-def client() -> "redis.Redis":
-    """Return this process's Redis client. Short timeouts: nobody may wait long for a hint."""
-    return redis.Redis.from_url(
-        settings.REDIS_URL,
-        socket_timeout=2,
-        socket_connect_timeout=1,
-        health_check_interval=30,
-        retry=Retry(NoBackoff(), 1),
-    )
 
 
 def online(person_ids: Iterable[int]) -> frozenset[int]:

@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from notifications import crash_points, knobs, live, store
+from notifications import knobs, live, store
 from notifications.events import Aftermath, Ring
 from notifications.frames import event_frame
 from notifications.routed import Routed
 from notifications.states import Channel, EventState
 from notifications.store import Stored, Success
+from runtime import failpoints
 
 
 def push_informational(batch: Sequence[Routed]) -> list[int]:
@@ -56,7 +57,7 @@ def _push(accepted: Sequence[tuple[Routed, Stored]], online: frozenset[int], now
         for (item, answer), deadline in zip(seen, deadlines, strict=True)
     ]
     receivers = live.push(frames)
-    crash_points.passing("pushed_before_record")
+    failpoints.passing("pushed_before_record")
     ended_at = timezone.now()
     taken = [
         (Success(answer.delivery_id, answer.token, now, ended_at), deadline)

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from django.db import InterfaceError, OperationalError, connection
 
-from notifications import breaker, crash_points, knobs, rate_limits, retries, sending_loop, store
+from notifications import breaker, knobs, rate_limits, retries, sending_loop, store
 from notifications.events import Aftermath, Ring
 from notifications.models import Delivery
 from notifications.states import Channel, FailureKind, Priority
@@ -26,6 +26,7 @@ from notifications.transports.base import (
     TemporaryError,
     TransportError,
 )
+from runtime import failpoints
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ def record(batch: Sequence[Tried], clock: Clock) -> Aftermath:
     crash means a repeat. Raises: database errors, if Postgres stays away for some seconds; the rows'
     leases then end as unknown outcomes.
     """
-    crash_points.passing("sent_before_record")
+    failpoints.passing("sent_before_record")
     aftermath = Aftermath()
     sent = [tried for tried in batch if tried.receipt is not None]
     if sent:

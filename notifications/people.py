@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from notifications.route import Address, Person, Preference
 from notifications.states import Channel
-from users.sql import arrays_cursor
+from runtime.postgres.cursor import arrays_cursor
 
 _PERSONS = """
 SELECT u.external_id, u.id, u.time_zone, d.id, d.kind, d.verified_at IS NOT NULL,

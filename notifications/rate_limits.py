@@ -16,8 +16,9 @@ from hashlib import sha256
 
 import redis
 
-from notifications import knobs, live
+from notifications import knobs
 from notifications.states import Channel
+from runtime.redis.client import client
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +119,7 @@ def reserve(asks: Sequence[Ask], *, now_ms: int = 0) -> list[float]:
     provider's own 429 and its Retry-After then do what this would have done.
     """
     try:
-        pipe = live.client().pipeline(transaction=False)
+        pipe = client().pipeline(transaction=False)
         for ask in asks:
             numbers = [value for limit in ask.limits for value in (limit.interval_ms, limit.burst)]
             keys = [_key(limit) for limit in ask.limits] + [_hold_key(limit) for limit in ask.limits]
@@ -139,7 +140,7 @@ def hold(limits: Sequence[Limit], *, wait_s: float, now_ms: int = 0) -> None:
     narrow, wide = limits[-1], limits[0]
     keys = (_hold_key(narrow), _hold_key(wide), f"{_hold_key(wide)}.strikes")
     try:
-        live.client().eval(_HOLD, len(keys), *keys, now_ms, wait_s * 1000, _STRIKES)
+        client().eval(_HOLD, len(keys), *keys, now_ms, wait_s * 1000, _STRIKES)
     except redis.RedisError as error:
         log.warning("limits_unavailable", extra={"error": type(error).__name__})
 

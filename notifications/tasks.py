@@ -15,23 +15,14 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 from prometheus_client import Counter
 
-from notifications import (
-    canary,
-    crash_points,
-    delivery,
-    fan_out,
-    heartbeat,
-    knobs,
-    live,
-    outcomes,
-    slow_sends,
-)
+from notifications import canary, delivery, fan_out, heartbeat, knobs, live, outcomes, slow_sends
 from notifications.delivery import AlreadyClaimed
 from notifications.events import Aftermath, FanOut, Ring
 from notifications.retries import QUICK_TRIES
 from notifications.states import Priority
 from notifications.sweep import sweep_in_parts
 from notifications.transports.base import LimitedError, TemporaryError
+from runtime import failpoints
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +118,7 @@ def _may_carry(wait_s: float) -> bool:
 
 def follow(aftermath: Aftermath) -> None:
     """Do what a committed change asks for: ring for the next deliveries, tell who waits for an end."""
-    crash_points.passing("recorded_before_follow")
+    failpoints.passing("recorded_before_follow")
     ring(aftermath.rings)
     ring_fan_outs(aftermath.fan_outs)
     replies = aftermath.replies or bool(aftermath.broadcasts)
@@ -164,7 +155,7 @@ def ring_fan_outs(fan_outs: Sequence[FanOut]) -> None:
 
 
 def _publish(task: Any, queue: str, kwargs: dict[str, Any], delay_s: float) -> None:
-    crash_points.passing("ring_before_publish")
+    failpoints.passing("ring_before_publish")
     try:
         task.apply_async(
             kwargs=kwargs, queue=queue, countdown=delay_s or None, confirm_timeout=CONFIRM_WITHIN_S
@@ -172,4 +163,4 @@ def _publish(task: Any, queue: str, kwargs: dict[str, Any], delay_s: float) -> N
     except (OperationalError, OSError, AMQPError, MessageNacked) as error:
         RINGS_LOST.labels(queue).inc()
         log.warning("doorbell_lost", extra={"queue": queue, "error": type(error).__name__})
-    crash_points.passing("ring_after_publish")
+    failpoints.passing("ring_after_publish")

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 
+from runtime.postgres.cursor import arrays_cursor
 from users.models import ApiKey, Source
-from users.sql import arrays_cursor
 
 _FORM = re.compile(r"tsn_([a-z0-9]{10})_([A-Za-z0-9_-]{43})")
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"

@@ -16,6 +16,8 @@ from crowd import Crowd, text_frame
 from results import Row, record, scale
 from system import process, servers, source
 
+from runtime.redis.client import client
+
 PERSONS = 100
 TIMEOUT_S = 120
 _EVENT_ID = re.compile(rb'"event_id":"([^"]+)"')
@@ -24,12 +26,11 @@ _EVENT_ID = re.compile(rb'"event_id":"([^"]+)"')
 def add_to_stream(external_ids: list[str], count: int) -> None:
     """Write events to the ingest stream, in batches as a busy producer does."""
     from gateway.ingress.streams import STREAM
-    from notifications import live
     from proto.tocsin.v1 import user_events_pb2 as wire
 
     payload = json.dumps({"order_id": "1001", "symbol": "BTC/USDT", "side": "buy"}).encode()
     run, now_ms = uuid.uuid4().hex[:8], int(time.time() * 1000)
-    pipe = live.client().pipeline(transaction=False)
+    pipe = client().pipeline(transaction=False)
     for number in range(count):
         message = wire.UserEvent(
             event_id=f"{run}-{number}",

@@ -9,7 +9,7 @@ from django.templatetags.static import static
 from config import brokers
 from config.env import ROOT, env, knobs
 from config.logs import logging_config
-from config.postgres.connection import Connection
+from runtime.postgres.connection import Connection
 
 django_stubs_ext.monkeypatch()
 
@@ -79,7 +79,7 @@ DATABASE_ANSWER_WITHIN_S = env.float("DATABASE_ANSWER_WITHIN_S", default=8.0)
 DATABASES = {
     "default": {
         **env.db_url("DATABASE_URL"),
-        "ENGINE": "config.postgres",
+        "ENGINE": "runtime.postgres",
         # Under ASGI every request may run on another thread: connections come from one pool. A worker's
         # tasks run on one thread, which keeps its connection.
         "CONN_MAX_AGE": 0 if DATABASE_POOL_SIZE else 300,

@@ -12,9 +12,10 @@ from gateway.api import openapi, operate, people, read, topics
 from gateway.auth import AuthFailed, SourceKey
 from gateway.callers import person_of_request
 from gateway.limits import Malformed
-from gateway.problems import DATABASE_AWAY, from_malformed, not_allowed, problem, unavailable
+from gateway.problems import from_malformed, not_allowed, problem, unavailable
 from gateway.waiting import until_final
 from notifications import inbox
+from runtime.postgres.away import DATABASE_AWAY
 from users.models import User
 
 

@@ -22,10 +22,11 @@ from gateway.ingress import posts
 from gateway.ingress.gathering import Gathering, Unavailable
 from gateway.ingress.posts import Post
 from gateway.limits import Malformed
-from gateway.per_loop import per_loop
-from gateway.problems import DATABASE_AWAY, not_allowed, problem, unavailable
+from gateway.problems import not_allowed, problem, unavailable
 from gateway.waiting import until_final
 from notifications.events import Ack
+from runtime.loops import per_loop
+from runtime.postgres.away import DATABASE_AWAY
 
 log = logging.getLogger(__name__)
 

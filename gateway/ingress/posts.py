@@ -13,9 +13,10 @@ from gateway.ack_codec import ack_to_json, ack_to_protobuf, acks_to_protobuf
 from gateway.auth import AuthFailed, allowed, grant_of_key
 from gateway.ingress.gathering import Unavailable
 from gateway.limits import Malformed
-from gateway.problems import DATABASE_AWAY, from_ack, from_malformed, status_of
+from gateway.problems import from_ack, from_malformed, status_of
 from notifications.events import Ack, Envelope, SourceGrant, refusal
 from notifications.ingest import ingest
+from runtime.postgres.away import DATABASE_AWAY
 from users import keys
 from users.keys import LiveKey
 

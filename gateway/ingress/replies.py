@@ -15,9 +15,10 @@ from django.utils import timezone
 from gateway.ack_codec import ack_to_protobuf
 from gateway.ingress.broadcast_replies import BATCH, send_broadcasts_due
 from gateway.ingress.streams import ACKS_KEPT, RETRY_S, acks_stream
-from gateway.problems import DATABASE_AWAY
-from notifications import crash_points, live, store
+from notifications import live, store
 from notifications.acks import event_ack
+from runtime import failpoints
+from runtime.postgres.away import DATABASE_AWAY
 
 log = logging.getLogger(__name__)
 
@@ -59,5 +60,5 @@ def send_due(client: "redis.Redis", *, clock: Callable[[], datetime]) -> int:
             reply = {"a": ack_to_protobuf(event_ack(ending, ending.tried, now=now))}
             pipe.xadd(acks_stream(ending.source), reply, maxlen=ACKS_KEPT, approximate=True)
         pipe.execute()
-        crash_points.passing("reply_added_before_commit")
+        failpoints.passing("reply_added_before_commit")
     return len(endings)

@@ -20,11 +20,11 @@ from gateway import codec
 from gateway.ack_codec import ack_to_protobuf
 from gateway.auth import grant_of
 from gateway.limits import Malformed
-from gateway.problems import DATABASE_AWAY
-from notifications import crash_points
 from notifications.events import Ack, Envelope, SourceGrant, refusal
 from notifications.ingest import ingest
 from notifications.models import Quarantine
+from runtime import failpoints
+from runtime.postgres.away import DATABASE_AWAY
 from users.models import Source
 
 log = logging.getLogger(__name__)
@@ -179,7 +179,7 @@ class StreamIngress:
         good = [read for read in reads if read.envelope is not None]
         envelopes = [read.envelope for read in good if read.envelope is not None]
         acks = ingest(envelopes, now=timezone.now()) if envelopes else []
-        crash_points.passing("stream_committed_before_ack")
+        failpoints.passing("stream_committed_before_ack")
         for read, ack in zip(good, acks, strict=True):
             read.ack = ack
             if ack.status == "ACK_ERROR" and not ack.pk and ack.code != "no_session":
@@ -196,7 +196,7 @@ class StreamIngress:
                 reply = {"a": ack_to_protobuf(read.ack)}
                 pipe.xadd(acks_stream(read.source), reply, maxlen=ACKS_KEPT, approximate=True)
         pipe.execute()  # raises for an ack that was not taken, and then nothing is acknowledged
-        crash_points.passing("stream_acked_before_xack")
+        failpoints.passing("stream_acked_before_xack")
         ids = [read.entry_id for read in reads]
         pipe.xack(STREAM, GROUP, *ids)
         pipe.xdel(STREAM, *ids)  # bounded by what is acknowledged, never by age

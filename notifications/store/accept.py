@@ -9,7 +9,6 @@ from typing import Any
 import psycopg
 from django.db import OperationalError, connection, transaction
 
-from notifications import crash_points
 from notifications.states import Channel, DeliveryState, EventState
 from notifications.store import topic_ids
 from notifications.store.acceptance import Acceptance, Stored
@@ -19,7 +18,8 @@ from notifications.store.rows import (
     insert_events,
     new_delivery,
 )
-from users.sql import arrays_cursor
+from runtime import failpoints
+from runtime.postgres.cursor import arrays_cursor
 
 _RACES_AT_MOST = 5
 
@@ -49,7 +49,7 @@ def accept(batch: Sequence[Acceptance], *, now: datetime) -> list[Stored]:
         try:
             with transaction.atomic():
                 stored = _accept(batch, now)
-                crash_points.passing("accept_before_commit")
+                failpoints.passing("accept_before_commit")
                 return stored
         except _NewPersons as new:
             _create_cursors(new.person_ids)

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Q
 
-from notifications import crash_points
 from notifications.events import Aftermath, JsonObject, Ring
 from notifications.models import Delivery, Event
 from notifications.states import (
@@ -19,6 +18,7 @@ from notifications.states import (
     may_become,
 )
 from notifications.store.rows import insert_deliveries, new_delivery
+from runtime import failpoints
 from users.models import Destination
 
 Destinations = Mapping[int, Destination]
@@ -56,7 +56,7 @@ def next_step(
             **(_skipped(unusable, now) if unusable else {}),
         )
         insert_deliveries([row])
-        crash_points.passing("next_step_before_commit")
+        failpoints.passing("next_step_before_commit")
         if not unusable:
             return Aftermath(rings=[Ring(str(row["id"]), Priority(event.priority))])
     return end_event(event, EventState.FAILED, code=code, now=now)

@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Count, Q
 
-from notifications import crash_points
 from notifications.events import Aftermath, FanOut
 from notifications.models import Broadcast, Event
 from notifications.states import EventState, Evidence, Priority
 from notifications.store import topic_ids
+from runtime import failpoints
 
 _LOOKS_AT_ONCE = 100
 _LOOK_AGAIN_S = (1.0, 60.0)
@@ -47,7 +47,7 @@ def keep(batch: Sequence[Broadcast]) -> list[Kept]:
         # In order, or two batches with the same ids would wait for each other.
         Broadcast.objects.bulk_create([wanted[key] for key in sorted(wanted)], ignore_conflicts=True)
         rows = {_key(row): row for row in known(list(wanted))}
-        crash_points.passing("broadcast_before_commit")
+        failpoints.passing("broadcast_before_commit")
     return [_kept(row, rows.get(_key(row))) for row in batch]
 
 

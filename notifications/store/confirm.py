@@ -6,9 +6,9 @@ from typing import Any
 
 from django.db import transaction
 
-from notifications import crash_points
 from notifications.events import Aftermath
-from users.sql import arrays_cursor
+from runtime import failpoints
+from runtime.postgres.cursor import arrays_cursor
 
 _FIND = """
 SELECT e.id, e.state = 'accepted', e.person_id, e.event_id, e.reply_to
@@ -101,7 +101,7 @@ def _end_with(cursor: Any, update: str, found: list[tuple[Any, ...]], now: datet
     cursor.execute(update, given)
     cursor.execute(_CONFIRM_DELIVERIES, given)
     cursor.execute(_CANCEL_OTHERS, given)
-    crash_points.passing("confirm_before_commit")
+    failpoints.passing("confirm_before_commit")
     confirmed = list(dict.fromkeys((row[2], row[3]) for row in found))
     ended = [row for row in found if row[1]]
     replies = any(row[4] for row in ended)

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 
-from notifications import crash_points
 from notifications.events import Aftermath
 from notifications.models import Attempt, Delivery, Event
 from notifications.states import AttemptOutcome, DeliveryState, EventState, FailureKind, Priority, may_become
@@ -20,8 +19,9 @@ from notifications.store.advance import (
     next_step,
 )
 from notifications.store.claim import Claimed, LeaseLost, id_arrays
+from runtime import failpoints
+from runtime.postgres.cursor import arrays_cursor
 from users.models import Destination
-from users.sql import arrays_cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def defer(failure: Failure, *, not_before: datetime, ring_at: datetime) -> None:
         expires_at = Event.objects.values_list("expires_at", flat=True).get(pk=failure.claimed.event_pk)
         ring_at = min(ring_at, expires_at or ring_at)
         _move(failure, DeliveryState.DEFERRED, not_before=not_before, ring_at=ring_at)
-        crash_points.passing("defer_before_commit")
+        failpoints.passing("defer_before_commit")
 
 
 def fail(failure: Failure, kind: FailureKind, *, now: datetime) -> Aftermath:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from notifications.events import JsonObject
-from users.sql import arrays_cursor
+from runtime.postgres.cursor import arrays_cursor
 
 # Two ingress processes take different ones, and neither waits for whoever is writing an event.
 _TAKE = """

@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from notifications import crash_points
 from notifications.events import Aftermath, Ring
 from notifications.knobs import Knobs
 from notifications.models import Attempt, Delivery
 from notifications.states import AttemptOutcome, Channel, DeliveryState, EventState, FailureKind, Priority
 from notifications.store.advance import expire, give_up, lock_event, postpone
 from notifications.store.record import after_unknown
+from runtime import failpoints
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def rings_due_in_parts(*, now: datetime, knobs: Knobs) -> Iterator[Aftermath]:
         )
         # Another sweep, or the next one, leaves these alone while this one works.
         postpone([str(row.pk) for row in rows], until=now + timedelta(seconds=knobs.ring_again_s))
-    crash_points.passing("sweep_postponed")
+    failpoints.passing("sweep_postponed")
     for start in range(0, len(rows), _PART):
         yield _look_after_part(rows[start : start + _PART], now, knobs)
 
@@ -142,5 +142,5 @@ def _lease_expired(row: Delivery, now: datetime, knobs: Knobs) -> Aftermath:
             outcome=AttemptOutcome.LEASE_EXPIRED,
         )
         aftermath = after_unknown(row, now=now, backoff_s=knobs.unknown_backoff_s)
-        crash_points.passing("unknown_before_commit")
+        failpoints.passing("unknown_before_commit")
         return aftermath

@@ -8,7 +8,7 @@ from typing import Any
 
 from notifications.states import DeliveryState, EventState
 from notifications.store.acceptance import Acceptance
-from users.sql import arrays_cursor
+from runtime.postgres.cursor import arrays_cursor
 
 
 def _array(kind: str) -> str:

@@ -7,7 +7,7 @@ topics are concerned.
 
 from collections.abc import Iterable, Sequence
 
-from users.sql import arrays_cursor
+from runtime.postgres.cursor import arrays_cursor
 
 Key = tuple[int, str]
 

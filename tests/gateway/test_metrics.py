@@ -12,8 +12,9 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from config.env import ROOT
-from notifications import canary, live
+from notifications import canary
 from notifications.models import Event
+from runtime.redis.client import client
 from users import keys
 from users.models import Source, User
 
@@ -66,7 +67,7 @@ def test_the_gauges_are_read_from_the_rows_at_each_scrape(waiting) -> None:
 
 
 def test_canaries_and_the_counters_of_the_process_are_there(db) -> None:
-    live.client().delete(*map(canary.key, canary.queues()))
+    client().delete(*map(canary.key, canary.queues()))
     canary.mark("critical", now=timezone.now())
     found = scrape()
     assert found["tocsin_canary_age_seconds", "critical"] < 30

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import connections
 
-from notifications import breaker, live
+from notifications import breaker
 from notifications.events import ChannelChoice
 from notifications.states import Channel, FailureKind, Priority, Surface
 from notifications.transports import registry
+from runtime.redis.client import client
 from tests.notifications.desk import Desk, Records
 from tests.notifications.other_ends import Doorbells, FakeTransport, Page
 
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 def closed_breakers() -> Iterator[None]:
     """An outage that one test played is not the next one's."""
     yield
-    for key in live.client().scan_iter("breaker.*"):
-        live.client().delete(key)
+    for key in client().scan_iter("breaker.*"):
+        client().delete(key)
     breaker.forget_local()
 
 
@@ -100,10 +101,10 @@ def open_page() -> Iterator[Callable[["User"], Page]]:
 def redis_away(settings: Any) -> Iterator[None]:
     """Point the live sessions at a port where nobody listens."""
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    live.client.cache_clear()
+    client.cache_clear()
     yield
-    live.client().close()
-    live.client.cache_clear()
+    client().close()
+    client.cache_clear()
 
 
 @pytest.fixture

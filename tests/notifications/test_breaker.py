@@ -3,8 +3,9 @@
 import pytest
 from django.test import override_settings
 
-from notifications import breaker, live
+from notifications import breaker
 from notifications.breaker import CALLS_AT_LEAST, OPEN_MAX_MS, OPEN_MS, PROBES, WINDOW_MS
+from runtime.redis.client import client
 
 START = 1_800_000_000_000
 
@@ -80,7 +81,7 @@ def test_results_of_sends_that_were_in_flight_do_not_reopen_or_close_it() -> Non
 @pytest.mark.parametrize("failed", [0, CALLS_AT_LEAST])
 def test_without_redis_each_process_counts_for_itself(failed) -> None:
     with override_settings(REDIS_URL="redis://127.0.0.1:1/0"):
-        live.client.cache_clear()
+        client.cache_clear()
         breaker.record("X", calls=CALLS_AT_LEAST, failed=failed)
         assert breaker.verdict("X").open == bool(failed)
-    live.client.cache_clear()
+    client.cache_clear()

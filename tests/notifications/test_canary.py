@@ -10,7 +10,8 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from config.celery import app
-from notifications import canary, live, tasks
+from notifications import canary, tasks
+from runtime.redis.client import client
 
 BEAT = django_settings.CELERY_BEAT_SCHEDULE
 QUEUES = {queue.name for queue in django_settings.CELERY_TASK_QUEUES}
@@ -18,7 +19,7 @@ QUEUES = {queue.name for queue in django_settings.CELERY_TASK_QUEUES}
 
 @pytest.fixture(autouse=True)
 def silence():
-    live.client().delete(*map(canary.key, canary.queues()))
+    client().delete(*map(canary.key, canary.queues()))
 
 
 def run(queue: str, *words: str) -> str:
@@ -33,7 +34,7 @@ def test_a_task_through_a_queue_leaves_its_time(now) -> None:
     ages = canary.ages(now=timezone.now() + timedelta(seconds=7))
     assert 6.9 < ages.pop("critical") < 17
     assert ages == dict.fromkeys(QUEUES - {"critical"})
-    assert live.client().ttl("canary.critical") > 3600
+    assert client().ttl("canary.critical") > 3600
 
 
 def test_a_clock_that_is_behind_makes_no_negative_age(now) -> None:

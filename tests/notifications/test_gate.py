@@ -4,11 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from notifications import breaker, gate, live, rate_limits, store
+from notifications import breaker, gate, rate_limits, store
 from notifications import knobs as all_knobs
 from notifications.breaker import CALLS_AT_LEAST, OPEN_MS
 from notifications.models import Attempt
 from notifications.states import Channel, Priority
+from runtime.redis.client import client
 
 
 @pytest.fixture
@@ -162,8 +163,8 @@ def test_a_slot_that_is_long_past_is_asked_for_again(desk, ada, chat, now, limit
 def limited(knobs):
     knobs(telegram_per_s=25)
     yield
-    for key in live.client().scan_iter("limit.*"):
-        live.client().delete(key)
+    for key in client().scan_iter("limit.*"):
+        client().delete(key)
 
 
 def test_a_fuse_blows_when_a_batch_sees_a_provider_fail() -> None:

@@ -5,9 +5,10 @@ import redis
 from django.test import override_settings
 
 from notifications import knobs as all_knobs
-from notifications import live, rate_limits
+from notifications import rate_limits
 from notifications.rate_limits import Ask, Limit, hold, reserve
 from notifications.states import Channel
+from runtime.redis.client import client
 
 START = 1_800_000_000_000
 
@@ -15,8 +16,8 @@ START = 1_800_000_000_000
 @pytest.fixture(autouse=True)
 def fresh_limits():
     yield
-    for key in live.client().scan_iter("limit.*"):
-        live.client().delete(key)
+    for key in client().scan_iter("limit.*"):
+        client().delete(key)
 
 
 def at(offset_ms: float, *limits: Limit, sends: int = 1, horizon_s: float = 60) -> list[float]:
@@ -84,7 +85,7 @@ def test_in_no_second_go_more_than_telegram_allows() -> None:
 
 def test_the_keys_go_away_by_themselves() -> None:
     reserve([Ask((Limit("x", 1, 1.0),), 60)])
-    assert 0 < live.client().pttl("limit.x") <= 2_100
+    assert 0 < client().pttl("limit.x") <= 2_100
 
 
 def test_many_workers_at_once_get_every_slot_once() -> None:
@@ -116,8 +117,8 @@ def test_without_redis_nothing_is_limited(unreachable_redis) -> None:
 @pytest.fixture
 def unreachable_redis():
     with override_settings(REDIS_URL="redis://127.0.0.1:1/0"):
-        live.client.cache_clear()
+        client.cache_clear()
         with pytest.raises(redis.RedisError):
-            live.client().ping()
+            client().ping()
         yield
-    live.client.cache_clear()
+    client.cache_clear()

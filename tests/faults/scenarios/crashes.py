@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from notifications.crash_points import POINTS
+from runtime.failpoints import POINTS
 from tests.faults.prepare import FOLLOWERS, TOPIC
 from tests.faults.producers import Diary, HttpProducer
 from tests.faults.run import scenario

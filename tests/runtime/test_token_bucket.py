@@ -1,6 +1,6 @@
 """The token bucket, with a clock that is given."""
 
-from gateway.token_bucket import TokenBucket
+from runtime.token_bucket import TokenBucket
 
 
 def test_the_burst_passes_at_once_and_no_more() -> None:

@@ -15,7 +15,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from gateway.per_loop import per_loop
+from runtime.loops import per_loop
 
 log = logging.getLogger(__name__)
 

@@ -1,11 +1,11 @@
-"""The backend: `ENGINE = "config.postgres"`."""
+"""The backend: `ENGINE = "runtime.postgres"`."""
 
 from typing import Any
 
 import psycopg
 from django.db.backends.postgresql import base
 
-from config.postgres.connection import Connection
+from runtime.postgres.connection import Connection
 
 
 class _Driver:

@@ -3,7 +3,7 @@
 import pytest
 from django.db import OperationalError, connection
 
-from config.postgres.connection import Connection
+from runtime.postgres.connection import Connection
 
 
 @pytest.fixture

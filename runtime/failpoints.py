@@ -85,7 +85,7 @@ class _Armed:
 def _order(text: str) -> tuple[str, tuple[str, str]]:
     name, when, action = [*text.split(":"), "", ""][:3]
     if name not in POINTS:
-        raise ValueError(f"TOCSIN_CRASH: {name!r} is no crash point; see notifications/crash_points.py")
+        raise ValueError(f"TOCSIN_CRASH: {name!r} is no crash point; see runtime/failpoints.py")
     return name, (when or "1", action)
 
 

@@ -9,9 +9,9 @@ from collections import Counter
 import pytest
 
 from config.env import ROOT
-from notifications import crash_points
+from runtime import failpoints
 
-_PASSAGE = re.compile(r'crash_points\.passing\("(\w+)"\)')
+_PASSAGE = re.compile(r'failpoints\.passing\("(\w+)"\)')
 
 
 def passages() -> "Counter[str]":
@@ -20,23 +20,23 @@ def passages() -> "Counter[str]":
 
 
 def test_every_point_stands_in_the_code_and_every_passage_is_listed():
-    assert len(crash_points.POINTS) >= 12
-    assert passages().keys() == crash_points.POINTS.keys()
+    assert len(failpoints.POINTS) >= 12
+    assert passages().keys() == failpoints.POINTS.keys()
 
 
 def test_every_point_is_documented():
     page = (ROOT / "docs" / "faults.md").read_text()
-    assert [name for name in crash_points.POINTS if f"`{name}`" not in page] == []
+    assert [name for name in failpoints.POINTS if f"`{name}`" not in page] == []
 
 
 def test_nothing_is_armed_without_the_variable():
-    assert crash_points.passing is crash_points._nothing
+    assert failpoints.passing is failpoints._nothing
 
 
 def pass_three_times(orders: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     code = (
-        "from notifications import crash_points\n"
-        "for n in range(3):\n    crash_points.passing('sweep_postponed'); print(n)"
+        "from runtime import failpoints\n"
+        "for n in range(3):\n    failpoints.passing('sweep_postponed'); print(n)"
     )
     return subprocess.run(
         [sys.executable, "-u", "-c", code],
@@ -73,6 +73,6 @@ def test_an_unknown_point_stops_the_start():
     assert "no_such_point" in done.stderr
 
 
-@pytest.mark.parametrize("name", sorted(crash_points.POINTS))
+@pytest.mark.parametrize("name", sorted(failpoints.POINTS))
 def test_a_point_says_what_it_stands_for(name):
-    assert len(crash_points.POINTS[name]) > 20
+    assert len(failpoints.POINTS[name]) > 20

@@ -1,0 +1,1 @@
+"""The ground floor that every process stands on: Postgres, Redis, loops, pacing. Imports nothing of ours."""

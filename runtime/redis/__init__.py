@@ -1,0 +1,1 @@
+"""Redis (or Valkey), which carries only what may be lost: nobody waits long for it."""
