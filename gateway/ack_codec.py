@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from notifications.events import Ack
-from notifications.frames import to_ms
+from notifications.live.frames import to_ms
 from notifications.states import Evidence
 from proto.tocsin.v1 import user_events_pb2 as wire
 

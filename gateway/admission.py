@@ -15,7 +15,8 @@ from prometheus_client import Counter
 
 from gateway.addresses import address_of, addresses
 from gateway.pace import Pace
-from notifications import knobs, live
+from notifications import knobs
+from notifications.live import pubsub
 from runtime.loops import per_loop
 
 CLOSE_TOO_MANY = 4009  # too many sockets of one person or one address
@@ -112,7 +113,7 @@ async def _refuse(receive: Receive, send: Send, code: str, close_code: int) -> N
     # One after the other, so that those who were sent away do not come back at once.
     wait_s = door().returns.turn(asyncio.get_running_loop().time(), within_s=_RETURN_WITHIN_S)
     wait_ms = int(1000 * (_RETURN_AFTER_S + (uniform(0, _RETURN_WITHIN_S) if wait_s is None else wait_s)))  # noqa: S311
-    frame = live.frame("error", code=code, detail=_WHY[code], reconnect_after_ms=wait_ms)
+    frame = pubsub.frame("error", code=code, detail=_WHY[code], reconnect_after_ms=wait_ms)
     with contextlib.suppress(Exception):  # it may be gone; each server says so with an error of its own
         await send({"type": "websocket.accept"})
         await send({"type": "websocket.send", "text": frame.decode()})

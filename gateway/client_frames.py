@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from gateway.limits import Malformed, check_text
-from notifications.catchup import Resume
+from notifications.live.recovery import Resume
 
 AUTH_BYTES = 4 * 1024
 FRAME_BYTES = 64 * 1024

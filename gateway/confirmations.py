@@ -15,7 +15,8 @@ from django.utils import timezone
 from gateway.database import in_thread
 from gateway.sessions import hub
 from gateway.shutdown import at_shutdown
-from notifications import acks, dispatch, live
+from notifications import acks, dispatch
+from notifications.live import pubsub
 from runtime.loops import per_loop
 from runtime.postgres.away import DATABASE_AWAY
 
@@ -102,14 +103,14 @@ def _confirm(batch: dict[Pair, str], sockets: dict[int, int]) -> None:
     """Store a batch, and tell the persons' other sockets. `sockets`: how many each has in this process."""
     aftermath = acks.confirm(list(batch), now=timezone.now())
     dispatch.follow_later(aftermath)
-    processes = live.processes({person_id for person_id, _ in aftermath.confirmed})
+    processes = pubsub.processes({person_id for person_id, _ in aftermath.confirmed})
     elsewhere: dict[tuple[int, str], list[str]] = defaultdict(list)
     for person_id, event_id in aftermath.confirmed:
         if sockets[person_id] > 1 or processes.get(person_id, 0) > 1:
             elsewhere[person_id, batch[person_id, event_id]].append(event_id)
-    live.push(
+    pubsub.push(
         [
-            (person_id, live.except_for(socket_id, live.frame("event.cancelled", event_ids=event_ids)))
+            (person_id, pubsub.except_for(socket_id, pubsub.frame("event.cancelled", event_ids=event_ids)))
             for (person_id, socket_id), event_ids in elsewhere.items()
         ]
     )

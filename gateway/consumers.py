@@ -31,8 +31,9 @@ from gateway.sessions import hub
 from gateway.tickets import TicketsUnavailable
 from gateway.topics import TopicFeed
 from gateway.writer import Writer
-from notifications import catchup, knobs, live
-from notifications.catchup import Missed
+from notifications import knobs
+from notifications.live import pubsub, recovery
+from notifications.live.recovery import Missed
 from runtime.postgres.away import DATABASE_AWAY
 from users.models import User
 
@@ -193,7 +194,7 @@ class SessionConsumer(FrameHandlers, AsyncWebsocketConsumer):  # type: ignore[mi
         if not await self._may_go_on(person.pk):
             return
         await self._live.enter_async_context(
-            hub().listening(live.user_channel(person.pk), self._receive_live)
+            hub().listening(pubsub.user_channel(person.pk), self._receive_live)
         )
         hub().on_return = resync().hurry
         self._topics = TopicFeed(person.pk, self._receive_live, changed=self._tell_topics)
@@ -221,7 +222,7 @@ class SessionConsumer(FrameHandlers, AsyncWebsocketConsumer):  # type: ignore[mi
         except FrameRefused as error:
             refused = error
         beginning = await in_thread(
-            catchup.begin, person.pk, resume, wanted=asked is not None, time_zone=person.time_zone
+            recovery.begin, person.pk, resume, wanted=asked is not None, time_zone=person.time_zone
         )
         position, recovered = beginning.position, beginning.recovered
         self._epoch = position.epoch
@@ -236,11 +237,11 @@ class SessionConsumer(FrameHandlers, AsyncWebsocketConsumer):  # type: ignore[mi
 
     def _receive_live(self, message: bytes) -> None:
         """Called by the hub for every frame of this person and of their topics."""
-        if message == live.TOPICS_CHANGED:
+        if message == pubsub.TOPICS_CHANGED:
             if self._topics is not None:  # else the first look is still to come
                 self._topics.look_soon()
             return
-        frame = live.addressed(message, self.socket_id)
+        frame = pubsub.addressed(message, self.socket_id)
         if frame is not None:
             self._outbox.receive(frame)
 
@@ -251,7 +252,7 @@ class SessionConsumer(FrameHandlers, AsyncWebsocketConsumer):  # type: ignore[mi
     async def _read_missed(self, after: int, limit: int) -> Missed:
         assert self._person is not None
         return await in_thread(
-            catchup.missed, self._person.pk, after=after, limit=limit, time_zone=self._person.time_zone
+            recovery.missed, self._person.pk, after=after, limit=limit, time_zone=self._person.time_zone
         )
 
     def _look(self, seq: int, epoch: str) -> None:
@@ -280,7 +281,7 @@ class SessionConsumer(FrameHandlers, AsyncWebsocketConsumer):  # type: ignore[mi
         self._close_soon(CLOSE_AUTH)
 
     async def _say(self, kind: str, **fields: object) -> None:
-        frame = self._outbox.worded(live.frame(kind, **fields))
+        frame = self._outbox.worded(pubsub.frame(kind, **fields))
         if frame is not None:
             self._writer.write(frame)
         await self._writer.drained()  # a close that follows must not overtake it

@@ -18,8 +18,9 @@ from gateway.database import in_thread
 from gateway.identity import Identity, OtherPerson
 from gateway.outbox import Outbox
 from gateway.topics import TopicFeed
-from notifications import acks, dispatch, inbox, live
-from notifications.frames import to_ms
+from notifications import acks, dispatch
+from notifications.live import inbox, pubsub
+from notifications.live.frames import to_ms
 from notifications.store import UnknownEvent
 from users.models import User
 
@@ -65,7 +66,7 @@ class FrameHandlers:
 
         def acknowledge() -> None:
             dispatch.follow_later(acks.acknowledge(person_id, event_id, now=timezone.now()))
-            live.push([(person_id, live.frame("event.acknowledged", event_ids=[event_id]))])
+            pubsub.push([(person_id, pubsub.frame("event.acknowledged", event_ids=[event_id]))])
 
         try:
             await in_thread(acknowledge)
@@ -82,7 +83,7 @@ class FrameHandlers:
             changed = inbox.mark(person_id, ids, what, now=timezone.now())
             if changed:
                 name = "event.archived" if what == "archive" else f"event.{what}"
-                live.push([(person_id, live.frame(name, event_ids=changed))])
+                pubsub.push([(person_id, pubsub.frame(name, event_ids=changed))])
 
         await in_thread(mark)
 

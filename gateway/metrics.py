@@ -12,7 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from notifications import canary, monitor
+from notifications.operations import canary, monitor
 from runtime.postgres.away import DATABASE_AWAY
 
 log = logging.getLogger(__name__)

@@ -13,9 +13,9 @@ from typing import Protocol
 from prometheus_client import Counter
 
 from gateway.credit import Window
-from notifications import frames
-from notifications.catchup import PAGE, Missed
-from notifications.frames import Head
+from notifications.live import frames
+from notifications.live.frames import Head
+from notifications.live.recovery import PAGE, Missed
 from runtime.postgres.away import DATABASE_AWAY
 
 log = logging.getLogger(__name__)

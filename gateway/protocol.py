@@ -17,7 +17,8 @@ from prometheus_client import Counter
 from gateway.flow import Flow
 from gateway.transport import bound_buffers
 from gateway.wire import Wired
-from notifications import knobs, live
+from notifications import knobs
+from notifications.live import pubsub
 from runtime.token_bucket import TokenBucket
 
 CLOSED = Counter("tocsin_sockets_closed_total", "Sockets that this side closed", ["code"])
@@ -83,7 +84,7 @@ class LiveProtocol(Wired, WebSocketProtocol):  # type: ignore[misc]
         limit = (
             f"At most {settled.socket_frames_per_s} frames a second, {settled.socket_frames_burst} at once."
         )
-        self.say(live.frame("error", code="flooding", detail=limit))
+        self.say(pubsub.frame("error", code="flooding", detail=limit))
         self.serverClose(CLOSE_FLOODING)
         self._deaf = True
         self.flow.stop_listening()
@@ -103,7 +104,7 @@ class LiveProtocol(Wired, WebSocketProtocol):  # type: ignore[misc]
     def announce_end(self) -> None:
         """Say when to come back: each client at a time of its own."""
         within_ms = knobs.current().reconnect_within_s * 1000
-        self.say(live.frame("shutdown", reconnect_after_ms=round(random.uniform(0, within_ms))))  # noqa: S311
+        self.say(pubsub.frame("shutdown", reconnect_after_ms=round(random.uniform(0, within_ms))))  # noqa: S311
 
     def serverClose(self, code: int | None = None) -> None:  # noqa: N802
         CLOSED.labels(code or 1000).inc()

@@ -5,8 +5,11 @@ from typing import Any
 from django.utils import timezone
 
 from gateway.socket_registry import Socket, sockets_of
-from notifications import knobs, live, people
-from notifications.route import Decision, route
+from notifications import knobs
+from notifications.events import Decision
+from notifications.live import pubsub
+from notifications.routing import recipients
+from notifications.routing.route import route
 from notifications.states import Channel, Priority
 from notifications.transports.registry import supported
 from users.models import User
@@ -15,8 +18,8 @@ from users.models import User
 def reachability(user: User) -> dict[str, Any]:
     """Return it as the API tells it. `sockets` is None while Redis is away. Never an address."""
     now, active_s = timezone.now(), knobs.current().telegram_active_s
-    loaded = people.load([user.external_id], now=now, active_s=active_s)
-    online = user.pk in live.online([user.pk])
+    loaded = recipients.load([user.external_id], now=now, active_s=active_s)
+    online = user.pk in pubsub.online([user.pk])
     sockets = sockets_of(user.pk)
     said: dict[str, Any] = {
         "user_id": user.external_id,

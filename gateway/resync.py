@@ -12,7 +12,8 @@ from itertools import count
 from random import random
 
 from gateway.database import in_thread
-from notifications import catchup, knobs
+from notifications import knobs
+from notifications.live import recovery
 from runtime.loops import per_loop
 from runtime.postgres.away import DATABASE_AWAY
 
@@ -78,7 +79,7 @@ class Resync:
         if not due:
             return
         try:
-            found = await in_thread(catchup.heads, [self._watched[number][0] for number in due])
+            found = await in_thread(recovery.heads, [self._watched[number][0] for number in due])
         except DATABASE_AWAY as error:
             log.warning("resync_postponed", extra={"error": type(error).__name__})
             return

@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 
 from gateway import wire
 from gateway.subscription import Subscription
-from notifications import live
+from notifications.live import pubsub
 from runtime.loops import per_loop
 
 log = logging.getLogger(__name__)
@@ -143,7 +143,7 @@ class Hub:
                 log.exception("receiver_failed")
 
     def socket_count(self, person_id: int) -> int:
-        return len(self._receivers.get(live.user_channel(person_id), ()))
+        return len(self._receivers.get(pubsub.user_channel(person_id), ()))
 
 
 @per_loop

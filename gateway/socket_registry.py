@@ -2,7 +2,7 @@
 
 An entry counts for a minute after its process wrote it last, so whatever a killed process leaves behind is
 gone by then. Nothing is decided by it but how many sockets a person may open; presence itself is the
-subscription (notifications/live.py).
+subscription (notifications/live/pubsub.py).
 """
 
 import json

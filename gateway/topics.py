@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from gateway.database import in_thread
 from gateway.sessions import Receiver, hub
-from notifications import live, topics
+from notifications.live import pubsub
+from notifications.topics import subscriptions
 from runtime.postgres.away import DATABASE_AWAY
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ class TopicFeed:
     async def look(self) -> bool:
         """Follow what the person follows now. Return whether that has changed. Raises: database errors."""
         async with self._lock:
-            return await self._follow(await in_thread(topics.followed, self._person_id))
+            return await self._follow(await in_thread(subscriptions.followed, self._person_id))
 
     def look_soon(self) -> None:
         """Look again, behind a look that runs already: it may have begun before the change."""
@@ -54,17 +55,17 @@ class TopicFeed:
         except DATABASE_AWAY:
             log.exception("topics_failed")
 
-    async def subscribe(self, names: Sequence[str]) -> list[topics.Refused]:
+    async def subscribe(self, names: Sequence[str]) -> list[subscriptions.Refused]:
         """Let the person follow these too. Return what was refused. Raises: database errors."""
         async with self._lock:
-            done = await in_thread(topics.subscribe, self._person_id, names, now=timezone.now())
+            done = await in_thread(subscriptions.subscribe, self._person_id, names, now=timezone.now())
             await self._follow(done.topics)
             return done.refused
 
-    async def unsubscribe(self, names: Sequence[str]) -> list[topics.Refused]:
+    async def unsubscribe(self, names: Sequence[str]) -> list[subscriptions.Refused]:
         """Let the person follow these no more. Nothing is refused. Raises: database errors."""
         async with self._lock:
-            await self._follow(await in_thread(topics.unsubscribe, self._person_id, names))
+            await self._follow(await in_thread(subscriptions.unsubscribe, self._person_id, names))
             return []
 
     async def leave(self) -> None:
@@ -84,7 +85,7 @@ class TopicFeed:
 
     async def _start(self, name: str) -> None:
         stay = self._following[name] = AsyncExitStack()
-        await stay.enter_async_context(hub().listening(live.topic_channel(name), self._receiver))
+        await stay.enter_async_context(hub().listening(pubsub.topic_channel(name), self._receiver))
 
     async def _stop(self, name: str) -> None:
         await self._following.pop(name).aclose()

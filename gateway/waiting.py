@@ -8,11 +8,12 @@ from django.utils import timezone
 
 from gateway.database import publishing
 from gateway.sessions import hub
-from notifications import knobs, live
+from notifications import knobs
 from notifications.acks import event_ack
-from notifications.broadcast_acks import broadcast_ack
 from notifications.events import Ack
+from notifications.live import pubsub
 from notifications.models import Broadcast, Event
+from notifications.topics.acks import broadcast_ack
 
 _LOOK_AGAIN_S = 1.0
 
@@ -25,7 +26,7 @@ async def until_final(pk: int | str, wait_s: float, *, duplicate: bool = False) 
     loop = asyncio.get_running_loop()
     give_up_at = loop.time() + min(wait_s, knobs.current().final_wait_max_s)
     ended = asyncio.Event()
-    async with hub().listening(live.final_channel(pk), lambda _: ended.set()):
+    async with hub().listening(pubsub.final_channel(pk), lambda _: ended.set()):
         while True:
             ended.clear()
             ack = await publishing.run(_ack, pk)

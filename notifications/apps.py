@@ -5,6 +5,7 @@ class NotificationsConfig(AppConfig):
     name = "notifications"
 
     def ready(self) -> None:
-        from notifications import checks, memberships  # noqa: F401  the first registers the system checks
+        from notifications import checks  # noqa: F401  registers the system checks
+        from notifications.topics import memberships
 
         memberships.connect()

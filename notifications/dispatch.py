@@ -10,8 +10,8 @@ from queue import Empty, SimpleQueue
 
 from notifications import tasks
 from notifications.events import Aftermath
-from notifications.live_push import push_accepted, push_informational
-from notifications.routed import Routed
+from notifications.live.push import push_accepted, push_informational
+from notifications.routing.plan import Routed
 from notifications.store import Stored
 
 __all__ = ["Routed", "dispatch", "finish_ringing", "follow_later", "push_informational"]

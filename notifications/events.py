@@ -63,6 +63,39 @@ class Envelope:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    channel: Channel
+    destination_id: int | None = None
+
+    def to_json(self) -> JsonObject:
+        return {"channel": int(self.channel), "destination_id": self.destination_id}
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One line of the trace: a channel was chosen, or skipped for `reason`."""
+
+    channel: Channel
+    verdict: str  # "chosen" or "skipped"
+    reason: str
+    destination_id: int | None = None
+
+    def to_json(self) -> JsonObject:
+        return {
+            "channel": int(self.channel),
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "destination_id": self.destination_id,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    steps: tuple[Step, ...] = ()
+    trace: tuple[Decision, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelOutcome:
     channel: Channel
     state: str

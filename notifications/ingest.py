@@ -4,12 +4,15 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 
-from notifications import broadcast, dispatch, knobs, live, people, store, topics
+from notifications import dispatch, knobs, store
 from notifications.acks import stored_ack
 from notifications.events import Ack, Envelope, refusal
-from notifications.route import Person
-from notifications.routed import acceptance, routed
+from notifications.live import pubsub
+from notifications.routing import recipients
+from notifications.routing.plan import acceptance, routed
+from notifications.routing.route import Person
 from notifications.states import Evidence, Priority
+from notifications.topics import broadcast, subscriptions
 from runtime import failpoints
 
 log = logging.getLogger(__name__)
@@ -26,12 +29,12 @@ def ingest(batch: Sequence[Envelope], *, now: datetime) -> list[Ack]:
     acks: dict[int, Ack] = {}
     taken = _taken_by_topics(batch)
     to_topics: list[tuple[int, Envelope]] = []
-    persons = people.load(
+    persons = recipients.load(
         (envelope.user_id for envelope in batch if envelope.user_id),
         now=now,
         active_s=settings.telegram_active_s,
     )
-    online = live.online(person.id for person in persons.values())
+    online = pubsub.online(person.id for person in persons.values())
     stored: list[tuple[int, dispatch.Routed]] = []
     informational: list[tuple[int, dispatch.Routed]] = []
     for index, envelope in enumerate(batch):
@@ -100,7 +103,7 @@ def _refuse_topic(envelope: Envelope, now: datetime) -> Ack | None:
     def no(code: str, detail: str) -> Ack:
         return refusal(envelope.event_id, code, detail, now, field="topic")
 
-    if not topics.is_topic(envelope.topic):
+    if not subscriptions.is_topic(envelope.topic):
         return no("invalid_topic", "Letters, digits and . _ : - only, at most 128.")
     if not broadcast.may_publish(envelope):
         return no("forbidden_topic", f"Source {envelope.source.name} may not publish to this topic.")
@@ -147,7 +150,8 @@ def _keep(
 
 def _keep_topics(batch: list[tuple[int, Envelope]], now: datetime) -> dict[int, Ack]:
     stored = [(index, item) for index, item in batch if item.priority is not Priority.INFORMATIONAL]
-    acks = broadcast.keep([item for _, item in stored], now=now)
+    acks, aftermath = broadcast.keep([item for _, item in stored], now=now)
+    dispatch.follow_later(aftermath)
     return dict(zip([index for index, _ in stored], acks, strict=True))
 
 

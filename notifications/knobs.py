@@ -13,7 +13,7 @@ class Knobs:
     expiry_critical_s: int = 72 * 3600
     future_skew_s: int = 300  # how far ahead a producer's clock may run
     max_tries: int = 2_000  # of one delivery: ends what no schedule ends, such as a row that kills workers
-    retry_scale: float = 1.0  # multiplies every wait of the retry table (notifications/retries.py)
+    retry_scale: float = 1.0  # multiplies every wait of the retry table (notifications/delivery/retries.py)
     lease_s: int = 55  # longer than the hard time limit of a task's sends, see CELERY_TASK_TIME_LIMIT
     send_timeout_s: float = 15.0  # longest try at a provider; each channel has its own below it
     batch_budget_s: float = 25.0  # after this a batch starts no further send

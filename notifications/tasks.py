@@ -15,12 +15,16 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 from prometheus_client import Counter
 
-from notifications import canary, delivery, fan_out, heartbeat, knobs, live, outcomes, slow_sends
-from notifications.delivery import AlreadyClaimed
+from notifications import knobs
+from notifications.delivery import attempt, record, slow_sends
+from notifications.delivery.attempt import AlreadyClaimed
+from notifications.delivery.retries import QUICK_TRIES
 from notifications.events import Aftermath, FanOut, Ring
-from notifications.retries import QUICK_TRIES
+from notifications.live import pubsub
+from notifications.operations import canary, heartbeat
 from notifications.states import Priority
 from notifications.sweep import sweep_in_parts
+from notifications.topics import fan_out
 from notifications.transports.base import LimitedError, TemporaryError
 from runtime import failpoints
 
@@ -44,7 +48,7 @@ class _Deliver(Task[..., None]):
             extra = {"delivery_id": kwargs.get("delivery_id"), "error": type(exc).__name__}
             log.error("task_crashed", extra=extra)
             return
-        follow(outcomes.used_up(kwargs["delivery_id"], error=exc.reason, now=timezone.now()))
+        follow(record.used_up(kwargs["delivery_id"], error=exc.reason, now=timezone.now()))
 
 
 @shared_task(  # type: ignore[arg-type]
@@ -61,7 +65,7 @@ class _Deliver(Task[..., None]):
 def deliver(self: Any, *, delivery_id: str, **_: Any) -> None:
     """Try one delivery; Celery retries it, and `on_failure` moves on to the next channel."""
     try:
-        follow(delivery.attempt_one(delivery_id, clock=timezone.now, follow=follow))
+        follow(attempt.attempt_one(delivery_id, clock=timezone.now, follow=follow))
     except AlreadyClaimed:
         log.info("already_claimed", extra={"delivery_id": delivery_id})
     except LimitedError as limited:
@@ -75,7 +79,7 @@ def deliver(self: Any, *, delivery_id: str, **_: Any) -> None:
 @shared_task(name="tocsin.deliver_many")
 def deliver_many(*, delivery_ids: list[str], **_: Any) -> None:
     """Make the first tries of a batch; what fails for a passing reason goes on as a `deliver`."""
-    for aftermath in delivery.attempt_many(delivery_ids, clock=timezone.now, follow=follow):
+    for aftermath in attempt.attempt_many(delivery_ids, clock=timezone.now, follow=follow):
         follow(aftermath)
 
 
@@ -122,7 +126,7 @@ def follow(aftermath: Aftermath) -> None:
     ring(aftermath.rings)
     ring_fan_outs(aftermath.fan_outs)
     replies = aftermath.replies or bool(aftermath.broadcasts)
-    live.announce_finals([*aftermath.finals, *aftermath.broadcasts], replies=replies)
+    pubsub.announce_finals([*aftermath.finals, *aftermath.broadcasts], replies=replies)
 
 
 def ring(rings: Sequence[Ring]) -> None:

@@ -15,7 +15,7 @@ from crowd import Crowd, Hello, frame_length
 from results import Row, record, scale
 from system import servers
 
-from notifications import live
+from notifications.live import pubsub
 
 SOCKETS = 1_000
 UNDER_WAY = 5
@@ -31,7 +31,7 @@ def join(name: str, keys: dict[str, int]) -> tuple[list[Hello], bytes]:
         return hellos, publishers.publish_command(channel, data)
     if name == sides.NCHAN:
         return [Hello(f"/sub/{everybody}")] * SOCKETS, publishers.post_request(everybody, data)
-    command = publishers.publish_command(live.topic_channel(everybody), data)
+    command = publishers.publish_command(pubsub.topic_channel(everybody), data)
     return [gateways.hello_of(external_id) for external_id in keys], command
 
 

@@ -5,7 +5,7 @@ from functools import cache
 
 from channels_redis.pubsub import RedisPubSubChannelLayer
 
-from notifications import live
+from notifications.live import pubsub
 
 EVENT_BYTES = 170
 
@@ -13,7 +13,9 @@ EVENT_BYTES = 170
 def event(number: int) -> bytes:
     """Return an INFORMATIONAL event frame of 170 bytes that carries its number."""
     fields = {"event_id": f"{number:09d}", "event_type": "ORDER_FILLED", "priority": "INFORMATIONAL"}
-    bare = live.frame("event", **fields, timestamp=1763683200000, payload={"symbol": "BTC/USDT", "note": ""})
+    bare = pubsub.frame(
+        "event", **fields, timestamp=1763683200000, payload={"symbol": "BTC/USDT", "note": ""}
+    )
     padded = bare.replace(b'"note":""', b'"note":"%b"' % (b"x" * (EVENT_BYTES - len(bare))))
     assert len(padded) == EVENT_BYTES
     return padded

@@ -12,7 +12,7 @@ from crowd import Crowd, Hello
 from gateways import Gateway
 from publishers import Publisher
 
-from notifications import live
+from notifications.live import pubsub
 
 OURS, UVICORN, CHANNELS, NCHAN = "Tocsin", "Tocsin on uvicorn", "channels_redis", "nchan"
 
@@ -70,7 +70,7 @@ def running(name: str, keys: dict[str, int]) -> Iterator[Side]:
                 name,
                 gateway,
                 gateways.hello_of,
-                lambda target, data: publishers.publish_command(live.user_channel(keys[target]), data),
+                lambda target, data: publishers.publish_command(pubsub.user_channel(keys[target]), data),
             )
 
 

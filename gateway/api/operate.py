@@ -10,11 +10,12 @@ from django.utils import timezone
 
 from gateway.api.bodies import json_body
 from gateway.limits import Malformed, check_integer, check_text
-from notifications import canary, dispatch, monitor, search
-from notifications.frames import to_ms
+from notifications import dispatch
+from notifications.live.frames import to_ms
 from notifications.models import Event
-from notifications.replay import Operator, preview, replay
-from notifications.search import EventFilter
+from notifications.operations import canary, monitor, search
+from notifications.operations.replay import Operator, preview, replay
+from notifications.operations.search import EventFilter
 from notifications.states import Channel, EventState, Priority, Surface
 from users.keys import LiveKey
 

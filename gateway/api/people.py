@@ -19,7 +19,7 @@ from gateway.reachability import reachability
 from gateway.revocation import announce
 from gateway.tickets import Grant, TicketsUnavailable
 from notifications import knobs
-from notifications.frames import to_ms
+from notifications.live.frames import to_ms
 from users.models import User
 from users.sign_out import sign_out_everywhere
 

@@ -7,11 +7,11 @@ from django.utils import timezone
 from gateway.ack_codec import ack_to_json
 from notifications import store
 from notifications.acks import event_ack
-from notifications.broadcast_acks import broadcast_ack
-from notifications.frames import to_ms
+from notifications.live.frames import to_ms
 from notifications.models import Broadcast, Delivery, Event
+from notifications.operations.timeline import timeline
 from notifications.states import Channel, Priority
-from notifications.timeline import timeline
+from notifications.topics.acks import broadcast_ack
 
 
 def stored_pk(source_id: int, event_id: str) -> int | str | None:

@@ -10,26 +10,26 @@ from ninja import Router
 
 from gateway.callers import Caller, KeyOrPerson
 from gateway.problems import problem
-from notifications import topics
+from notifications.topics import subscriptions
 from users.models import User
 
 router = Router(auth=KeyOrPerson("admin"))
 
-Asked = Callable[[User, bool], list[str] | topics.Refused]
+Asked = Callable[[User, bool], list[str] | subscriptions.Refused]
 
 
 @router.get("/{external_id}/topics", summary="The topics that a person follows")
 async def list_topics(request: HttpRequest, external_id: str) -> HttpResponse:
     """Return those that they follow and may follow now. People ask for themselves as `me`."""
-    return await _answer(request, external_id, lambda person, _: topics.followed(person.pk))
+    return await _answer(request, external_id, lambda person, _: subscriptions.followed(person.pk))
 
 
 @router.put("/{external_id}/topics/{topic}", summary="Follow a topic")
 async def follow_topic(request: HttpRequest, external_id: str, topic: str) -> HttpResponse:
     """Let the person follow the topic, on all of their sockets, until they unsubscribe. Idempotent."""
 
-    def follow(person: User, by_source: bool) -> list[str] | topics.Refused:
-        change = topics.subscribe(person.pk, [topic], now=timezone.now(), by_source=by_source)
+    def follow(person: User, by_source: bool) -> list[str] | subscriptions.Refused:
+        change = subscriptions.subscribe(person.pk, [topic], now=timezone.now(), by_source=by_source)
         return change.refused[0] if change.refused else change.topics
 
     return await _answer(request, external_id, follow)
@@ -38,7 +38,9 @@ async def follow_topic(request: HttpRequest, external_id: str, topic: str) -> Ht
 @router.delete("/{external_id}/topics/{topic}", summary="Follow a topic no more")
 async def leave_topic(request: HttpRequest, external_id: str, topic: str) -> HttpResponse:
     """Let the person follow the topic no more. Idempotent."""
-    return await _answer(request, external_id, lambda person, _: topics.unsubscribe(person.pk, [topic]))
+    return await _answer(
+        request, external_id, lambda person, _: subscriptions.unsubscribe(person.pk, [topic])
+    )
 
 
 async def _answer(request: HttpRequest, external_id: str, ask: Asked) -> HttpResponse:
@@ -51,7 +53,7 @@ def _asked(caller: Caller, external_id: str, ask: Asked) -> HttpResponse:
     if person is None:
         return problem("not_found", "Nobody has this id, or it is not you.")
     found: Any = ask(person, caller.key is not None)
-    if isinstance(found, topics.Refused):
+    if isinstance(found, subscriptions.Refused):
         return problem(found.code, found.detail, field="topic")
     return JsonResponse({"topics": found})
 

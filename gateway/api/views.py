@@ -14,7 +14,7 @@ from gateway.callers import person_of_request
 from gateway.limits import Malformed
 from gateway.problems import from_malformed, not_allowed, problem, unavailable
 from gateway.waiting import until_final
-from notifications import inbox
+from notifications.live import inbox
 from runtime.postgres.away import DATABASE_AWAY
 from users.models import User
 

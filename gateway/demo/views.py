@@ -18,13 +18,13 @@ from gateway.ack_codec import ack_to_json
 from gateway.auth import grant_of, person_of_session
 from gateway.limits import Malformed
 from gateway.problems import from_malformed, problem
-from notifications.frames import to_ms
-from notifications.inbox import item
 from notifications.ingest import ingest
+from notifications.live.frames import to_ms
+from notifications.live.inbox import item
 from notifications.models import Event
+from notifications.operations.timeline import timeline
 from notifications.samples import SAMPLES
 from notifications.states import Channel
-from notifications.timeline import timeline
 from users.models import Source, User
 
 DEMO_SOURCE = "demo"

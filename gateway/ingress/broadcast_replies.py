@@ -6,8 +6,8 @@ from django.utils import timezone
 
 from gateway.ack_codec import ack_to_protobuf
 from gateway.ingress.streams import ACKS_KEPT, acks_stream
-from notifications.broadcast_acks import broadcast_ack
 from notifications.models import Broadcast
+from notifications.topics.acks import broadcast_ack
 
 BATCH = 500
 

@@ -15,8 +15,9 @@ from django.utils import timezone
 from gateway.ack_codec import ack_to_protobuf
 from gateway.ingress.broadcast_replies import BATCH, send_broadcasts_due
 from gateway.ingress.streams import ACKS_KEPT, RETRY_S, acks_stream
-from notifications import live, store
+from notifications import store
 from notifications.acks import event_ack
+from notifications.live import pubsub
 from runtime import failpoints
 from runtime.postgres.away import DATABASE_AWAY
 
@@ -30,7 +31,7 @@ def run(client: "redis.Redis", stopping: threading.Event) -> None:
     while not stopping.is_set():
         try:
             with client.pubsub(ignore_subscribe_messages=True) as hints:
-                hints.subscribe(live.REPLIES_DUE)
+                hints.subscribe(pubsub.REPLIES_DUE)
                 while not stopping.is_set():
                     while BATCH in (send_due(client, clock=timezone.now), send_broadcasts_due(client)):
                         pass

@@ -19,8 +19,8 @@ from notifications import dispatch
 from notifications.acks import reasons
 from notifications.admin.events import EventAdmin, ReadOnly
 from notifications.models import DeadLetter, Event, Replay
-from notifications.replay import Operator, preview, replay
-from notifications.search import EventFilter
+from notifications.operations.replay import Operator, preview, replay
+from notifications.operations.search import EventFilter
 from notifications.states import EventState, Surface
 
 LIST = "admin:notifications_deadletter_changelist"

@@ -9,8 +9,8 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, TabularInline
 
 from notifications.models import Attempt, Delivery, Event, Quarantine
+from notifications.operations.timeline import timeline
 from notifications.states import Channel
-from notifications.timeline import timeline
 
 
 class ReadOnly:

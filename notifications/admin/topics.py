@@ -9,9 +9,10 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
-from notifications import store, topics
+from notifications import store
 from notifications.admin.events import ReadOnly
 from notifications.models import Broadcast
+from notifications.topics import subscriptions
 from users.models import TopicRule, TopicSubscription
 
 
@@ -36,7 +37,7 @@ class Told(ModelAdmin):  # type: ignore[misc]
         self._tell(before)
 
     def _tell(self, persons: set[int]) -> None:
-        transaction.on_commit(lambda: topics.tell(persons))
+        transaction.on_commit(lambda: subscriptions.tell(persons))
 
 
 @admin.register(TopicRule)
@@ -46,7 +47,7 @@ class TopicRuleAdmin(Told):
     search_fields = ("prefix",)
 
     def persons(self, row: TopicRule) -> set[int]:
-        return set(topics.followers(row.prefix))
+        return set(subscriptions.followers(row.prefix))
 
 
 @admin.register(TopicSubscription)

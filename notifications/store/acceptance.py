@@ -4,8 +4,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
-from notifications.events import Envelope
-from notifications.route import Plan
+from notifications.events import Envelope, Plan
 from notifications.states import Channel, EventState
 
 

@@ -15,10 +15,9 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import F, Max, Q
 
-from notifications.events import Aftermath, JsonObject, Ring
+from notifications.events import Aftermath, JsonObject, Plan, Ring
 from notifications.knobs import Knobs
 from notifications.models import Delivery, Event, Replay
-from notifications.route import Plan
 from notifications.states import (
     REPLAYABLE,
     REPLAYABLE_BY_FORCE,

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 from notifications.states import Channel
 from notifications.transports.base import Transport
-from notifications.transports.email import EmailTransport
-from notifications.transports.telegram import TelegramTransport
+from notifications.transports.email.transport import EmailTransport
+from notifications.transports.telegram.transport import TelegramTransport
 
 TRANSPORTS: dict[Channel, type[Transport]] = {
     Channel.TELEGRAM: TelegramTransport,

@@ -9,19 +9,19 @@ from django.db import OperationalError
 
 from gateway.credit import Window
 from gateway.outbox import Outbox
-from notifications import frames, live
-from notifications.catchup import Missed
+from notifications.live import frames, pubsub
+from notifications.live.recovery import Missed
 
 
 def frame(seq: int, *, ack_by: int = 0, repeat: bool = False) -> bytes:
     """A stored event's frame, as `frames.event_frame` begins it."""
     more: dict[str, object] = {"ack_by": ack_by} if ack_by else {}
     more |= {"repeat": True} if repeat else {}
-    return live.frame("event", seq=seq, **more, event_id=f"e{seq}", payload={})
+    return pubsub.frame("event", seq=seq, **more, event_id=f"e{seq}", payload={})
 
 
-INFORMATIONAL = live.frame("event", event_id="info", payload={})
-MIRROR = live.frame("event.read", event_ids=["e1"])
+INFORMATIONAL = pubsub.frame("event", event_id="info", payload={})
+MIRROR = pubsub.frame("event.read", event_ids=["e1"])
 
 
 class Connection:

@@ -56,7 +56,7 @@ def _names(line: str) -> list[str]:
 def test_every_code_of_the_api_is_documented() -> None:
     codes = raised_in("gateway/**/*.py") | raised_in("notifications/ingest.py")
     codes |= raised_in("notifications/acks.py") | raised_in("notifications/store/*.py")
-    codes |= raised_in("notifications/broadcast*.py") | raised_in("notifications/topics.py")
+    codes |= raised_in("notifications/topics/*.py")
     assert {"missing_field", "unknown_user", "conflict", "no_session", "poison"} <= codes
     assert codes - documented(API) - documented(WEBSOCKET) == set()
 
@@ -64,7 +64,7 @@ def test_every_code_of_the_api_is_documented() -> None:
 def test_every_code_of_the_socket_is_documented_there() -> None:
     codes = raised_in("gateway/consumers.py") | raised_in("gateway/auth.py")
     codes |= raised_in("gateway/client_frames.py") | raised_in("gateway/frame_handlers.py")
-    codes |= raised_in("gateway/protocol.py") | raised_in("notifications/topics.py")
+    codes |= raised_in("gateway/protocol.py") | raised_in("notifications/topics/subscriptions.py")
     assert {"flooding", "unknown_event", "topic_forbidden"} <= codes
     keys_only = {"missing_key", "invalid_key", "missing_scope"}
     assert codes - keys_only - documented(WEBSOCKET) == set()
@@ -89,9 +89,9 @@ def test_every_client_frame_is_documented() -> None:
 def test_every_server_frame_is_documented() -> None:
     section = WEBSOCKET.split("## What you receive")[1].split("\n## ")[0]
     said = {"event.archived", "event.seen", "event.read"}  # named after what was marked
-    for path in (*ROOT.glob("gateway/*.py"), ROOT / "notifications/frames.py"):
+    for path in (*ROOT.glob("gateway/*.py"), ROOT / "notifications/live/frames.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in {"self._say", "live.frame"}:
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in {"self._say", "pubsub.frame"}:
                 kind = node.args[0]
                 said |= {kind.value} if isinstance(kind, ast.Constant) else set()
     assert {"ready", "event", "error", "pong", "shutdown"} <= said

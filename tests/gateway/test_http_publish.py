@@ -9,7 +9,8 @@ import pytest
 from django.utils import timezone
 
 from gateway import limits
-from notifications import acks, live
+from notifications import acks
+from notifications.live import pubsub
 from notifications.models import Event
 from notifications.states import Channel
 from proto.tocsin.v1 import user_events_pb2 as wire
@@ -53,7 +54,7 @@ def test_other_content_under_the_same_id_is_a_conflict_and_nothing_is_sent(
     producer: Producer, reachable, ann, valkey
 ) -> None:
     with valkey.pubsub(ignore_subscribe_messages=True) as heard:
-        heard.subscribe(live.user_channel(ann.pk))
+        heard.subscribe(pubsub.user_channel(ann.pk))
         heard.get_message(timeout=5)
         event = event_json()
         producer.post("/events", json=event)
@@ -61,7 +62,7 @@ def test_other_content_under_the_same_id_is_a_conflict_and_nothing_is_sent(
         assert answer.status_code == 409
         assert problem_of(answer)["event_id"] == event["event_id"]
         assert Event.objects.get().payload == event["payload"]
-        live.push([(ann.pk, b"end")])
+        pubsub.push([(ann.pk, b"end")])
         heard_frames = []
         while (frame := heard.get_message(timeout=5))["data"] != b"end":
             heard_frames.append(json.loads(frame["data"]))
@@ -246,7 +247,7 @@ def test_waiting_returns_when_the_event_has_ended(producer: Producer, reachable,
     eventually(Event.objects.filter(event_id=event["event_id"]).exists)
     began = time.monotonic()
     finals = acks.confirm([(ann.pk, event["event_id"])], now=timezone.now()).finals
-    live.announce_finals(finals, replies=False)
+    pubsub.announce_finals(finals, replies=False)
     waiting.join(20)
     assert time.monotonic() - began < 15
     ack = answers[0].json()

@@ -12,8 +12,8 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from config.env import ROOT
-from notifications import canary
 from notifications.models import Event
+from notifications.operations import canary
 from runtime.redis.client import client
 from users import keys
 from users.models import Source, User
@@ -135,7 +135,7 @@ def test_every_metric_is_documented() -> None:
 def test_every_reason_of_a_replay_is_documented() -> None:
     text = (ROOT / "docs/operations.md").read_text()
     said = set()
-    for name in ("notifications/replay.py", "notifications/store/replay.py"):
+    for name in ("notifications/operations/replay.py", "notifications/store/replay.py"):
         said |= set(re.findall(r'skipped\["([a-z_]+)"\]|return "([a-z_]+)"', (ROOT / name).read_text()))
     reasons = {first or second for first, second in said}
     assert {"running", "delivered", "in_flight", "no_channel", "not_found"} <= reasons

@@ -12,8 +12,8 @@ from gateway.ingress import replies
 from gateway.ingress.streams import acks_stream
 from notifications import store
 from notifications.models import Delivery
-from notifications.replay import Operator, replay
-from notifications.search import EventFilter
+from notifications.operations.replay import Operator, replay
+from notifications.operations.search import EventFilter
 from notifications.states import FailureKind, Surface
 from proto.tocsin.v1 import user_events_pb2 as wire
 from users.models import Destination, Source, User

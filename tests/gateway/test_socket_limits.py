@@ -10,7 +10,7 @@ from websockets.exceptions import ConnectionClosed
 from config.embedded import free_port
 from gateway.addresses import address_of
 from gateway.pace import Pace
-from notifications import live
+from notifications.live import pubsub
 from tests.gateway.eventually import eventually
 from tests.gateway.other_ends import Page
 from tests.gateway.servers import Server, running_server_of
@@ -140,7 +140,7 @@ def test_a_process_that_was_killed_takes_no_place_away(start, come, people, valk
     first.process.kill()
     first.process.wait()
     person = User.objects.get(external_id="p0")
-    eventually(lambda: valkey.pubsub_numsub(live.user_channel(person.pk))[0][1] == 0)
+    eventually(lambda: valkey.pubsub_numsub(pubsub.user_channel(person.pk))[0][1] == 0)
     assert all(is_in(come(second, name)) for name in ("p0", "p0", "p0", "p1", "p2"))
     for key in (*valkey.keys("tocsin:sockets:*"), *valkey.keys("tocsin:addresses:*")):
         assert 0 < valkey.ttl(key) <= 60

@@ -6,9 +6,9 @@ import httpx
 import pytest
 
 from gateway.ingress.broadcast_replies import send_broadcasts_due
-from notifications import fan_out
 from notifications.models import Broadcast, Event
 from notifications.sweep import sweep
+from notifications.topics import fan_out
 from tests.gateway.good_events import event_json, event_message
 from tests.gateway.other_ends import Producer, Stream
 from tests.gateway.servers import Server

@@ -7,9 +7,11 @@ from django.utils import timezone
 
 from gateway import codec
 from gateway.auth import grant_of
-from notifications import dispatch, live, people
+from notifications import dispatch
+from notifications.events import Plan
+from notifications.live import pubsub
 from notifications.models import Event
-from notifications.route import Plan
+from notifications.routing import recipients
 from notifications.states import EventState
 from notifications.store import Stored
 from tests.gateway.eventually import eventually
@@ -20,7 +22,7 @@ from tests.gateway.sign_in import token_for
 
 
 def online(valkey, person) -> int:
-    return valkey.pubsub_numsub(live.user_channel(person.pk))[0][1]
+    return valkey.pubsub_numsub(pubsub.user_channel(person.pk))[0][1]
 
 
 @pytest.fixture
@@ -153,7 +155,7 @@ def test_who_came_between_the_routing_and_the_commit_is_told(open_page, ann, ven
     """Their page may have read its `seq` just before the commit: only the push can tell them."""
     page = open_page(ann)
     envelope = codec.from_json(event_json(), grant_of(venue))
-    person = people.load(["ann"], now=timezone.now(), active_s=0)["ann"]
+    person = recipients.load(["ann"], now=timezone.now(), active_s=0)["ann"]
     routed = dispatch.Routed(envelope, person, Plan())
     stored = Stored("accepted", 1, 1, EventState.ACCEPTED)
     dispatch.dispatch([(routed, stored)], frozenset(), timezone.now())

@@ -187,7 +187,7 @@ def accept_silently(person, venue, event_id: str) -> None:
     """An event that is committed, and whose push is lost."""
     from gateway import codec
     from gateway.auth import grant_of
-    from notifications.route import Plan
+    from notifications.events import Plan
 
     now = timezone.now()
     envelope = codec.from_json(event_json(event_id=event_id, user_id=person.external_id), grant_of(venue))
@@ -264,7 +264,8 @@ def test_an_event_that_comes_back_to_the_page_is_pushed_as_a_repeat(
     open_page, producer: Producer, ann
 ) -> None:
     """Its page step comes after others, so newer events have been sent already."""
-    from notifications import delivery, dispatch
+    from notifications import dispatch
+    from notifications.delivery import attempt
     from notifications.models import Delivery
     from notifications.store.accept import insert_deliveries, new_delivery
 
@@ -277,7 +278,7 @@ def test_an_event_that_comes_back_to_the_page_is_pushed_as_a_repeat(
         [new_delivery(event.pk, channel=1, destination_id=None, position=1, priority=2, now=now)]
     )
     row = Delivery.objects.get(event=event, position=1)
-    delivery.attempt_one(str(row.pk), clock=timezone.now, follow=dispatch.follow_later)
+    attempt.attempt_one(str(row.pk), clock=timezone.now, follow=dispatch.follow_later)
     again = page.receive()
     assert (again["event_id"], again["seq"], again["repeat"]) == (first["event_id"], 1, True)
     assert again["ack_by"] > first["ack_by"]

@@ -2,8 +2,9 @@
 
 import pytest
 
-from notifications import fan_out, live, topics
+from notifications.live import pubsub
 from notifications.models import Broadcast, Event
+from notifications.topics import fan_out, subscriptions
 from tests.gateway.eventually import eventually
 from tests.gateway.good_events import event_json
 from tests.gateway.other_ends import Producer
@@ -29,7 +30,7 @@ def follow(page, *names: str) -> None:
 
 
 def followers_at_redis(valkey) -> int:
-    return valkey.pubsub_numsub(live.topic_channel(BTC))[0][1]
+    return valkey.pubsub_numsub(pubsub.topic_channel(BTC))[0][1]
 
 
 def test_all_sockets_of_the_person_follow_and_nobody_elses(open_page, producer: Producer, ann, bob) -> None:
@@ -142,10 +143,10 @@ def test_one_publish_reaches_a_thousand_followers_in_one_process(open_page, prod
 
 def test_a_page_that_is_opened_while_the_person_subscribes_follows_too(open_page, ann, valkey) -> None:
     page = open_page(ann)
-    topics.subscribe(ann.pk, [BTC], now=ann.date_joined)  # as the API or the admin does
+    subscriptions.subscribe(ann.pk, [BTC], now=ann.date_joined)  # as the API or the admin does
     assert page.receive() == {"type": "subscribed", "topics": [BTC]}
     assert followers_at_redis(valkey) == 1
-    topics.unsubscribe(ann.pk, [BTC])
+    subscriptions.unsubscribe(ann.pk, [BTC])
     assert page.receive() == {"type": "subscribed", "topics": []}
     eventually(lambda: followers_at_redis(valkey) == 0)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import connections
 
-from notifications import breaker
+from notifications.delivery import breaker
 from notifications.events import ChannelChoice
 from notifications.states import Channel, FailureKind, Priority, Surface
 from notifications.transports import registry
@@ -19,7 +19,7 @@ from tests.notifications.other_ends import Doorbells, FakeTransport, Page
 
 if TYPE_CHECKING:
     from notifications.models import Event
-    from notifications.replay import Replayed
+    from notifications.operations.replay import Replayed
     from users.models import Destination, User
 
 
@@ -176,8 +176,8 @@ def dead_letter(desk: Desk, ada: "User", chat: "Destination", records: Records) 
 @pytest.fixture
 def replay_again(now: datetime) -> "Callable[..., Replayed]":
     """Replay what a filter means, by default every dead letter, some seconds after the given time."""
-    from notifications.replay import Operator, replay
-    from notifications.search import EventFilter
+    from notifications.operations.replay import Operator, replay
+    from notifications.operations.search import EventFilter
 
     by = Operator(Surface.COMMAND, "tests")
 

@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from notifications.events import Aftermath, Envelope, SourceGrant
-from notifications.route import Plan, Step
+from notifications.events import Aftermath, Envelope, Plan, SourceGrant, Step
 from notifications.states import AttemptOutcome, Channel, FailureKind, Priority
 
 if TYPE_CHECKING:

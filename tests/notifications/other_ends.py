@@ -8,7 +8,7 @@ import kombu
 import redis
 from django.conf import settings
 
-from notifications import live
+from notifications.live import pubsub
 from notifications.states import Channel
 from notifications.transports.base import Message, Receipt
 
@@ -38,7 +38,7 @@ class Page:
     def __init__(self, person_id: int) -> None:
         self._client = redis.Redis.from_url(settings.REDIS_URL)
         self._pubsub = self._client.pubsub()
-        self._channel = live.user_channel(person_id)
+        self._channel = pubsub.user_channel(person_id)
         self._pubsub.subscribe(self._channel)
         assert self._pubsub.get_message(timeout=5)["type"] == "subscribe"
 

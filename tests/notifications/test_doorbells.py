@@ -12,7 +12,8 @@ import pytest
 from django.conf import settings
 
 from config.env import ROOT
-from notifications import dispatch, retries, tasks
+from notifications import dispatch, tasks
+from notifications.delivery import retries
 from notifications.events import Aftermath, Ring
 from notifications.models import Delivery
 from notifications.states import Priority

@@ -7,9 +7,10 @@ import pytest
 from django.db import DataError
 
 from notifications import dispatch
+from notifications.events import Plan, Step
 from notifications.ingest import ingest
 from notifications.models import Delivery, Event
-from notifications.route import Person, Plan, Step
+from notifications.routing.route import Person
 from notifications.states import Channel, Priority
 from notifications.store import accept
 

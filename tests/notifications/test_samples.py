@@ -8,7 +8,7 @@ import pytest
 
 from notifications.samples import SAMPLES
 
-WORDING = Path(__file__).parents[2] / "notifications" / "templates" / "notifications" / "wording"
+WORDING = Path(__file__).parents[2] / "notifications" / "rendering" / "templates" / "wording"
 
 FIRST_CONTRACT = [
     "ORDER_PLACED",

@@ -10,9 +10,8 @@ from django.contrib.auth.models import Group
 from django.urls import reverse
 
 from notifications import store
-from notifications.events import Envelope, SourceGrant
+from notifications.events import Envelope, Plan, SourceGrant, Step
 from notifications.models import Attempt, Broadcast, DeadLetter, Delivery, Event, Quarantine, Replay
-from notifications.route import Plan, Step
 from notifications.states import Channel, Priority
 from users import keys
 from users.models import (

@@ -6,7 +6,7 @@ import redis
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from notifications import canary
+from notifications.operations import canary
 
 
 class Command(BaseCommand):

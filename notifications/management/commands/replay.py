@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from notifications.replay import Operator, preview, replay
-from notifications.search import EventFilter
+from notifications.operations.replay import Operator, preview, replay
+from notifications.operations.search import EventFilter
 from notifications.states import EventState, Priority, Surface
 from notifications.tasks import follow
 

@@ -1,0 +1,212 @@
+"""What a send came to: written down while the lease lasts, and what follows from it."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from random import random
+from typing import TypeVar
+
+from django.db import InterfaceError, OperationalError, connection
+
+from notifications import knobs, store
+from notifications.delivery import breaker, rate_limits, retries, sending_loop
+from notifications.events import Aftermath, Ring
+from notifications.models import Delivery
+from notifications.states import Channel, FailureKind, Priority
+from notifications.store import Claimed, Failure, LeaseLost, Success
+from notifications.transports.base import (
+    ConfigurationError,
+    LimitedError,
+    MessageError,
+    OutcomeUnknown,
+    Receipt,
+    RecipientError,
+    TemporaryError,
+    TransportError,
+)
+from runtime import failpoints
+
+log = logging.getLogger(__name__)
+
+Clock = Callable[[], datetime]
+T = TypeVar("T")
+
+_LAG_S = 0.5
+_SLOW_SHARE = 0.6  # of its timeout: a send that took longer counts against the provider
+_WRITE_WITHIN_S = 8.0  # a restart of Postgres takes less, and the lease and the time limit allow it
+_WRITE_AGAIN_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What one send came to: exactly one of `receipt` and `error`, or neither if it was not started."""
+
+    claimed: Claimed
+    started_at: datetime
+    ended_at: datetime
+    receipt: Receipt | None = None
+    error: TransportError | None = None
+    recorded: asyncio.Event = field(default_factory=asyncio.Event, compare=False)
+
+
+def record(batch: Sequence[Tried], clock: Clock) -> Aftermath:
+    """Write what a few sends came to: the successes in one statement, the rest one by one.
+
+    The successes come first, and nothing before them: from the provider's acceptance to our commit, a
+    crash means a repeat. Raises: database errors, if Postgres stays away for some seconds; the rows'
+    leases then end as unknown outcomes.
+    """
+    failpoints.passing("sent_before_record")
+    aftermath = Aftermath()
+    sent = [tried for tried in batch if tried.receipt is not None]
+    if sent:
+        aftermath.add(_record_sent(sent))
+    unstarted = [tried.claimed for tried in batch if tried.receipt is None and tried.error is None]
+    if unstarted:
+        given_back = set(_surely(lambda: store.release(unstarted, now=clock())))
+        for row in unstarted:
+            if row.delivery_id not in given_back:
+                log.warning("late_result_refused", extra={"delivery_id": row.delivery_id})
+        aftermath.rings += [Ring(row.delivery_id, row.priority) for row in unstarted]
+    for tried in batch:
+        if tried.error is not None:
+            aftermath.add(_record_error(tried, tried.error, clock))
+    _tell_breaker(batch)
+    return aftermath
+
+
+def _surely(write: Callable[[], T]) -> T:
+    """Write, and again while Postgres restarts. A write that was there already finds its lease gone."""
+    give_up_at = time.monotonic() + _WRITE_WITHIN_S
+    while True:
+        try:
+            return write()
+        except (OperationalError, InterfaceError) as error:
+            if time.monotonic() > give_up_at:
+                raise
+            log.warning("result_not_written_yet", extra={"error": type(error).__name__})
+        connection.close()
+        time.sleep(_WRITE_AGAIN_S)
+
+
+def _record_sent(sent: Sequence[Tried]) -> Aftermath:
+    done, lost = _surely(lambda: store.succeed([_success(tried) for tried in sent]))
+    log.info("sent", extra=_ids([tried.claimed for tried in sent]))
+    for delivery_id in lost:
+        log.warning("late_result_refused", extra={"delivery_id": delivery_id})
+    for tried in sent:
+        if tried.receipt and tried.receipt.moved_to:
+            store.move_address(tried.claimed.delivery_id, tried.receipt.moved_to, now=tried.ended_at)
+    return done
+
+
+def _ids(rows: Sequence[Claimed]) -> dict[str, list[str]]:
+    """Return what a log line says of a batch: ids, and nothing of what was sent to whom."""
+    return {
+        "event_ids": [row.event_id for row in rows],
+        "delivery_ids": [row.delivery_id for row in rows],
+        "channels": [row.channel.name for row in rows],
+    }
+
+
+def _success(tried: Tried) -> Success:
+    assert tried.receipt is not None
+    return Success(
+        tried.claimed.delivery_id,
+        tried.claimed.token,
+        tried.started_at,
+        tried.ended_at,
+        tried.receipt.provider_message_id[:200],
+    )
+
+
+def _record_error(tried: Tried, error: TransportError, clock: Clock) -> Aftermath:
+    row = tried.claimed
+    failure = Failure(row, tried.started_at, tried.ended_at, error.outcome, error.reason)
+    extra = {"event_id": row.event_id, "delivery_id": row.delivery_id, "channel": row.channel.name}
+    log.warning("send_failed", extra=extra | {"outcome": error.outcome.value, "attempt": row.attempt})
+    if isinstance(error, LimitedError) and knobs.current().telegram_per_s:
+        limits = rate_limits.limits_of(row.channel, row.address, knobs.current())
+        rate_limits.hold(limits, wait_s=error.retry_after_s)
+    try:
+        return _surely(lambda: _decide(failure, error, clock()))
+    except LeaseLost:
+        log.warning("late_result_refused", extra=extra)
+        return Aftermath()
+
+
+def _decide(failure: Failure, error: TransportError, now: datetime) -> Aftermath:
+    row = failure.claimed
+    if isinstance(error, OutcomeUnknown):
+        backoff_s = knobs.current().unknown_backoff_s
+        return store.lose(failure, now=now, backoff_s=backoff_s)
+    if row.unusable:
+        return store.skip(failure, now=now)
+    if isinstance(error, TemporaryError | ConfigurationError):
+        return _again(failure, error, now)
+    return store.fail(failure, _KINDS.get(type(error), FailureKind.MESSAGE), now=now)
+
+
+def _again(failure: Failure, error: TransportError, now: datetime) -> Aftermath:
+    """Defer by the retry table and the provider's Retry-After, or end the channel."""
+    row = failure.claimed
+    kind = _KINDS.get(type(error), FailureKind.TEMPORARY)
+    wait_s = retries.wait_s(row.channel, row.priority, row.attempt, last=row.last)
+    # Our own credentials do not mend themselves in seconds.
+    hopeless = isinstance(error, ConfigurationError) and row.priority is Priority.CRITICAL and not row.last
+    if wait_s is None or hopeless:
+        return store.fail(failure, kind, now=now)
+    asked_s = error.retry_after_s if isinstance(error, LimitedError) else 0.0
+    total_s = max(wait_s, asked_s)
+    carried = total_s <= knobs.current().countdown_max_s
+    quick = isinstance(error, TemporaryError) and row.attempt <= retries.QUICK_TRIES and carried
+    # The sweep leaves a quick row to the task's own retry; a long wait is the sweep's alone.
+    not_before = now + timedelta(seconds=asked_s if quick else total_s)
+    store.defer(failure, not_before=not_before, ring_at=now + timedelta(seconds=total_s + 5 * quick))
+    if not quick:
+        return Aftermath()
+    delay_s = asked_s or wait_s * random()  # noqa: S311
+    return Aftermath(rings=[Ring(row.delivery_id, row.priority, delay_s=delay_s, alone=True)])
+
+
+def used_up(delivery_id: str, *, error: str, now: datetime) -> Aftermath:
+    """Go on to the next channel after the task's own retries, unless the table has longer waits."""
+    row = Delivery.objects.select_related("event").get(pk=delivery_id)
+    last = row.position + 1 >= len(row.event.plan)
+    if retries.wait_s(Channel(row.channel), Priority(row.priority), row.attempts, last=last) is not None:
+        return Aftermath()  # its `ring_at` stands
+    return store.give_up([delivery_id], now=now, kind=FailureKind.TEMPORARY, error=error, code="temporary")
+
+
+def is_providers_fault(tried: Tried) -> bool:
+    """Tell whether a send speaks against the provider: it failed there, or took most of its time.
+
+    When our own loop lags, everything looks slow, and that is nobody else's fault.
+    """
+    if sending_loop.lag_s() > _LAG_S:
+        return False
+    if tried.error is None:
+        taken_s = (tried.ended_at - tried.started_at).total_seconds()
+        return taken_s > _SLOW_SHARE * retries.timeout_s(tried.claimed.channel)
+    return isinstance(tried.error, TemporaryError | OutcomeUnknown | ConfigurationError) and not isinstance(
+        tried.error, LimitedError
+    )
+
+
+def _tell_breaker(batch: Sequence[Tried]) -> None:
+    """Count the batch's sends, one call for each channel."""
+    started = [tried for tried in batch if tried.receipt or (tried.error and not tried.claimed.unusable)]
+    for channel in dict.fromkeys(tried.claimed.channel for tried in started):
+        mine = [tried for tried in started if tried.claimed.channel is channel]
+        failed = sum(map(is_providers_fault, mine))
+        breaker.record(channel.name, calls=len(mine), failed=failed)
+
+
+_KINDS: dict[type[TransportError], FailureKind] = {
+    RecipientError: FailureKind.RECIPIENT,
+    MessageError: FailureKind.MESSAGE,
+    ConfigurationError: FailureKind.CONFIGURATION,
+}

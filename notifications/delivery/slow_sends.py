@@ -1,0 +1,156 @@
+"""The bulkhead between channels: a send that takes long is left to a recorder thread of this process.
+
+The worker is then free for other channels; the send keeps its slot and its lease, and its result is written
+and followed as any other. Guarantee: as much as the worker itself gives; what a crash leaves unrecorded ends
+with its lease as unknown.
+"""
+
+import logging
+import os
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
+
+from django.db import connection
+
+from notifications import knobs
+from notifications.delivery import sending_loop
+from notifications.delivery.record import Clock, Tried, record
+from notifications.events import Aftermath
+from notifications.states import Channel
+
+log = logging.getLogger(__name__)
+
+Follow = Callable[[Aftermath], None]
+_Item = tuple[Tried, Clock, Follow]
+
+_TYPICAL_TIMES = 4  # slow is what takes this many times what is typical for its channel,
+_QUICK_SHARE = 0.1  # but nobody is called slow before this share of `slow_send_s`.
+_BRIEF_SHARE = 0.05  # A channel that typically takes longer than this share of it is not waited for at all.
+_KEEP_S = 5.0  # the recorder's connection, after its last send
+_WEIGHT = 0.1  # of the newest send in what is typical
+
+
+class Results:
+    """Where the sends of one batch leave what they came to: for the worker, or later for the recorder."""
+
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[Tried] = SimpleQueue()
+        self._later: tuple[Clock, Follow] | None = None
+
+    def put(self, tried: Tried) -> None:
+        """Called on the sending loop only."""
+        _note(tried)
+        if self._later is None:
+            self._queue.put(tried)
+        else:
+            _recorder().put((tried, *self._later))
+
+    def get(self, *, within_s: float) -> list[Tried]:
+        """Return what there is, waiting for the first of it. Raises: `queue.Empty`."""
+        batch = [self._queue.get(timeout=within_s)]
+        while not self._queue.empty():
+            batch.append(self._queue.get())
+        return batch
+
+    def empty(self) -> bool:
+        return self._queue.empty()
+
+    def hand_over(self, rows: Counter[Channel], clock: Clock, follow: Follow) -> None:
+        """Let the recorder write all that is still to come, `rows` of each channel."""
+        with _lock:
+            _open.update(rows)
+        sending_loop.call(self._hand_over, clock, follow)
+
+    def _hand_over(self, clock: Clock, follow: Follow) -> None:
+        self._later = (clock, follow)
+        while not self._queue.empty():
+            _recorder().put((self._queue.get(), clock, follow))
+
+
+_open: Counter[Channel] = Counter()  # rows that the recorder waits for
+_typical_s: dict[Channel, float] = {}
+_recorders: dict[int, "SimpleQueue[_Item]"] = {}
+_lock = threading.Lock()
+_all_recorded = threading.Condition(_lock)
+
+
+def patience_s(channels: Sequence[Channel]) -> float:
+    """Return how long a worker waits for the next result of these channels: not at all for slow ones.
+
+    Waiting saves handing a brief send over; for a longer one it costs the worker's other channels more.
+    """
+    if any(_open[channel] for channel in channels):
+        return 0.0
+    typical_s = max((_typical_s.get(channel, 0.0) for channel in channels), default=0.0)
+    slow_s = knobs.current().slow_send_s
+    if typical_s > _BRIEF_SHARE * slow_s:
+        return 0.0
+    return min(max(_QUICK_SHARE * slow_s, _TYPICAL_TIMES * typical_s), slow_s)
+
+
+def waiting(channel: Channel) -> int:
+    """Return how many rows of this channel this process's recorder waits for."""
+    return _open[channel]
+
+
+def wait_until_recorded(*, within_s: float) -> bool:
+    """Wait for all sends that are still on their way. Return whether they are recorded."""
+    with _lock:
+        return _all_recorded.wait_for(lambda: not _open.total(), within_s)
+
+
+def _note(tried: Tried) -> None:
+    if tried.receipt is not None:
+        taken_s = (tried.ended_at - tried.started_at).total_seconds()
+        channel = tried.claimed.channel
+        typical_s = _typical_s.get(channel, taken_s)
+        _typical_s[channel] = typical_s + _WEIGHT * (taken_s - typical_s)
+
+
+def _recorder() -> "SimpleQueue[_Item]":
+    pid = os.getpid()  # a forked child has no threads of its parent
+    with _lock:
+        if pid not in _recorders:
+            _recorders[pid] = SimpleQueue()
+            threading.Thread(target=_record_for_ever, args=(pid,), name="recorder", daemon=True).start()
+        return _recorders[pid]
+
+
+def _record_for_ever(pid: int) -> None:
+    queue = _recorders[pid]
+    while True:
+        items = [_next(queue)]
+        while not queue.empty():
+            items.append(queue.get())
+        _, clock, follow = items[0]  # one process has one of each
+        _record([tried for tried, _, _ in items], clock, follow)
+
+
+def _next(queue: "SimpleQueue[_Item]") -> "_Item":
+    """Wait for the next one; the connection is kept over short pauses only: the next may be hours away."""
+    try:
+        return queue.get(timeout=_KEEP_S)
+    except Empty:
+        connection.close()
+        return queue.get()
+
+
+def _record(batch: list[Tried], clock: Clock, follow: Follow) -> None:
+    try:
+        follow(record(batch, clock))
+    except Exception:  # their leases end, and the sweep takes over
+        log.exception("slow_sends_not_recorded", extra={"rows": len(batch)})
+        connection.close()  # it may be the reason
+    finally:
+        sending_loop.call(set_recorded, batch)
+        with _lock:
+            _open.subtract(Counter(tried.claimed.channel for tried in batch))
+            _all_recorded.notify_all()
+
+
+def set_recorded(batch: Sequence[Tried]) -> None:
+    """Free the slots of these sends. Called on the sending loop."""
+    for tried in batch:
+        tried.recorded.set()

@@ -1,0 +1,117 @@
+"""What a client has missed: the events behind its `seq`, from Postgres, as the frames it would have got."""
+
+import json
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import accumulate
+
+from notifications import knobs
+from notifications.events import JsonObject
+from notifications.live import inbox
+from notifications.live.frames import Head, event_frame, to_ms
+from notifications.models import Delivery, Event, InboxCursor
+from notifications.states import Channel, DeliveryState, EventState, Priority
+
+PAGE = 300
+SNAPSHOT_ITEMS = 50
+SNAPSHOT_BYTES = 1024 * 1024
+_COLUMNS = ("id", "seq", "event_id", "event_type", "priority", "occurred_at", "payload", "state", "topic")
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Where a client says that it stands."""
+
+    seq: int
+    epoch: str
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """How a session begins. `after` is the last `seq` that the client has or is not to be sent.
+
+    `items` is the newest part of the inbox for a client whose resume cannot be served, else None.
+    """
+
+    position: inbox.Position
+    recovered: bool
+    after: int
+    items: list[JsonObject] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """Frames in ascending `seq`. Between the `seq` asked for and `through` nothing is left out."""
+
+    frames: list[tuple[Head, bytes]]
+    through: int
+
+
+def begin(person_id: int, resume: Resume | None, *, wanted: bool, time_zone: str) -> Beginning:
+    """Decide how a session begins. `wanted`: the client asked to resume, be it in a way that says nothing."""
+    position = inbox.position(person_id)
+    if resume is not None and _serveable(resume, position):
+        return Beginning(position, True, resume.seq)
+    if not wanted:
+        return Beginning(position, False, position.seq)
+    # Up to the position: what is newer follows as events.
+    items = inbox.page(person_id, time_zone=time_zone, before=position.seq + 1, limit=SNAPSHOT_ITEMS)
+    return Beginning(position, False, position.seq, _newest(items))
+
+
+def _newest(items: list[JsonObject]) -> list[JsonObject]:
+    """Leave out the older ones of a few very large items: one frame has to hold them all."""
+    sizes = accumulate(len(json.dumps(item)) for item in items)
+    return [item for item, size in zip(items, sizes, strict=True) if size <= SNAPSHOT_BYTES]
+
+
+def _serveable(resume: Resume, position: inbox.Position) -> bool:
+    missed = position.seq - resume.seq
+    return resume.epoch == position.epoch and 0 <= missed <= knobs.current().resume_max_events
+
+
+def missed(person_id: int, *, after: int, limit: int, time_zone: str) -> Missed:
+    """Return the first `limit` events behind `after`. Ended ones carry no `ack_by`."""
+    # The cursor first: it commits with its events, so up to it none is still to come.
+    last = InboxCursor.objects.values_list("last_seq", flat=True).get(person_id=person_id)
+    rows = Event.objects.filter(person_id=person_id, seq__gt=after, seq__lte=last).order_by("seq")
+    events = list(rows.only(*_COLUMNS)[:limit])
+    deadlines = _deadlines([event.pk for event in events if event.state == EventState.ACCEPTED])
+    frames = [_frame(event, deadlines.get(event.pk), time_zone) for event in events]
+    through = events[-1].seq if len(events) == limit else max(last, after)
+    return Missed(frames, through)
+
+
+def _deadlines(event_pks: list[int]) -> dict[int, datetime]:
+    """Return until when a page's confirmation is waited for."""
+    rows = Delivery.objects.filter(
+        event_id__in=event_pks,
+        channel=Channel.WEB,
+        state__in=[DeliveryState.SENDING, DeliveryState.SENT],
+        ack_deadline__isnull=False,
+    )
+    return {pk: deadline for pk, deadline in rows.values_list("event_id", "ack_deadline") if deadline}
+
+
+def _frame(event: Event, ack_by: datetime | None, time_zone: str) -> tuple[Head, bytes]:
+    frame = event_frame(
+        event_id=event.event_id,
+        event_type=event.event_type,
+        priority=Priority(event.priority),
+        timestamp_ms=to_ms(event.occurred_at),
+        payload=event.payload,
+        time_zone=time_zone,
+        seq=event.seq,
+        ack_by=ack_by,
+        topic=event.topic,
+    )
+    return Head(event.seq, event.event_id, to_ms(ack_by) if ack_by else 0), frame
+
+
+def heads(person_ids: Iterable[int]) -> dict[int, tuple[int, str]]:
+    """Return the last `seq` and the epoch of each person, in one query."""
+    rows = InboxCursor.objects.filter(person_id__in=set(person_ids))
+    found: list[tuple[int, int, uuid.UUID]] = list(rows.values_list("person_id", "last_seq", "epoch"))
+    return {person_id: (seq, str(epoch)) for person_id, seq, epoch in found}

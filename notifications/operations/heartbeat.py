@@ -1,0 +1,46 @@
+"""The dead-man switch: a URL that is called while all is well, so that silence is the alarm.
+
+It works when nothing else does: a dead beat, worker, database or network all end in silence.
+"""
+
+import logging
+from datetime import datetime
+
+import httpx
+from django.conf import settings
+from prometheus_client import Counter
+
+from notifications.operations import monitor
+
+log = logging.getLogger(__name__)
+
+HEARTBEATS = Counter(
+    "tocsin_heartbeats_total", "Calls of the heartbeat URL, by what came of them", ["outcome"]
+)
+_TIMEOUT_S = 5.0
+
+
+def send(*, now: datetime) -> str:
+    """Call `HEARTBEAT_URL` if all is well. Return "off", "withheld", "sent" or "failed". Never raises."""
+    url = settings.HEARTBEAT_URL
+    outcome = _send(url, now) if url else "off"
+    HEARTBEATS.labels(outcome).inc()
+    return outcome
+
+
+def _send(url: str, now: datetime) -> str:
+    try:
+        if wrong := monitor.ailments(now=now):
+            log.error("heartbeat_withheld", extra={"wrong": wrong})
+            return "withheld"
+    except Exception:  # whatever it is that cannot be looked at, it is not well
+        log.exception("heartbeat_withheld")
+        return "withheld"
+    try:
+        answer = httpx.get(url, timeout=_TIMEOUT_S, follow_redirects=False)
+        if answer.is_success:
+            return "sent"
+        log.warning("heartbeat_failed", extra={"status": answer.status_code})
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+        log.warning("heartbeat_failed", extra={"error": type(error).__name__})
+    return "failed"

@@ -1,0 +1,141 @@
+"""Is the guarantee kept? Measured from outside the pipeline, from its rows, with one cheap query each."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+from django.db.models import Count, Exists, Min, OuterRef
+from django.db.models.functions import Coalesce
+
+from notifications import knobs
+from notifications.events import JsonObject
+from notifications.models import Broadcast, Delivery, Event
+from notifications.operations import canary
+from notifications.states import Channel, EventState, Priority
+
+STUCK_AFTER_S = 60  # the sweep looks at a row within a second or two of its `ring_at`
+RECENT_S = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """What an operator wants to be woken for. `overdue` and `orphaned` are bugs, or a sweep that is down."""
+
+    oldest_critical_s: float  # age of the oldest CRITICAL event without an end; 0: there is none
+    overdue: int  # deliveries and broadcasts that were due over a minute ago
+    orphaned: int  # accepted events without an open delivery: nobody would ever look at them
+    unfinished: dict[str, int]  # accepted events by priority
+    dead_letters: int
+    recent: dict[str, int]  # events accepted in the last five minutes, by their state now
+
+
+def vitals(*, now: datetime) -> Vitals:
+    return Vitals(
+        oldest_critical_s(now=now),
+        overdue(now=now),
+        orphaned(),
+        _unfinished(),
+        Event.objects.filter(state=EventState.FAILED).count(),
+        _recent(now),
+    )
+
+
+def oldest_critical_s(*, now: datetime, source_id: int | None = None) -> float:
+    """Return how long the oldest CRITICAL event waits for its end, a replayed one since it was due."""
+    waiting = Event.objects.filter(state=EventState.ACCEPTED, priority=Priority.CRITICAL)
+    if source_id is not None:
+        waiting = waiting.filter(source_id=source_id)
+    since = waiting.aggregate(at=Min(Coalesce("replay_due_at", "accepted_at")))["at"]
+    return 0.0 if since is None else max((now - since).total_seconds(), 0.0)
+
+
+def overdue(*, now: datetime) -> int:
+    due_before = now - timedelta(seconds=STUCK_AFTER_S)
+    deliveries = Delivery.objects.filter(ring_at__lte=due_before).order_by().values("ring_at")
+    broadcasts = Broadcast.objects.filter(ring_at__lte=due_before).order_by().values("ring_at")
+    return deliveries.union(broadcasts, all=True).count()
+
+
+def orphaned() -> int:
+    open_ones = Delivery.objects.filter(event=OuterRef("pk"), ring_at__isnull=False)
+    return Event.objects.filter(~Exists(open_ones), state=EventState.ACCEPTED).count()
+
+
+def _unfinished() -> dict[str, int]:
+    rows = Event.objects.filter(state=EventState.ACCEPTED).order_by().values_list("priority")
+    found = dict(rows.annotate(count=Count("pk")))
+    return {priority.name: found.get(priority.value, 0) for priority in (Priority.NORMAL, Priority.CRITICAL)}
+
+
+def _recent(now: datetime) -> dict[str, int]:
+    since = now - timedelta(seconds=RECENT_S)
+    rows = Event.objects.filter(accepted_at__gte=since).order_by().values_list("state")
+    found = dict(rows.annotate(count=Count("pk")))
+    return {state.value: found.get(state.value, 0) for state in EventState}
+
+
+def ailments(*, now: datetime) -> list[str]:
+    """Return what is wrong, as words for a log; nothing: all is well.
+
+    Raises: database and Redis errors, and then it is not well either.
+    """
+    settled = knobs.current()
+    found = []
+    if oldest_critical_s(now=now) > settled.heartbeat_critical_age_s:
+        found.append("oldest_critical")
+    if overdue(now=now):
+        found.append("overdue")
+    if orphaned():
+        found.append("orphaned")
+    ages = canary.ages(now=now)
+    return found + [f"canary_{queue}" for queue, age in ages.items() if is_stale(age)]
+
+
+def is_stale(age_s: float | None) -> bool:
+    return age_s is None or age_s > knobs.current().canary_max_age_s
+
+
+_COUNTS = """
+SELECT event_type, priority, state, delivered_via,
+       grouping(event_type, priority, state, delivered_via), count(*)
+FROM notifications_event WHERE source_id = %s AND accepted_at >= %s
+GROUP BY GROUPING SETS ((event_type), (priority), (state), (delivered_via))
+"""
+_SETS = {0b0111: "type", 0b1011: "priority", 0b1101: "state", 0b1110: "channel"}  # the bit of each is off
+
+_LAG = """
+SELECT percentile_disc(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY final_at - accepted_at)
+FROM notifications_event
+WHERE source_id = %s AND accepted_at >= %s AND state = 'delivered' AND replay_count = 0
+"""
+
+
+def stats(source_id: int, *, now: datetime, window_s: int) -> JsonObject:
+    """Return the counts of a source's events that were accepted in the window, and how long they took."""
+    since = now - timedelta(seconds=window_s)
+    counts: dict[str, dict[str, int]] = {name: {} for name in _SETS.values()}
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNTS, [source_id, since])
+        for *columns, grouping, count in cursor.fetchall():
+            kind = _SETS[grouping]
+            value = columns[list(counts).index(kind)]
+            if value is not None:  # without a channel: it has not been delivered
+                counts[kind][_name(kind, value)] = count
+        cursor.execute(_LAG, [source_id, since])
+        lag = cursor.fetchone()[0] or (None, None)
+    return {
+        "window_s": window_s,
+        "by": counts,
+        "delivered_within_ms": {"p50": _ms(lag[0]), "p99": _ms(lag[1])},
+        "oldest_critical_s": round(oldest_critical_s(now=now, source_id=source_id), 1),
+    }
+
+
+def _name(kind: str, value: Any) -> str:
+    enums: dict[str, type[Priority] | type[Channel]] = {"priority": Priority, "channel": Channel}
+    return enums[kind](value).name if kind in enums else str(value)
+
+
+def _ms(lag: timedelta | None) -> int | None:
+    return None if lag is None else round(lag.total_seconds() * 1000)

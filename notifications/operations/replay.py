@@ -1,0 +1,154 @@
+"""Sending dead letters once more: who asks, which events, and for the person as they are now."""
+
+import uuid
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from django.db.models import Count, Q
+
+from notifications import knobs, store
+from notifications.events import Aftermath, ChannelChoice
+from notifications.live import pubsub
+from notifications.models import Event
+from notifications.operations.search import EventFilter
+from notifications.routing import recipients
+from notifications.routing.route import route
+from notifications.states import REPLAYABLE, Channel, EventState, Priority, Surface
+from notifications.transports.registry import supported
+
+_CHUNK = 500  # events of one transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Who asks for a replay, and where."""
+
+    surface: Surface
+    who: str
+
+
+@dataclass(slots=True)
+class Preview:
+    """How many events a replay would send now, and how many not, by reason."""
+
+    count: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class Replayed:
+    """What a replay came to. `remaining` events were beyond the limit: the same call takes them on."""
+
+    replay_id: uuid.UUID
+    count: int
+    skipped: Counter[str]
+    remaining: int
+    paced_until: datetime
+    aftermath: Aftermath
+
+
+def preview(which: EventFilter, *, force: bool) -> Preview:
+    """Count what a replay would send, without sending or writing anything.
+
+    Reasons not to: `running`, `delivered`, `superseded`, `confirmed` (late, by the person's client),
+    `not_found`. What only shows when it is routed is counted by `replay` itself.
+    """
+    which = _meant(which)
+    found = Preview()
+    late = which.events().order_by().annotate(late=Q(confirmed_at__isnull=False))
+    rows = late.values_list("state", "late")
+    for state, confirmed, count in rows.annotate(count=Count("pk")):
+        if reason := _refused(EventState(state), confirmed, force):
+            found.skipped[reason] += count
+        else:
+            found.count += count
+    if which.named:
+        found.skipped["not_found"] = which.named - found.count - found.skipped.total()
+    return found
+
+
+def _meant(which: EventFilter) -> EventFilter:
+    """A filter that names neither events nor states means the dead letters, forced or not."""
+    if which.named or which.states:
+        return which
+    return replace(which, states=tuple(sorted(REPLAYABLE)))
+
+
+def _refused(state: EventState, confirmed: bool, force: bool) -> str:
+    if state is EventState.ACCEPTED:
+        return "running"
+    if state is EventState.SUPERSEDED:
+        return "superseded"
+    if force:
+        return ""
+    if state is EventState.DELIVERED:
+        return "delivered"
+    return "confirmed" if confirmed else ""
+
+
+def replay(
+    which: EventFilter, *, by: Operator, now: datetime, force: bool = False, limit: int | None = None
+) -> Replayed:
+    """Accept matching events anew, CRITICAL ones first, and leave a row that says who did it.
+
+    Guarantee: an event that was delivered, or is on its way, is left alone unless forced; a forced one is
+    marked as a possible duplicate. Each keeps its event_id and seq. The caller follows the aftermath.
+    """
+    which = _meant(which)
+    before = preview(which, force=force)
+    order = store.open_replay(surface=by.surface, who=by.who, filter=which.to_json(), forced=force, now=now)
+    pks = list(
+        which.events()
+        .filter(store.may_replay(force=force))
+        .order_by("-priority", "pk")
+        .values_list("pk", flat=True)[:limit]
+    )
+    skipped, aftermath = before.skipped, Aftermath()
+    for some in _chunks(pks):
+        routes, unroutable = _reroute(some, now)
+        chunk = store.replay(order, routes, now=now, knobs=knobs.current())
+        skipped += unroutable + chunk.skipped
+        aftermath.add(chunk.aftermath)
+    order = store.replay_of(order.pk)
+    return Replayed(
+        order.pk, order.count, +skipped, max(before.count - len(pks), 0), order.paced_until, aftermath
+    )
+
+
+def _chunks(pks: list[int]) -> Iterator[list[int]]:
+    for start in range(0, len(pks), _CHUNK):
+        yield pks[start : start + _CHUNK]
+
+
+def _reroute(pks: Sequence[int], now: datetime) -> tuple[list[store.Rerouted], Counter[str]]:
+    """Route events for persons as they are now. What nobody could receive is counted, and left as it is."""
+    events = Event.objects.filter(pk__in=pks).select_related("person").order_by("-priority", "pk")
+    rows = list(events.only("event_type", "priority", "channels", "person__external_id"))
+    ids = {event.person.external_id for event in rows}
+    persons = recipients.load(ids, now=now, active_s=knobs.current().telegram_active_s)
+    online = pubsub.online(person.id for person in persons.values())
+    routes, skipped = [], Counter[str]()
+    for event in rows:
+        person = persons.get(event.person.external_id)
+        if person is None:
+            skipped["unknown_user"] += 1
+            continue
+        plan = route(
+            event_type=event.event_type,
+            priority=Priority(event.priority),
+            requested=_requested(event),
+            person=person,
+            online=person.id in online,
+            supported=supported(),
+        )
+        if plan.steps:
+            routes.append(store.Rerouted(event.pk, plan))
+        else:
+            skipped["no_channel"] += 1
+    return routes, skipped
+
+
+def _requested(event: Event) -> tuple[ChannelChoice, ...]:
+    return tuple(ChannelChoice(Channel(item["channel"]), item["only_if_active"]) for item in event.channels)

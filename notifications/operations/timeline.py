@@ -1,0 +1,138 @@
+"""The story of one event, told from its rows: every decision, try and outcome, in order of time."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from notifications.events import JsonObject
+from notifications.live.frames import to_ms
+from notifications.models import Attempt, Delivery, Event
+from notifications.states import Channel, DeliveryState, EventState, Evidence, FailureKind
+
+_SKIPPED = {
+    "no_session": "no page is open",
+    "no_destination": "the person has no address there",
+    "unverified": "the address is not verified",
+    "switched_off": "the person has switched it off",
+    "not_active": "only if active, and it is not",
+    "unsupported": "no transport sends there yet",
+    "live_only": "informational events go to open pages only",
+}
+
+
+def timeline(event: Event, deliveries: Iterable[Delivery]) -> list[JsonObject]:
+    """Return the steps of an event, oldest first.
+
+    A step is `{"at": Unix ms, "kind", "text", "level": info|ok|warn|error, "channel": name or None}`.
+    `deliveries` come with their `tries` prefetched.
+    """
+    steps = [_step(event.accepted_at, "accepted", f"accepted as seq {event.seq}")]
+    for end in event.history:
+        steps += _replayed(end)
+    steps += [_routed(event, line) for line in event.trace]
+    rows = list(deliveries)
+    firsts: set[int] = set()  # replays, 0 for none, whose first delivery has been told
+    for row in rows:
+        steps += _delivery_steps(row, first=row.replay not in firsts)
+        firsts.add(row.replay)
+    told = any(row.channel == Channel.WEB and row.state == DeliveryState.CONFIRMED for row in rows)
+    if event.confirmed_at is not None and not told:
+        steps.append(_step(event.confirmed_at, "confirmed", "the page confirmed it late", "ok", Channel.WEB))
+    if event.final_at is not None:
+        at = event.final_at
+        steps.append(_told(at, event.state, event.code, event.delivered_via, _evidence_at_the_end(event)))
+    if event.acknowledged_at is not None:
+        text = "the person acknowledged it, evidence HUMAN"
+        steps.append(_step(event.acknowledged_at, "acknowledged", text, "ok", Channel.WEB))
+    return sorted(steps, key=lambda step: int(step["at"]))
+
+
+def _evidence_at_the_end(event: Event) -> str:
+    """Return the evidence that the producer was told: a later acknowledgement has grown it since."""
+    upgraded = event.acknowledged_at is not None and event.acknowledged_at != event.final_at
+    if not upgraded or not event.evidence:
+        return event.evidence
+    return Evidence.CLIENT if event.delivered_via == Channel.WEB else Evidence.TRANSPORT
+
+
+def _step(
+    at: datetime | int, kind: str, text: str, level: str = "info", channel: int | None = None
+) -> JsonObject:
+    name = None if channel is None else Channel(channel).name
+    at_ms = at if isinstance(at, int) else to_ms(at)
+    return {"at": at_ms, "kind": kind, "text": text, "level": level, "channel": name}
+
+
+def _replayed(end: JsonObject) -> list[JsonObject]:
+    """Return the end of an acceptance, and the replay that followed it."""
+    forced = ", forced: a possible duplicate" if end["forced"] else ""
+    text = f"accepted anew by replay {end['replay_id']}{forced}"
+    return [
+        _told(end["final_at"], end["state"], end["code"], end["delivered_via"], end["evidence"]),
+        _step(end["replayed_at"], "replayed", text),
+    ]
+
+
+def _routed(event: Event, line: dict[str, Any]) -> JsonObject:
+    name = Channel(line["channel"]).name
+    replay = line.get("replay", 0)
+    at = event.history[replay - 1]["replayed_at"] if replay else event.accepted_at
+    if line["verdict"] == "chosen":
+        return _step(at, "routed", f"{name} chosen", "info", line["channel"])
+    reason = _SKIPPED.get(line["reason"], line["reason"])
+    return _step(at, "skipped", f"{name} skipped: {reason}", "info", line["channel"])
+
+
+def _delivery_steps(row: Delivery, *, first: bool) -> list[JsonObject]:
+    name = Channel(row.channel).name
+    steps = []
+    if not first:
+        steps.append(_step(row.created_at, "next", f"next channel: {name}", "info", row.channel))
+    steps += [_attempt(row, attempt, name) for attempt in row.tries.all()]
+    ending = _ENDINGS.get(DeliveryState(row.state))
+    if ending and row.ended_at is not None:
+        kind, text, level = ending
+        if row.failure_kind != FailureKind.UNCONFIRMED:
+            because = f": {row.error}" if row.error else ""
+            return [*steps, _step(row.ended_at, kind, f"{name} {text}{because}", level, row.channel)]
+        late = row.state == DeliveryState.CONFIRMED
+        missed_at = row.ack_deadline if late and row.ack_deadline else row.ended_at
+        text = f"{name} did not confirm in time"
+        steps.append(_step(missed_at, "unconfirmed", text, "error", row.channel))
+        if late:
+            steps.append(_step(row.ended_at, "confirmed", "the page confirmed it late", level, row.channel))
+    return steps
+
+
+_ENDINGS = {
+    DeliveryState.CONFIRMED: ("confirmed", "confirmed by the client", "ok"),
+    DeliveryState.FAILED: ("failed", "failed", "error"),
+    DeliveryState.SKIPPED: ("skipped", "skipped", "info"),
+    DeliveryState.CANCELLED: ("cancelled", "cancelled: no longer needed", "info"),
+    DeliveryState.EXPIRED: ("expired", "expired", "warn"),
+    DeliveryState.UNKNOWN: ("unknown", "outcome unknown", "warn"),
+}
+
+
+def _attempt(row: Delivery, attempt: Attempt, name: str) -> JsonObject:
+    if attempt.outcome == "sent":
+        if row.channel == Channel.WEB:
+            text = f"pushed to the page, which has {_seconds_left(row, attempt)} s to confirm"
+            return _step(attempt.ended_at, "pushed", text, "info", row.channel)
+        text = f"{name} accepted it in {attempt.latency_ms} ms"
+        return _step(attempt.ended_at, "sent", text, "ok", row.channel)
+    text = f"{name} try {attempt.number}: {attempt.outcome}"
+    because = f", {attempt.error}" if attempt.error else ""
+    return _step(attempt.ended_at, "attempt", text + because, "warn", row.channel)
+
+
+def _seconds_left(row: Delivery, attempt: Attempt) -> str:
+    left = (row.ack_deadline - attempt.ended_at).total_seconds() if row.ack_deadline else 0.0
+    return f"{left:.1f}"
+
+
+def _told(at: datetime | int, state: str, code: str, channel: int | None, evidence: str) -> JsonObject:
+    if state == EventState.DELIVERED and channel is not None:
+        text = f"producer told: DELIVERED via {Channel(channel).name}, evidence {evidence.upper()}"
+        return _step(at, "final", text, "ok", channel)
+    return _step(at, "final", f"producer told: ACK_ERROR {code}", "error")

@@ -1,0 +1,57 @@
+"""Reading persons as routing needs them: two statements for a whole batch."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from notifications.routing.route import Address, Person, Preference
+from notifications.states import Channel
+from runtime.postgres.cursor import arrays_cursor
+
+_PERSONS = """
+SELECT u.external_id, u.id, u.time_zone, d.id, d.kind, d.verified_at IS NOT NULL,
+       CASE WHEN d.disabled_at IS NULL THEN '' ELSE coalesce(nullif(d.disabled_reason, ''), 'disabled') END,
+       coalesce(d.last_inbound_at > %b, false)
+FROM users_user u LEFT JOIN users_destination d ON d.user_id = u.id
+WHERE u.external_id = ANY(%b::text[]) AND u.is_active
+ORDER BY u.id, d.kind, d.id
+"""
+
+_PREFERENCES = """
+SELECT user_id, event_type, channel, position, enabled FROM users_channelpreference
+WHERE user_id = ANY(%b::bigint[]) ORDER BY event_type, position
+"""
+
+
+def load(external_ids: Iterable[str], *, now: datetime, active_s: int) -> dict[str, Person]:
+    """Return the active persons among `external_ids`, by external id, with addresses and preferences."""
+    persons: dict[str, Person] = {}
+    addresses: dict[int, list[Address]] = defaultdict(list)
+    with arrays_cursor() as cursor:
+        cursor.execute(_PERSONS, [now - timedelta(seconds=active_s), list(set(external_ids))])
+        for external_id, person_id, time_zone, *address in cursor:
+            persons[external_id] = Person(person_id, external_id, time_zone)
+            if address[0] is not None:
+                addresses[person_id].append(_address(*address))
+    preferences = _preferences([person.id for person in persons.values()])
+    return {
+        external_id: replace(
+            person, addresses=tuple(addresses[person.id]), preferences=tuple(preferences[person.id])
+        )
+        for external_id, person in persons.items()
+    }
+
+
+def _address(pk: int, kind: int, verified: bool, disabled_reason: str, active: bool) -> Address:
+    return Address(pk, Channel(kind), verified, disabled_reason, active)
+
+
+def _preferences(person_ids: list[int]) -> dict[int, list[Preference]]:
+    found: dict[int, list[Preference]] = defaultdict(list)
+    if person_ids:
+        with arrays_cursor() as cursor:
+            cursor.execute(_PREFERENCES, [person_ids])
+            for person_id, event_type, channel, position, enabled in cursor:
+                found[person_id].append(Preference(event_type, Channel(channel), position, enabled))
+    return found

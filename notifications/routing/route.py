@@ -1,0 +1,145 @@
+"""Which channels an event will try, in which order, and why the others are left out.
+
+Pure: no I/O and no clock. The caller brings the person, who is online and the time.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from notifications.events import ChannelChoice, Decision, Plan, Step
+from notifications.states import Channel, Priority
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A person's destination as routing sees it: what it is, never where it is."""
+
+    id: int
+    channel: Channel
+    verified: bool = True
+    disabled_reason: str = ""
+    active: bool = False  # the person used it within the last minutes
+
+
+@dataclass(frozen=True, slots=True)
+class Preference:
+    event_type: str  # "": every type
+    channel: Channel
+    position: int = 0
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    id: int
+    external_id: str
+    time_zone: str = "UTC"
+    addresses: tuple[Address, ...] = ()
+    preferences: tuple[Preference, ...] = ()
+
+
+DEFAULT_ORDER = (Channel.WEB, Channel.TELEGRAM, Channel.EMAIL)
+_DEFAULT_CHOICES = tuple(map(ChannelChoice, DEFAULT_ORDER))
+
+
+def route(
+    *,
+    event_type: str,
+    priority: Priority,
+    requested: tuple[ChannelChoice, ...],
+    person: Person,
+    online: bool,
+    supported: frozenset[Channel],
+) -> Plan:
+    """Return the plan of one event.
+
+    The producer's ordered list decides where it gives one, else the person's order, else the default.
+    What the person has switched off is never used. An INFORMATIONAL event only ever has a WEB step.
+    """
+    preferences = _applicable(person.preferences, event_type)
+    trace: list[Decision] = []
+    steps: list[Step] = []
+    for choice in _resolve_active(requested or _person_order(preferences), person, online, trace):
+        for decision in _judge(choice, priority, preferences, person, online, supported):
+            if decision in trace:  # the producer named this channel twice
+                continue
+            trace.append(decision)
+            if decision.verdict == "chosen":
+                steps.append(Step(decision.channel, decision.destination_id))
+    return Plan(tuple(steps), tuple(trace))
+
+
+def _applicable(preferences: Iterable[Preference], event_type: str) -> dict[Channel, Preference]:
+    """Return one preference per channel; the one for the event's own type wins."""
+    chosen: dict[Channel, Preference] = {}
+    for preference in preferences:
+        if preference.event_type == event_type or (
+            not preference.event_type and preference.channel not in chosen
+        ):
+            chosen[preference.channel] = preference
+    return chosen
+
+
+def _person_order(preferences: dict[Channel, Preference]) -> tuple[ChannelChoice, ...]:
+    def rank(channel: Channel) -> tuple[int, int]:
+        default = DEFAULT_ORDER.index(channel)
+        preference = preferences.get(channel)
+        return (preference.position if preference else default, default)
+
+    if not preferences:
+        return _DEFAULT_CHOICES
+    return tuple(ChannelChoice(channel) for channel in sorted(DEFAULT_ORDER, key=rank))
+
+
+def _resolve_active(
+    choices: Iterable[ChannelChoice], person: Person, online: bool, trace: list[Decision]
+) -> list[ChannelChoice]:
+    """Replace ACTIVE_SESSION by what is live now: an open page, a chat the person just wrote in."""
+    resolved: list[ChannelChoice] = []
+    nothing = Decision(Channel.ACTIVE_SESSION, "skipped", "no_session")
+    for choice in choices:
+        if choice.channel is not Channel.ACTIVE_SESSION:
+            resolved.append(choice)
+            continue
+        live = [Channel.WEB] if online else []
+        live += [address.channel for address in person.addresses if address.active]
+        resolved += [ChannelChoice(channel, only_if_active=True) for channel in live]
+        if not live and nothing not in trace:
+            trace.append(nothing)
+    return resolved
+
+
+def _judge(
+    choice: ChannelChoice,
+    priority: Priority,
+    preferences: dict[Channel, Preference],
+    person: Person,
+    online: bool,
+    supported: frozenset[Channel],
+) -> list[Decision]:
+    """Return the decision on one channel, or one for each of the person's addresses on it."""
+    channel = choice.channel
+    preference = preferences.get(channel)
+    if preference is not None and not preference.enabled:
+        return [Decision(channel, "skipped", "switched_off")]
+    if channel is Channel.WEB:
+        verdict = ("chosen", "online") if online else ("skipped", "no_session")
+        return [Decision(channel, *verdict)]
+    if priority is Priority.INFORMATIONAL:
+        return [Decision(channel, "skipped", "live_only")]
+    if channel not in supported:
+        return [Decision(channel, "skipped", "unsupported")]
+    addresses = [address for address in person.addresses if address.channel is channel]
+    if not addresses:
+        return [Decision(channel, "skipped", "no_destination")]
+    return [_judge_address(address, choice.only_if_active) for address in addresses]
+
+
+def _judge_address(address: Address, only_if_active: bool) -> Decision:
+    if address.disabled_reason:
+        return Decision(address.channel, "skipped", f"disabled: {address.disabled_reason}", address.id)
+    if not address.verified:
+        return Decision(address.channel, "skipped", "unverified", address.id)
+    if only_if_active and not address.active:
+        return Decision(address.channel, "skipped", "not_active", address.id)
+    return Decision(address.channel, "chosen", "usable", address.id)

@@ -1,0 +1,44 @@
+"""Who joins or leaves a group: their open sockets look again which topics they may follow."""
+
+from collections.abc import Collection
+from typing import Any
+
+from django.contrib.auth.models import Group
+from django.db import transaction
+from django.db.models.signals import m2m_changed, pre_delete
+
+from notifications.topics import subscriptions
+from users.models import User
+
+# A clear says nothing of whom it has removed once it has happened.
+_ACTIONS = {"post_add", "post_remove", "pre_clear"}
+
+
+def connect() -> None:
+    """Called once, when the apps are ready."""
+    m2m_changed.connect(_changed, User.groups.through, dispatch_uid="tocsin.memberships")
+    pre_delete.connect(_group_goes, Group, dispatch_uid="tocsin.group_goes")
+
+
+def _changed(
+    instance: User | Group, action: str, reverse: bool, pk_set: Collection[int] | None, **_: Any
+) -> None:
+    """`reverse`: a group was given persons, and not a person groups."""
+    if action not in _ACTIONS:
+        return
+    if not reverse:
+        _tell([instance.pk])
+    else:
+        _tell(_members(instance.pk) if pk_set is None else pk_set)
+
+
+def _group_goes(instance: Group, **_: Any) -> None:
+    _tell(_members(instance.pk))
+
+
+def _members(group_id: int) -> list[int]:
+    return list(User.objects.filter(groups=group_id).values_list("pk", flat=True))
+
+
+def _tell(person_ids: Collection[int]) -> None:
+    transaction.on_commit(lambda: subscriptions.tell(person_ids), robust=True)

@@ -1,0 +1,146 @@
+"""Telegram, by python-telegram-bot. One try: HTML, and plain text if Telegram cannot parse it.
+
+What an error means is in https://core.telegram.org/bots/api and in the library's `telegram.error`:
+`BadRequest` and `TimedOut` *are* `NetworkError`s, so the narrow classes are tested first.
+"""
+
+import asyncio
+import os
+import re
+from datetime import timedelta
+
+os.environ.setdefault("PTB_TIMEDELTA", "1")  # RetryAfter.retry_after as a timedelta, without a warning
+
+from django.conf import settings
+from telegram import Bot, error
+from telegram.constants import ParseMode
+
+from notifications.states import Channel
+from notifications.transports.base import (
+    ConfigurationError,
+    LimitedError,
+    Message,
+    MessageError,
+    OutcomeUnknown,
+    Receipt,
+    RecipientError,
+    TemporaryError,
+    TransportError,
+)
+from notifications.transports.telegram.request import AiohttpRequest, NotSent, NoUrl
+
+_CONNECT_S = 3.0
+_QUOTED = re.compile(r'"[^"]*"')
+_DEAD_RECIPIENT = (
+    "chat not found",
+    "user not found",
+    "peer_id_invalid",
+    "bot was blocked",
+    "user is deactivated",
+    "bot was kicked",
+    "not enough rights to send",
+    "have no rights to send",
+    "group chat was deactivated",
+)
+
+
+class TelegramTransport:
+    channel = Channel.TELEGRAM
+
+    def __init__(self, token: str = "", api_url: str = "") -> None:
+        self._token = token or settings.TELEGRAM_BOT_TOKEN
+        self._api_url = api_url or settings.TELEGRAM_API_URL
+        self._bot: Bot | None = None
+        self._starting = asyncio.Lock()
+
+    async def send(self, message: Message, address: str, *, timeout_s: float) -> Receipt:
+        """Try once to send to the chat id `address`. See `Transport.send`."""
+        if not self._token:
+            raise ConfigurationError("no bot token: set TELEGRAM_BOT_TOKEN")
+        try:
+            async with asyncio.timeout(timeout_s):  # the library counts each step alone
+                bot = await self._ready()
+                return await self._send(bot, message, address, timeout_s)
+        except TimeoutError as failure:
+            raise OutcomeUnknown("Telegram's answer was lost") from failure
+        except error.TelegramError as failure:
+            raise _translated(failure) from None  # its text may hold the chat id or the message
+
+    async def _ready(self) -> Bot:
+        async with self._starting:
+            if self._bot is None:
+                request = AiohttpRequest()
+                self._bot = Bot(self._token, base_url=self._api_url, request=request)
+                # Opens the connection pool. `Bot.initialize` would also call getMe, a second request
+                # that may fail for reasons of its own.
+                await request.initialize()
+            return self._bot
+
+    async def _send(self, bot: Bot, message: Message, chat_id: str, timeout_s: float) -> Receipt:
+        if not message.html:
+            return await self._post(bot, message.text, chat_id, None, timeout_s)
+        try:
+            return await self._post(bot, message.html, chat_id, ParseMode.HTML, timeout_s)
+        except error.BadRequest as failure:
+            if "can't parse entities" not in failure.message.lower():
+                raise
+            return await self._post(bot, message.text, chat_id, None, timeout_s)
+
+    async def _post(
+        self, bot: Bot, text: str, chat_id: str, parse_mode: str | None, timeout_s: float
+    ) -> Receipt:
+        async def post(to: str | int) -> str:
+            sent = await bot.send_message(
+                to,
+                text,
+                parse_mode=parse_mode,
+                pool_timeout=min(_CONNECT_S, timeout_s / 2),
+                connect_timeout=min(_CONNECT_S, timeout_s / 2),
+                read_timeout=timeout_s,
+                write_timeout=timeout_s,
+            )
+            return str(sent.message_id)
+
+        try:
+            return Receipt(await post(chat_id))
+        except error.ChatMigrated as failure:
+            return Receipt(await post(failure.new_chat_id), moved_to=str(failure.new_chat_id))
+
+
+def _translated(failure: error.TelegramError) -> TransportError:
+    """Return the error of ours that says what to do about `failure`."""
+    text = failure.message
+    lowered = text.lower()
+    if isinstance(failure, error.RetryAfter):
+        wait = failure.retry_after
+        seconds = wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
+        return LimitedError("Telegram: too many requests", seconds)
+    if isinstance(failure, error.ChatMigrated):
+        return RecipientError("Telegram: the chat has moved twice")
+    if isinstance(failure, error.Forbidden) or any(part in lowered for part in _DEAD_RECIPIENT):
+        return RecipientError(f"Telegram: {_reason(text)}")
+    if isinstance(failure, error.InvalidToken | error.EndPointNotFound):
+        return ConfigurationError("Telegram refuses the bot token")
+    if isinstance(failure, error.BadRequest):
+        return MessageError(f"Telegram: {_reason(text)}")
+    return _broken_off(failure)
+
+
+def _broken_off(failure: error.TelegramError) -> TransportError:
+    """Judge a call without a verdict of Telegram's. The library's own texts may hold the message."""
+    cause = failure.__cause__
+    if isinstance(failure, NoUrl):
+        return ConfigurationError("TELEGRAM_API_URL and the bot token make no URL")
+    if isinstance(failure, NotSent):
+        return TemporaryError(f"Telegram cannot be reached: {failure.message}")
+    if isinstance(cause, UnicodeError):
+        return MessageError("the text cannot be encoded")
+    answered = cause is None or isinstance(cause, error.TelegramError)  # with an error, legible or not
+    if isinstance(failure, error.NetworkError | error.Conflict) and answered:
+        return TemporaryError(f"Telegram: {_reason(failure.message.partition('. ')[0])}")
+    return OutcomeUnknown("Telegram's answer was lost")
+
+
+def _reason(text: str) -> str:
+    """Return "chat not found" for "Bad Request: chat not found", and nothing that is quoted in it."""
+    return _QUOTED.sub("", text).rpartition(": ")[2].strip()[:200].lower()

@@ -1,0 +1,38 @@
+"""The retry table: every transport has its rows, and its waits are what they say."""
+
+import pytest
+
+from notifications.delivery import retries
+from notifications.states import Channel, Priority
+from notifications.transports.registry import supported
+
+
+@pytest.mark.parametrize("channel", sorted(supported()))
+@pytest.mark.parametrize("priority", [Priority.NORMAL, Priority.CRITICAL])
+def test_every_transport_has_a_schedule_that_grows(channel, priority) -> None:
+    schedule = retries.SCHEDULES[channel, priority]
+    assert list(schedule) == sorted(schedule)
+    assert sum(schedule[: retries.QUICK_TRIES]) < 60
+    assert priority is Priority.NORMAL or sum(schedule) < 10  # the next channel is near
+
+
+def test_a_critical_event_on_its_last_channel_goes_on(knobs) -> None:
+    used_up = 1 + len(retries.SCHEDULES[Channel.TELEGRAM, Priority.NORMAL])
+
+    def wait(priority: Priority, *, last: bool) -> float | None:
+        return retries.wait_s(Channel.TELEGRAM, priority, used_up + 20, last=last)
+
+    assert wait(Priority.CRITICAL, last=True) == retries.LAST_RESORT_S
+    assert wait(Priority.CRITICAL, last=False) is None
+    assert wait(Priority.NORMAL, last=True) is None
+
+
+def test_the_scale_stretches_every_wait(knobs) -> None:
+    knobs(retry_scale=0.5)
+    assert retries.wait_s(Channel.EMAIL, Priority.NORMAL, 1, last=False) == 1.0
+
+
+def test_no_try_may_take_longer_than_the_knob_allows(knobs) -> None:
+    assert retries.timeout_s(Channel.TELEGRAM) == 5.0
+    knobs(send_timeout_s=3.0)
+    assert {retries.timeout_s(channel) for channel in Channel} == {3.0}

@@ -1,0 +1,123 @@
+"""A provider that takes long holds its own slots, and no worker: a thread records what comes late."""
+
+import asyncio
+import threading
+from datetime import timedelta
+from itertools import count
+
+import pytest
+
+from notifications.delivery import slow_sends
+from notifications.delivery.attempt import attempt_many, attempt_one
+from notifications.events import Aftermath
+from notifications.states import Channel, Priority
+from notifications.transports.base import Receipt, TemporaryError
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def answer():
+    """Lets a hanging provider answer; at the end of a test everything has been recorded."""
+    answer = threading.Event()
+    yield answer
+    answer.set()
+    assert slow_sends.wait_until_recorded(within_s=10)
+
+
+@pytest.fixture
+def hang(answer, provider):
+    def hang(*outcomes) -> None:
+        outcomes = list(outcomes or [Receipt("late")])
+
+        async def late() -> Receipt:
+            assert await asyncio.to_thread(answer.wait, 10)
+            outcome = outcomes.pop(0)
+            if isinstance(outcome, Exception):
+                raise outcome
+            return outcome
+
+        provider(*[late] * len(outcomes))
+
+    return hang
+
+
+@pytest.fixture
+def attempt(desk, now, knobs):
+    """Try events' first deliveries; return what came at once, and what follows later."""
+    knobs(slow_send_s=0.01, send_concurrency=2)
+    later = Aftermath()
+
+    def attempt(*events) -> tuple[Aftermath, Aftermath]:
+        at_once = Aftermath()
+        ids = [str(desk.delivery(event).pk) for event in events]
+        for aftermath in attempt_many(ids, clock=lambda: now, follow=later.add):
+            at_once.add(aftermath)
+        return at_once, later
+
+    return attempt
+
+
+def test_who_hangs_keeps_no_worker_and_no_other_channel(
+    desk, ada, chat, mailbox, provider, hang, answer, attempt
+) -> None:
+    hang()
+    provider(channel=Channel.EMAIL)
+    by_chat, by_mail = desk.event(ada, chat, event_id="a"), desk.event(ada, mailbox, event_id="b")
+    at_once, later = attempt(by_chat)
+    assert (at_once.finals, desk.delivery(by_chat).state) == ([], "sending")
+    while not at_once.finals:  # a mail that is slow itself on a busy machine comes later
+        at_once, later = attempt(by_mail)
+        assert later.finals in ([], [by_mail.pk])
+        at_once.finals += later.finals
+    assert desk.delivery(by_mail).state == "sent"
+    answer.set()
+    assert slow_sends.wait_until_recorded(within_s=10)
+    assert by_chat.pk in later.finals
+    assert desk.delivery(by_chat).provider_message_id == "late"
+
+
+def test_a_slow_failure_is_tried_again_as_any_other(desk, ada, chat, hang, answer, now, knobs) -> None:
+    knobs(slow_send_s=0.01)
+    hang(TemporaryError("busy"))
+    event, later = desk.event(ada, chat), Aftermath()
+    pk = str(desk.delivery(event).pk)
+    assert attempt_one(pk, clock=lambda: now, follow=later.add) == Aftermath()
+    answer.set()
+    assert slow_sends.wait_until_recorded(within_s=10)
+    [ring] = later.rings
+    assert (ring.delivery_id, ring.alone, desk.delivery(event).state) == (pk, True, "deferred")
+
+
+def test_a_channel_that_is_full_takes_no_more_and_counts_no_try(desk, ada, chat, hang, attempt, now) -> None:
+    hang(Receipt(), Receipt())
+    events = [desk.event(ada, chat, event_id=f"e{n}", priority=Priority.CRITICAL) for n in range(3)]
+    attempt(*events[:2])
+    assert slow_sends.waiting(Channel.TELEGRAM) == 2
+    at_once, _ = attempt(events[2])
+    row = desk.delivery(events[2])
+    assert (at_once.rings, row.state, row.attempts) == ([], "pending", 0)
+    assert now + timedelta(seconds=1) <= row.ring_at <= now + timedelta(seconds=3)
+
+
+def test_for_a_channel_that_is_slow_now_nobody_waits_at_all(desk, ada, chat, hang, attempt) -> None:
+    hang()
+    attempt(desk.event(ada, chat))
+    assert slow_sends.patience_s([Channel.TELEGRAM]) == 0
+    assert slow_sends.patience_s([Channel.EMAIL]) > 0
+
+
+@pytest.mark.parametrize(("taken_s", "patience_s"), [(0.01, 0.1), (0.04, 0.16), (0.06, 0)])
+def test_only_brief_sends_are_waited_for(
+    desk, ada, chat, provider, knobs, now, monkeypatch, taken_s, patience_s
+) -> None:
+    monkeypatch.setattr(slow_sends, "_typical_s", {})  # what this process has seen so far
+    knobs(slow_send_s=1)
+    provider(Receipt())
+    passing = count()
+
+    def clock():
+        return now + timedelta(seconds=taken_s * next(passing))  # from one look to the next
+
+    attempt_one(str(desk.delivery(desk.event(ada, chat)).pk), clock=clock, follow=Aftermath().add)
+    assert slow_sends.patience_s([Channel.TELEGRAM]) == pytest.approx(patience_s)

@@ -1,0 +1,89 @@
+"""A person's inbox: their events in the order of `seq`, and what they did with them."""
+
+import pytest
+
+from notifications.live import inbox
+from notifications.models import Event, InboxCursor
+
+
+@pytest.fixture
+def events(desk, ada):
+    return [desk.event(ada, event_id=f"e{number}") for number in range(1, 6)]
+
+
+def seqs(person, **query):
+    query = {"time_zone": "UTC", "before": None, "limit": 50} | query
+    return [item["seq"] for item in inbox.page(person.pk, **query)]
+
+
+def test_the_newest_comes_first(ada, events) -> None:
+    assert seqs(ada) == [5, 4, 3, 2, 1]
+
+
+def test_pages_follow_each_other_without_a_gap_or_a_repeat(ada, events) -> None:
+    assert seqs(ada, limit=2) == [5, 4]
+    assert seqs(ada, limit=2, before=4) == [3, 2]
+    assert seqs(ada, limit=2, before=2) == [1]
+    assert seqs(ada, limit=2, before=1) == []
+
+
+def test_an_item_says_what_the_page_shows(ada, events) -> None:
+    item = inbox.page(ada.pk, time_zone="UTC", before=None, limit=1)[0]
+    assert (item["event_id"], item["event_type"], item["priority"]) == ("e5", "ORDER_FILLED", "NORMAL")
+    assert (item["state"], item["seen"], item["read"]) == ("failed", False, False)
+    assert item["title"] and item["payload"] == {"symbol": "BTC/USDT"}
+
+
+def test_nobody_sees_the_events_of_others(desk, ada, events) -> None:
+    assert seqs(desk.person("bob")) == []
+
+
+@pytest.mark.parametrize(
+    ("what", "seen", "read", "shown"),
+    [("seen", True, False, True), ("read", True, True, True), ("archive", True, False, False)],
+)
+def test_a_mark_changes_what_it_says(ada, events, now, what, seen, read, shown) -> None:
+    assert inbox.mark(ada.pk, ["e1", "e3"], what, now=now) == ["e3", "e1"]
+    event = Event.objects.get(event_id="e3")
+    assert (event.seen_at == now, event.read_at == now, event.archived_at == now) == (seen, read, not shown)
+    assert (3 in seqs(ada)) == shown
+    assert Event.objects.filter(seen_at__isnull=True).count() == 3
+
+
+def test_a_mark_is_set_once(ada, events, now) -> None:
+    from datetime import timedelta
+
+    inbox.mark(ada.pk, ["e1"], "seen", now=now)
+    assert inbox.mark(ada.pk, ["e1"], "seen", now=now + timedelta(hours=1)) == []
+    assert inbox.mark(ada.pk, ["e1"], "read", now=now + timedelta(hours=1)) == ["e1"]
+    event = Event.objects.get(event_id="e1")
+    assert (event.seen_at, event.read_at) == (now, now + timedelta(hours=1))
+
+
+def test_marks_on_events_of_others_and_on_unknown_ids_change_nothing(desk, ada, events, now) -> None:
+    bob = desk.person("bob")
+    assert inbox.mark(bob.pk, ["e1", "nothing"], "read", now=now) == []
+    assert not Event.objects.filter(read_at__isnull=False).exists()
+
+
+def test_unread_are_those_neither_read_nor_archived(desk, ada, events, now) -> None:
+    desk.event(desk.person("bob"), event_id="his")
+    assert inbox.unread(ada.pk) == 5
+    inbox.mark(ada.pk, ["e1"], "seen", now=now)
+    inbox.mark(ada.pk, ["e2"], "read", now=now)
+    inbox.mark(ada.pk, ["e3"], "archive", now=now)
+    assert inbox.unread(ada.pk) == 3
+
+
+def test_the_position_tells_where_the_sequence_stands(ada, events) -> None:
+    position = inbox.position(ada.pk)
+    cursor = InboxCursor.objects.get(person=ada)
+    assert (position.seq, position.epoch, position.unread) == (5, str(cursor.epoch), 5)
+
+
+def test_a_person_without_events_has_a_position_that_stays(desk) -> None:
+    bob = desk.person("bob")
+    first = inbox.position(bob.pk)
+    assert (first.seq, first.unread) == (0, 0)
+    desk.event(bob)
+    assert (inbox.position(bob.pk).seq, inbox.position(bob.pk).epoch) == (1, first.epoch)

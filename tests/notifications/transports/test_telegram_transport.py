@@ -1,0 +1,92 @@
+"""What only Telegram does: markup that cannot be parsed, chats that move, limits with a wait."""
+
+import asyncio
+
+import pytest
+
+from notifications.transports.base import ConfigurationError, LimitedError, Message, OutcomeUnknown
+from notifications.transports.telegram.transport import TelegramTransport
+
+MESSAGE = Message("key-1", "Order filled", "Order filled plainly", "<b>Order filled</b>")
+
+
+@pytest.fixture
+def telegram(make_transport) -> TelegramTransport:
+    return make_transport(TelegramTransport)
+
+
+async def test_markup_that_cannot_be_parsed_goes_as_plain_text(telegram, providers):
+    providers.misbehave("telegram", error="cant_parse", times=1)
+    await telegram.send(MESSAGE, "77", timeout_s=5)
+    refused, accepted = providers.requests("telegram")
+    assert refused["outcome"] == "refused"
+    assert (accepted["outcome"], accepted["text"]) == ("accepted", "Order filled plainly")
+
+
+async def test_broken_markup_is_found_by_the_provider_itself(telegram, providers):
+    broken = Message("key-1", "t", "a < b", "<b>a < b")
+    await telegram.send(broken, "77", timeout_s=5)
+    assert [entry["text"] for entry in providers.received("telegram")] == ["a < b"]
+
+
+async def test_a_chat_that_moved_gets_it_once_and_the_receipt_says_where(telegram, providers):
+    providers.misbehave("telegram", error="migrated")
+    receipt = await telegram.send(MESSAGE, "-4321", timeout_s=5)
+    (arrived,) = providers.received("telegram")
+    assert receipt.moved_to == arrived["to"]
+    assert receipt.moved_to.startswith("-100")
+    assert receipt.provider_message_id == str(arrived["message_id"])
+
+
+async def test_the_move_is_within_the_time_limit(telegram, providers):
+    providers.misbehave("telegram", error="migrated", match="-4321")
+    providers.also_misbehave("telegram", hang=True)
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(OutcomeUnknown):
+        await telegram.send(MESSAGE, "-4321", timeout_s=0.5)
+    assert asyncio.get_running_loop().time() - began < 1
+
+
+async def test_a_limit_says_how_long_to_wait(telegram, providers):
+    providers.misbehave("telegram", retry_after_s=17)
+    with pytest.raises(LimitedError) as caught:
+        await telegram.send(MESSAGE, "77", timeout_s=5)
+    assert caught.value.retry_after_s == 17
+
+
+async def test_without_a_token_nothing_is_asked(make_transport, providers, settings):
+    settings.TELEGRAM_BOT_TOKEN = ""
+    with pytest.raises(ConfigurationError, match="TELEGRAM_BOT_TOKEN"):
+        await make_transport(TelegramTransport).send(MESSAGE, "77", timeout_s=5)
+    assert providers.requests("telegram") == []
+
+
+@pytest.mark.parametrize("api_url", ["no-url-at-all", "http://[::1/bot", "ftp://127.0.0.1/bot"])
+async def test_an_address_of_the_api_that_is_none_is_our_configuration(make_transport, api_url):
+    with pytest.raises(ConfigurationError):
+        await make_transport(TelegramTransport, api_url=api_url).send(MESSAGE, "77", timeout_s=5)
+
+
+@pytest.mark.parametrize("token", ["4242:to ken", "nonsense", "../4242:token"])
+async def test_a_malformed_token_is_our_configuration(make_transport, token):
+    with pytest.raises(ConfigurationError):
+        await make_transport(TelegramTransport, token=token).send(MESSAGE, "77", timeout_s=5)
+
+
+async def test_an_answer_that_is_no_json_leaves_it_unknown(make_transport, caplog):
+    """The call was answered with 200, so a message may have left."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    telegram = make_transport(TelegramTransport, api_url=f"http://127.0.0.1:{port}/bot")
+    async with server:
+        with pytest.raises(OutcomeUnknown):
+            await telegram.send(MESSAGE, "77", timeout_s=5)
+    assert caplog.records == []  # the library would log the answer, and the message is in it
