@@ -19,8 +19,8 @@ def ours(persons: list[str], grant: object) -> float:
     """Return deliveries/s of the pipeline."""
     from django.utils import timezone
 
-    from gateway.auth import grant_of
-    from gateway.codec import from_json
+    from gateway.auth.bearer import grant_of
+    from gateway.codec.events import from_json
     from notifications.dispatch import finish_ringing
     from notifications.ingest import ingest
     from notifications.models import Event

@@ -10,8 +10,8 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from gateway.revocation import announce
-from gateway.socket_registry import Socket, sockets_of
+from gateway.auth.revocation import announce
+from gateway.presence.registry import Socket, sockets_of
 from users.admin import UserAdmin
 from users.models import User
 from users.sign_out import sign_out_everywhere

@@ -5,6 +5,6 @@ class GatewayConfig(AppConfig):
     name = "gateway"
 
     def ready(self) -> None:
-        from gateway import revocation_signals  # models are not loaded before
+        from gateway.auth import signals  # models are not loaded before
 
-        revocation_signals.connect()
+        signals.connect()

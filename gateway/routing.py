@@ -4,8 +4,8 @@ from channels.auth import AuthMiddlewareStack
 from channels.routing import URLRouter
 from django.urls import path
 
-from gateway.admission import Admission
-from gateway.consumers import NativeConsumer, SessionConsumer
+from gateway.presence.admission import Admission
+from gateway.sockets.consumer import NativeConsumer, SessionConsumer
 
 # Admission comes first: who is not let in costs no look-up of a session.
 websocket = URLRouter(

@@ -1,10 +1,9 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from gateway import health, metrics, pages
 from gateway.api import asyncapi
 from gateway.api.views import api
-from gateway.demo import views as demo
+from gateway.web import demo, health, metrics, pages
 
 urlpatterns = [
     path("", pages.page, name="page"),

@@ -55,7 +55,7 @@ ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
 AUTH_USER_MODEL = "users.User"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024  # one batch of events; gateway/limits.py refuses more
+DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024  # one batch of events; gateway/codec/limits.py refuses more
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/login/"
@@ -63,6 +63,7 @@ LOGOUT_REDIRECT_URL = "/login/"
 TEMPLATES: list[dict[str, Any]] = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "gateway" / "web" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -115,7 +116,10 @@ USE_I18N = False
 
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
-STATICFILES_DIRS = [("tocsin", BASE_DIR / "clients" / "js" / "src")]  # any page may import the client
+STATICFILES_DIRS = [
+    BASE_DIR / "gateway" / "web" / "static",
+    ("tocsin", BASE_DIR / "clients" / "js" / "src"),  # any page may import the client
+]
 
 UNFOLD = {
     "SITE_TITLE": "Tocsin",

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from gateway import limits
-from gateway.limits import Malformed
+from gateway.codec import limits
+from gateway.codec.limits import Malformed
 
 
 def json_body(request: HttpRequest) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from gateway.api.bodies import json_body
-from gateway.limits import Malformed, check_integer, check_text
+from gateway.codec.limits import Malformed, check_integer, check_text
 from notifications import dispatch
 from notifications.live.frames import to_ms
 from notifications.models import Event

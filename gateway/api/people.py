@@ -8,16 +8,16 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from ninja import Router
 
-from gateway import tickets
 from gateway.api import openapi_people
 from gateway.api.bodies import json_body
-from gateway.callers import Caller, KeyOrPerson
-from gateway.credentials import of_session
-from gateway.limits import Malformed, check_text
-from gateway.problems import problem
-from gateway.reachability import reachability
-from gateway.revocation import announce
-from gateway.tickets import Grant, TicketsUnavailable
+from gateway.api.reachability import reachability
+from gateway.auth import tickets
+from gateway.auth.callers import Caller, KeyOrPerson
+from gateway.auth.credentials import of_session
+from gateway.auth.revocation import announce
+from gateway.auth.tickets import Grant, TicketsUnavailable
+from gateway.codec.limits import Malformed, check_text
+from gateway.codec.problems import problem
 from notifications import knobs
 from notifications.live.frames import to_ms
 from users.models import User

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from gateway.ack_codec import ack_to_json
+from gateway.codec.acks import ack_to_json
 from notifications import store
 from notifications.acks import event_ack
 from notifications.live.frames import to_ms

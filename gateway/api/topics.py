@@ -8,8 +8,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from ninja import Router
 
-from gateway.callers import Caller, KeyOrPerson
-from gateway.problems import problem
+from gateway.auth.callers import Caller, KeyOrPerson
+from gateway.codec.problems import problem
 from notifications.topics import subscriptions
 from users.models import User
 

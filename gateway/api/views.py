@@ -9,11 +9,11 @@ from ninja.errors import ValidationError
 from ninja.openapi.schema import OpenAPISchema
 
 from gateway.api import openapi, operate, people, read, topics
-from gateway.auth import AuthFailed, SourceKey
-from gateway.callers import person_of_request
-from gateway.limits import Malformed
-from gateway.problems import from_malformed, not_allowed, problem, unavailable
-from gateway.waiting import until_final
+from gateway.auth.bearer import AuthFailed, SourceKey
+from gateway.auth.callers import person_of_request
+from gateway.codec.limits import Malformed
+from gateway.codec.problems import from_malformed, not_allowed, problem, unavailable
+from gateway.hub.waiting import until_final
 from notifications.live import inbox
 from runtime.postgres.away import DATABASE_AWAY
 from users.models import User

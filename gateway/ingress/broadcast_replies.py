@@ -4,7 +4,7 @@ import redis
 from django.db import transaction
 from django.utils import timezone
 
-from gateway.ack_codec import ack_to_protobuf
+from gateway.codec.acks import ack_to_protobuf
 from gateway.ingress.streams import ACKS_KEPT, acks_stream
 from notifications.models import Broadcast
 from notifications.topics.acks import broadcast_ack

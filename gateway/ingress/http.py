@@ -15,15 +15,15 @@ from django.core.exceptions import DisallowedHost, SuspiciousOperation
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse
 
-from gateway.auth import AuthFailed
-from gateway.database import publishing
-from gateway.flow import Application, Receive
-from gateway.ingress import posts
-from gateway.ingress.gathering import Gathering, Unavailable
-from gateway.ingress.posts import Post
-from gateway.limits import Malformed
-from gateway.problems import not_allowed, problem, unavailable
-from gateway.waiting import until_final
+from gateway.auth.bearer import AuthFailed
+from gateway.codec.limits import Malformed
+from gateway.codec.problems import not_allowed, problem, unavailable
+from gateway.hub.threads import publishing
+from gateway.hub.waiting import until_final
+from gateway.ingress import publishing as posts
+from gateway.ingress.batching import Gathering, Unavailable
+from gateway.ingress.publishing import Post
+from gateway.server.flow import Application, Receive
 from notifications.events import Ack
 from runtime.loops import per_loop
 from runtime.postgres.away import DATABASE_AWAY

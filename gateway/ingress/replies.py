@@ -12,7 +12,7 @@ import redis
 from django.db import connection, transaction
 from django.utils import timezone
 
-from gateway.ack_codec import ack_to_protobuf
+from gateway.codec.acks import ack_to_protobuf
 from gateway.ingress.broadcast_replies import BATCH, send_broadcasts_due
 from gateway.ingress.streams import ACKS_KEPT, RETRY_S, acks_stream
 from notifications import store

@@ -16,10 +16,10 @@ from django.db import connection
 from django.utils import timezone
 from redis.exceptions import ResponseError
 
-from gateway import codec
-from gateway.ack_codec import ack_to_protobuf
-from gateway.auth import grant_of
-from gateway.limits import Malformed
+from gateway.auth.bearer import grant_of
+from gateway.codec import events
+from gateway.codec.acks import ack_to_protobuf
+from gateway.codec.limits import Malformed
 from notifications.events import Ack, Envelope, SourceGrant, refusal
 from notifications.ingest import ingest
 from notifications.models import Quarantine
@@ -229,7 +229,7 @@ def _read_all(entries: Sequence[Entry]) -> list[_Read]:
         try:
             if b"e" not in fields:
                 raise Malformed("missing_field", "An entry has a field e with a serialized UserEvent.", "e")
-            parsed[entry_id] = codec.parse(read.data)
+            parsed[entry_id] = events.parse(read.data)
         except Malformed as error:
             read.error = error
     grants = _grants({message.source for message in parsed.values()})
@@ -249,7 +249,7 @@ def _decode(read: _Read, message: object, grants: dict[str, SourceGrant]) -> Non
         return
     read.source = name
     try:
-        read.envelope = codec.from_message(message, grant, raw=read.data, reply_to="stream")  # type: ignore[arg-type]
+        read.envelope = events.from_message(message, grant, raw=read.data, reply_to="stream")  # type: ignore[arg-type]
     except Malformed as error:
         read.error = error
         read.ack = refusal(error.event_id, error.code, error.detail, timezone.now(), field=error.field)

@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from config.env import ROOT
-from gateway import exchange
-from gateway.consumers import SessionConsumer
+from gateway.sockets import exchange
+from gateway.sockets.consumer import SessionConsumer
 from tests.gateway.good_events import event_json
 from tests.gateway.other_ends import Page
 from tests.gateway.sign_in import cookie_of, token_for

@@ -4,8 +4,8 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from gateway import codec
-from gateway.auth import grant_of
+from gateway.auth.bearer import grant_of
+from gateway.codec import events
 from notifications.ingest import ingest
 from notifications.models import Event
 from tests.gateway.eventually import eventually
@@ -35,7 +35,7 @@ def publish(venue, ann):
     """Accept an event as any ingress does. It needs no server, so it can happen while none is there."""
 
     def publish_one() -> str:
-        envelope = codec.from_json(event_json(ack_timeout_ms=60_000), grant_of(venue))
+        envelope = events.from_json(event_json(ack_timeout_ms=60_000), grant_of(venue))
         ingest([envelope], now=timezone.now())
         return envelope.event_id
 

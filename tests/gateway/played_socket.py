@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from django.db import OperationalError
 
-from gateway.credit import Window
-from gateway.outbox import Outbox
+from gateway.sockets.feed import Outbox
+from gateway.sockets.window import Window
 from notifications.live import frames, pubsub
 from notifications.live.recovery import Missed
 

@@ -6,9 +6,10 @@ import re
 import pytest
 
 from config.env import ROOT
-from gateway import consumers, protocol
 from gateway.api.openapi import EVENT
-from gateway.consumers import SessionConsumer
+from gateway.server import protocol
+from gateway.sockets import consumer
+from gateway.sockets.consumer import SessionConsumer
 from proto.tocsin.v1 import user_events_pb2 as wire
 
 API = (ROOT / "docs/api.md").read_text()
@@ -62,9 +63,9 @@ def test_every_code_of_the_api_is_documented() -> None:
 
 
 def test_every_code_of_the_socket_is_documented_there() -> None:
-    codes = raised_in("gateway/consumers.py") | raised_in("gateway/auth.py")
-    codes |= raised_in("gateway/client_frames.py") | raised_in("gateway/frame_handlers.py")
-    codes |= raised_in("gateway/protocol.py") | raised_in("notifications/topics/subscriptions.py")
+    codes = raised_in("gateway/sockets/consumer.py") | raised_in("gateway/auth/bearer.py")
+    codes |= raised_in("gateway/sockets/frames.py") | raised_in("gateway/sockets/handlers.py")
+    codes |= raised_in("gateway/server/protocol.py") | raised_in("notifications/topics/subscriptions.py")
     assert {"flooding", "unknown_event", "topic_forbidden"} <= codes
     keys_only = {"missing_key", "invalid_key", "missing_scope"}
     assert codes - keys_only - documented(WEBSOCKET) == set()
@@ -89,7 +90,7 @@ def test_every_client_frame_is_documented() -> None:
 def test_every_server_frame_is_documented() -> None:
     section = WEBSOCKET.split("## What you receive")[1].split("\n## ")[0]
     said = {"event.archived", "event.seen", "event.read"}  # named after what was marked
-    for path in (*ROOT.glob("gateway/*.py"), ROOT / "notifications/live/frames.py"):
+    for path in (*ROOT.glob("gateway/**/*.py"), ROOT / "notifications/live/frames.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in {"self._say", "pubsub.frame"}:
                 kind = node.args[0]
@@ -99,7 +100,7 @@ def test_every_server_frame_is_documented() -> None:
 
 
 def test_every_close_code_is_documented() -> None:
-    named = vars(consumers) | vars(protocol)
+    named = vars(consumer) | vars(protocol)
     codes = [value for name, value in named.items() if name.startswith("CLOSE_")]
     section = WEBSOCKET.split("## Close codes")[1]
     assert codes

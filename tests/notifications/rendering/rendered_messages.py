@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from html.parser import HTMLParser
 from typing import Any
 
+from gateway.web.samples import SAMPLES
 from notifications.rendering.render import MAX_TELEGRAM_UNITS, MAX_TITLE_CHARS, render
-from notifications.samples import SAMPLES
 from notifications.states import Channel, Priority
 from notifications.transports.base import Message
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from notifications.samples import SAMPLES
+from gateway.web.samples import SAMPLES
 from notifications.states import Channel, Priority
 from tests.notifications.rendering.rendered_messages import (
     AT_MS,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifications.samples import SAMPLES
+from gateway.web.samples import SAMPLES
 from notifications.states import Channel, Priority
 from tests.notifications.rendering.rendered_messages import (
     MORE_TYPES,

@@ -1,0 +1,72 @@
+"""Who calls over HTTP where a person or a source may: by API key, JWT or browser session."""
+
+from dataclasses import dataclass
+
+from django.http import HttpRequest
+from django.utils import timezone
+from ninja.security import HttpBearer
+from ninja.utils import check_csrf
+
+from gateway.auth.bearer import AuthFailed, Token, allowed, person_of_session, read_token
+from users import keys
+from users.keys import LiveKey
+from users.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A source by its `key`, or a `person` by their `token` or their browser session."""
+
+    key: LiveKey | None = None
+    person: User | None = None
+    token: Token | None = None
+
+
+class KeyOrPerson(HttpBearer):
+    """Puts a `Caller` into `request.auth`. A source's key needs the scope."""
+
+    def __init__(self, scope: str) -> None:
+        self._scope = scope
+        super().__init__()
+
+    def __call__(self, request: HttpRequest) -> Caller:
+        return caller_of(request, self._scope)  # in a thread: it is not a coroutine
+
+    def authenticate(self, request: HttpRequest, token: str) -> Caller:
+        return caller_of(request, self._scope)
+
+
+def caller_of(request: HttpRequest, scope: str) -> Caller:
+    """Return who calls. A browser session that changes something brings its CSRF token.
+
+    Raises: `AuthFailed`.
+    """
+    bearer = _bearer(request)
+    if bearer.startswith("tsn_"):
+        return Caller(key=_key(bearer, scope))
+    if bearer:
+        token = read_token(bearer)
+        return Caller(person=token.person, token=token)
+    person = person_of_session(request)
+    if person is None:
+        raise AuthFailed("not_signed_in", "Sign in, or send Authorization: Bearer with a token.")
+    if request.method not in {"GET", "HEAD"} and check_csrf(request) is not None:
+        raise AuthFailed("csrf_failed", "Send the CSRF token in the header X-CSRFToken.")
+    return Caller(person=person)
+
+
+def person_of_request(request: HttpRequest) -> User | None:
+    """Return the person of a call that only reads: by browser session, or by JWT. Raises: `AuthFailed`."""
+    bearer = _bearer(request)
+    if bearer and not bearer.startswith("tsn_"):
+        return read_token(bearer).person
+    return person_of_session(request)
+
+
+def _bearer(request: HttpRequest) -> str:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _key(bearer: str, scope: str) -> LiveKey:
+    return allowed(keys.authenticate(bearer, now=timezone.now()), scope)

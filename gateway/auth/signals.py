@@ -1,0 +1,44 @@
+"""Django's own news of who may no longer be signed in, handed on to the gateways' open sockets."""
+
+from typing import Any
+
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.models import Session
+from django.db import transaction
+from django.db.models.signals import post_delete, post_save
+from django.utils import timezone
+
+from gateway.auth.revocation import announce
+from users.models import User
+
+_MATTERS = {"is_active", "password", "sessions_valid_from"}
+
+
+def connect() -> None:
+    """Called once, when the apps are ready."""
+    post_save.connect(_person_saved, User, dispatch_uid="tocsin.person_saved")
+    post_delete.connect(_person_deleted, User, dispatch_uid="tocsin.person_deleted")
+    post_delete.connect(_session_deleted, Session, dispatch_uid="tocsin.session_deleted")
+
+
+def _person_saved(
+    instance: User, created: bool, update_fields: frozenset[str] | None = None, **_: Any
+) -> None:
+    if not created and (update_fields is None or _MATTERS & set(update_fields)):
+        _announce(instance.pk)
+
+
+def _person_deleted(instance: User, **_: Any) -> None:
+    _announce(instance.pk)
+
+
+def _session_deleted(instance: Session, **_: Any) -> None:
+    """A logout deletes the session. Those that only ran out are nobody's news."""
+    person_id = instance.get_decoded().get(SESSION_KEY)
+    if person_id is not None and instance.expire_date > timezone.now():
+        _announce(int(person_id))
+
+
+def _announce(person_id: int) -> None:
+    # After the commit: who looks before would find everything as it was.
+    transaction.on_commit(lambda: announce([person_id]), robust=True)

@@ -1,0 +1,71 @@
+"""Single-use tickets: what a page or a backend hands to a client that may not have the credential itself.
+
+256 bits, kept for `ticket_s` as a digest in Redis, and taken out with their first use (GETDEL), so that a
+second use finds nothing, also when both come at once.
+"""
+
+import json
+import logging
+import secrets
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+
+import redis
+
+from gateway.auth.bearer import AuthFailed
+from notifications import knobs
+from runtime.redis.client import client
+from users.encryption import decrypt, encrypt
+
+log = logging.getLogger(__name__)
+
+_PREFIX = "tkt_"
+_LONGEST = 100
+
+
+class TicketsUnavailable(Exception):
+    """Redis is away: no ticket can be issued or used now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Whom a ticket signs in, and until when (Unix ms). With `session_key`: as long as that session."""
+
+    person_id: int
+    issued_at_ms: int
+    ends_at_ms: int
+    session_key: str = ""
+
+
+def issue(grant: Grant) -> str:
+    """Return a new ticket, which is good once and for `ticket_s`. Raises: `TicketsUnavailable`."""
+    ticket = _PREFIX + secrets.token_urlsafe(32)
+    # Encrypted, because a session's key in it is worth as much as the session.
+    kept = encrypt(json.dumps(asdict(grant)))
+    try:
+        client().set(_key(ticket), kept, ex=knobs.current().ticket_s)
+    except redis.RedisError as error:
+        raise _unavailable(error) from error
+    return ticket
+
+
+def redeem(ticket: str) -> Grant:
+    """Use a ticket up and return its grant. Raises: `AuthFailed`, `TicketsUnavailable`."""
+    kept = None
+    if ticket.startswith(_PREFIX) and len(ticket) <= _LONGEST and ticket.isascii():
+        try:
+            kept = client().getdel(_key(ticket))
+        except redis.RedisError as error:
+            raise _unavailable(error) from error
+    if kept is None:
+        raise AuthFailed("invalid_ticket", "Unknown, used or too old; get a new ticket.")
+    return Grant(**json.loads(decrypt(kept.decode())))
+
+
+def _key(ticket: str) -> str:
+    return f"tocsin:ticket:{sha256(ticket.encode()).hexdigest()}"
+
+
+def _unavailable(error: "redis.RedisError") -> TicketsUnavailable:
+    log.warning("tickets_unavailable", extra={"error": type(error).__name__})
+    return TicketsUnavailable()

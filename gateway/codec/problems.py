@@ -1,0 +1,69 @@
+"""Errors as RFC 9457 problem documents, each with a machine-readable `code` and what to do."""
+
+from typing import Any
+
+from django.http import JsonResponse
+
+from gateway.codec.limits import Malformed
+from notifications.events import Ack
+
+_STATUS = {
+    "too_large": 413,
+    "conflict": 409,
+    "forbidden_type": 403,
+    "forbidden_priority": 403,
+    "forbidden_topic": 403,
+    "topic_forbidden": 403,
+    "missing_key": 401,
+    "invalid_key": 401,
+    "missing_scope": 403,
+    "csrf_failed": 403,
+    "not_found": 404,
+    "method_not_allowed": 405,
+    "not_signed_in": 401,
+    "unsupported_media_type": 415,
+    "unavailable": 503,
+}
+
+
+def problem(
+    code: str, detail: str, *, status: int = 0, headers: dict[str, str] | None = None, **more: Any
+) -> JsonResponse:
+    """Return a problem document. `more` stands beside the standard members, empty ones left out."""
+    status = status or _STATUS.get(code, 422)
+    body = {
+        "type": f"urn:tocsin:problem:{code}",
+        "title": code.replace("_", " ").capitalize(),
+        "status": status,
+        "detail": detail,
+        "code": code,
+    } | {key: value for key, value in more.items() if value}
+    response = JsonResponse(body, status=status, content_type="application/problem+json")
+    for name, value in (headers or {}).items():
+        response[name] = value
+    return response
+
+
+def from_malformed(error: Malformed) -> JsonResponse:
+    return problem(error.code, error.detail, field=error.field, event_id=error.event_id)
+
+
+def not_allowed(code: str, detail: str) -> JsonResponse:
+    """Return the answer to a caller who is not known (401), or may not do this (403)."""
+    if status_of(code) == 403:
+        return problem(code, detail)
+    return problem(code, detail, status=401, headers={"WWW-Authenticate": "Bearer"})
+
+
+def from_ack(ack: Ack) -> JsonResponse:
+    return problem(ack.code, ack.detail, field=ack.field, event_id=ack.event_id)
+
+
+def status_of(code: str) -> int:
+    return _STATUS.get(code, 422)
+
+
+def unavailable() -> JsonResponse:
+    """Return the answer for a database that is away: nothing was accepted, try again."""
+    detail = "The database cannot be reached; nothing was accepted. Send it again with the same event_id."
+    return problem("unavailable", detail, headers={"Retry-After": "5"})

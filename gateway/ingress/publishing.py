@@ -1,0 +1,162 @@
+"""What producers post over HTTP: JSON or protobuf, one event or many. Understood, taken in, answered."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpResponse, JsonResponse
+from django.utils import timezone
+
+from gateway.auth.bearer import AuthFailed, allowed, grant_of_key
+from gateway.codec import events, limits
+from gateway.codec.acks import ack_to_json, ack_to_protobuf, acks_to_protobuf
+from gateway.codec.limits import Malformed
+from gateway.codec.problems import from_ack, from_malformed, status_of
+from gateway.ingress.batching import Unavailable
+from notifications.events import Ack, Envelope, SourceGrant, refusal
+from notifications.ingest import ingest
+from runtime.postgres.away import DATABASE_AWAY
+from users import keys
+from users.keys import LiveKey
+
+log = logging.getLogger(__name__)
+
+SCOPE = "publish"
+Read = list[Envelope | Malformed]
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One request. `key` is the bearer's text, `body` None if it is over its limit."""
+
+    key: str
+    media_type: str
+    body: bytes | None
+    many: bool
+    wait_s: float = 0.0
+
+    @property
+    def protobuf(self) -> bool:
+        return self.media_type == events.PROTOBUF
+
+    @property
+    def weight(self) -> int:
+        """How many events it may have."""
+        return limits.BATCH_EVENTS if self.many else 1
+
+
+def body_limit(*, many: bool) -> int:
+    """Return how many bytes such a post may have."""
+    return limits.BATCH_BYTES if many else limits.EVENT_BYTES
+
+
+def take(posts: Sequence[Post]) -> list[list[Ack] | Exception]:
+    """Authenticate, understand and take in; return for each post its acks, or why it is refused as a whole
+    (`AuthFailed`, `Malformed`).
+
+    One query for all keys and one domain call for all events. In a batch the bad ones do not stop the others.
+    Raises: `Unavailable` when Postgres is away; then nothing was accepted, or it may be sent again.
+    """
+    now = timezone.now()
+    try:
+        known = keys.authenticate_all({post.key for post in posts}, now=now)
+        reads = [_read(post, known.get(post.key)) for post in posts]
+        envelopes = [item for read in reads if isinstance(read, list) for item in read]
+        good = [item for item in envelopes if isinstance(item, Envelope)]
+        acks = iter(ingest(good, now=now) if good else [])
+    except DATABASE_AWAY as error:
+        log.exception("ingest_failed")
+        raise Unavailable from error
+    return [_answer(read, acks) if isinstance(read, list) else read for read in reads]
+
+
+def _answer(read: Read, acks: Iterator[Ack]) -> list[Ack]:
+    return [next(acks) if isinstance(item, Envelope) else _refused(item) for item in read]
+
+
+def _refused(error: Malformed) -> Ack:
+    return refusal(error.event_id, error.code, error.detail, timezone.now(), field=error.field)
+
+
+# --- understanding --------------------------------------------------------------------------------------
+def _read(post: Post, key: LiveKey | None) -> Read | AuthFailed | Malformed:
+    try:
+        source = grant_of_key(allowed(key, SCOPE))
+        body = _body(post)
+        return _read_many(body, post, source) if post.many else [_read_one(body, post, source)]
+    except (AuthFailed, Malformed) as error:
+        return error
+
+
+def _body(post: Post) -> bytes:
+    if post.media_type not in {"application/json", events.PROTOBUF}:
+        raise Malformed("unsupported_media_type", f"Send application/json or {events.PROTOBUF}.")
+    if post.body is None:
+        raise Malformed("too_large", f"At most {body_limit(many=post.many)} bytes.")
+    if not post.wait_s >= 0:  # not a number is neither
+        raise Malformed("invalid_parameter", "Seconds to wait: a number, 0 or more.", "wait")
+    return post.body
+
+
+def _read_one(body: bytes, post: Post, source: SourceGrant) -> Envelope:
+    if post.protobuf:
+        return events.from_protobuf(body, source)
+    return events.from_json(limits.parse_json(body, ""), source, raw=body)
+
+
+def _read_many(body: bytes, post: Post, source: SourceGrant) -> Read:
+    read: Read = []
+    for item, decode in _items(body, post):
+        try:
+            read.append(decode(item, source))
+        except Malformed as error:
+            read.append(error)
+    return read
+
+
+def _items(body: bytes, post: Post) -> list[tuple[Any, Callable[[Any, SourceGrant], Envelope]]]:
+    if post.protobuf:
+        items: list[Any] = events.parse_batch(body)
+        decode: Callable[[Any, SourceGrant], Envelope] = events.from_message
+    else:
+        parsed = limits.parse_json(body, "")
+        found = parsed.get("events") if isinstance(parsed, dict) else None
+        if not isinstance(found, list):
+            raise Malformed("not_an_object", 'Send {"events": [ … ]}.', "events")
+        items, decode = found, events.from_json
+    if len(items) > limits.BATCH_EVENTS:
+        raise Malformed("too_large", f"At most {limits.BATCH_EVENTS} events a batch.", "events")
+    return [(item, decode) for item in items]
+
+
+# --- answering ------------------------------------------------------------------------------------------
+def one_answer(ack: Ack, *, protobuf: bool) -> HttpResponse:
+    """202 accepted, 200 known already or ended, 4xx refused."""
+    status = _status(ack)
+    if protobuf:
+        return HttpResponse(ack_to_protobuf(ack), status=status, content_type=events.PROTOBUF)
+    if status >= 400:
+        return from_ack(ack)
+    return JsonResponse(ack_to_json(ack), status=status)
+
+
+def _status(ack: Ack) -> int:
+    if ack.pk:
+        return 200 if ack.duplicate or ack.final else 202
+    # An INFORMATIONAL event that nobody saw was handled as asked.
+    return 200 if ack.status == "DELIVERED" or ack.code == "no_session" else status_of(ack.code)
+
+
+def many_answer(acks: Sequence[Ack], *, protobuf: bool) -> HttpResponse:
+    if protobuf:
+        return HttpResponse(acks_to_protobuf(acks), content_type=events.PROTOBUF)
+    return JsonResponse({"acks": [ack_to_json(ack) for ack in acks]})
+
+
+def malformed_answer(error: Malformed, *, protobuf: bool) -> HttpResponse:
+    """A problem document; for who speaks protobuf, the ack that says the same."""
+    if not protobuf:
+        return from_malformed(error)
+    status = status_of(error.code)
+    return HttpResponse(ack_to_protobuf(_refused(error)), status=status, content_type=events.PROTOBUF)

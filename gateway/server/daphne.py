@@ -1,0 +1,126 @@
+"""Daphne with flow control and a gentle end: `python -m gateway.server config.asgi:application`.
+
+It takes Daphne's options; the defaults are ours. On SIGTERM or SIGINT: no new connections, `shutdown` to each
+socket, what was written is sent, close 1012, what was received is handled, then the end; all of it within
+`drain_s`.
+"""
+
+# Daphne first: its import installs Twisted's reactor on asyncio.
+from daphne.server import Server  # isort: skip
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from daphne.cli import CommandLineInterface
+from twisted.internet import defer
+
+from gateway.server import flow, wire
+from gateway.server.protocol import CLOSE_RESTART, LiveProtocol
+from gateway.server.shutdown import run_hooks
+from notifications import knobs
+
+log = logging.getLogger(__name__)
+
+FRAME_BYTES = 64 * 1024
+_LOOK_EVERY_S = 0.02
+_CLOSE_HANDSHAKE_S = 2  # a client has this long to answer a close frame; then the connection is cut
+
+
+class LiveServer(Server):  # type: ignore[misc]
+    """Daphne's server with our WebSocket protocol."""
+
+    def __init__(self, application: flow.Application, **options: Any) -> None:
+        super().__init__(flow.controlled(application), ready_callable=self._set_up, **options)
+        self.draining = False
+        self._ports: list[Any] = []
+
+    def _set_up(self) -> None:
+        """Called by Daphne when its factories exist and nothing has come in yet."""
+        self.ws_factory.protocol = LiveProtocol
+        # Close with 1009 and 1007 instead of cutting the connection.
+        self.ws_factory.setProtocolOptions(
+            failByDrop=False, closeHandshakeTimeout=_CLOSE_HANDSHAKE_S, allowNullOrigin=True
+        )
+
+    def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
+        if isinstance(protocol, LiveProtocol):
+            offered = {flow.EXTENSION: protocol.flow, wire.EXTENSION: protocol.wire}
+            scope["extensions"] = scope.get("extensions", {}) | offered
+        return super().create_application(protocol, scope)
+
+    def listen_success(self, port: Any) -> None:
+        self._ports.append(port)
+        super().listen_success(port)
+
+    # --- the end ----------------------------------------------------------------------------------------
+    def kill_all_applications(self) -> defer.Deferred[None]:
+        """Called by Daphne before the reactor stops, which waits for what this returns."""
+        return defer.Deferred.fromFuture(asyncio.ensure_future(self._drain()))
+
+    async def _drain(self) -> None:
+        self.draining = True
+        deadline = time.monotonic() + knobs.current().drain_s
+        for port in self._ports:
+            await defer.maybeDeferred(port.stopListening).asFuture(asyncio.get_running_loop())
+        await self._close_sockets(deadline)
+        await _until(lambda: not self._working(), deadline)
+        await run_hooks(within_s=max(1.0, deadline - time.monotonic()))
+        await self._cancel(self._working())
+
+    async def _close_sockets(self, deadline: float) -> None:
+        """Say goodbye, let go out and come in what is on its way, and close."""
+        sockets = self._sockets()
+        log.info("draining", extra={"sockets": len(sockets), "working": len(self._working())})
+        for protocol in sockets:
+            protocol.announce_end()
+        settled = lambda: not any(map(_has_something_to_do, self._sockets()))  # noqa: E731
+        await _until(settled, deadline - _CLOSE_HANDSHAKE_S)
+        for protocol in self._sockets():
+            protocol.serverClose(CLOSE_RESTART)
+
+    def _sockets(self) -> list[LiveProtocol]:
+        """Return the sockets that are open."""
+        return [
+            protocol
+            for protocol in self.connections
+            if isinstance(protocol, LiveProtocol) and protocol.state == protocol.STATE_OPEN
+        ]
+
+    def _working(self) -> list["asyncio.Future[None]"]:
+        """Return the requests, and the sockets with what they have said, that are still being handled."""
+        running = (details.get("application_instance") for details in self.connections.values())
+        return [application for application in running if application is not None and not application.done()]
+
+    async def _cancel(self, working: list["asyncio.Future[None]"]) -> None:
+        for application in working:
+            application.cancel()
+        await asyncio.gather(*working, return_exceptions=True)
+
+
+def _has_something_to_do(protocol: LiveProtocol) -> bool:
+    return protocol.flow.paused or protocol.flow.queued > 0
+
+
+async def _until(true: Callable[[], bool], deadline: float) -> None:
+    while not true() and time.monotonic() < deadline:  # noqa: ASYNC110  others' state, which has no event
+        await asyncio.sleep(_LOOK_EVERY_S)
+
+
+class CommandLine(CommandLineInterface):  # type: ignore[misc]
+    """Daphne's command line with our server and our defaults."""
+
+    server_class = LiveServer
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parser.prog = "python -m gateway.server"
+        self.parser.set_defaults(
+            http_timeout=60,  # longer than the longest `?wait=`
+            websocket_timeout=-1,  # the protocol has its own, with jitter; pings too
+            websocket_max_message_size=FRAME_BYTES,
+            websocket_max_frame_size=FRAME_BYTES,
+            verbosity=0,
+        )

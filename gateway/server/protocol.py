@@ -1,0 +1,138 @@
+"""Daphne's WebSocket protocol, made hard to hurt: floods, clients that do not read, and every close code.
+
+Daphne never stops reading and never stops writing, and any byte of a client keeps it alive. Here a socket
+is closed that sends too much, that does not take what it is sent, or that does not answer a ping.
+"""
+
+import asyncio
+import random
+import secrets
+import time
+from typing import Any
+
+from autobahn.websocket.types import ConnectionDeny
+from daphne.ws_protocol import WebSocketProtocol
+from prometheus_client import Counter
+
+from gateway.server.flow import Flow
+from gateway.server.transport import bound_buffers
+from gateway.server.wire import Wired
+from notifications import knobs
+from notifications.live import pubsub
+from runtime.token_bucket import TokenBucket
+
+CLOSED = Counter("tocsin_sockets_closed_total", "Sockets that this side closed", ["code"])
+CLOSE_SLOW = 4008
+CLOSE_FLOODING = 4029
+CLOSE_RESTART = 1012
+# RFC 6455, 7.4.1, and the IANA registry: codes that a server may send and the library would refuse.
+STANDARD_CODES = frozenset({1001, 1008, 1009, 1011, 1012, 1013})
+_CUT_AFTER_S = 1.0
+_LIFE_JITTER = 0.1  # of a socket's life, so that not all come back at once
+
+
+class LiveProtocol(Wired, WebSocketProtocol):  # type: ignore[misc]
+    """One socket. `flow` is also in its ASGI scope."""
+
+    flow: Flow
+    _deaf = False  # what the client says does not count any more
+
+    # --- its life ---------------------------------------------------------------------------------------
+    def onConnect(self, request: Any) -> Any:  # noqa: N802  the library's name, as all below
+        server = self.factory.server_class
+        if server.draining:
+            raise ConnectionDeny(503, "This process is about to end; connect again.")  # type: ignore[no-untyped-call]
+        settled, now = knobs.current(), time.monotonic()
+        self.flow = Flow(self.transport)
+        self._bucket = TokenBucket(settled.socket_frames_per_s, settled.socket_frames_burst, now)
+        self._ping = b""  # the one that has not been answered
+        self._pinged_at = now
+        self._retires_at = now + settled.socket_life_s * (1 - _LIFE_JITTER * random.random())  # noqa: S311
+        return super().onConnect(request)
+
+    def onOpen(self) -> None:  # noqa: N802
+        bound_buffers(self.transport, self.flow, knobs.current().socket_buffer_bytes)
+        super().onOpen()
+
+    def onClose(self, wasClean: bool, code: int, reason: str) -> None:  # noqa: N802, N803
+        if hasattr(self, "flow"):
+            self.flow.gone = True
+        if hasattr(self, "server"):  # else the handshake failed before Daphne knew of it
+            super().onClose(wasClean, code, reason)
+
+    # --- what comes in ----------------------------------------------------------------------------------
+    def processData(self) -> bool:  # noqa: N802
+        """Parse the next piece, unless it is of no interest any more: a flood costs nothing then."""
+        return not self._deaf and bool(super().processData())
+
+    def onFrameBegin(self) -> None:  # noqa: N802
+        """Count every frame, also pings and parts of messages: each of them costs us time."""
+        super().onFrameBegin()
+        if self.state == self.STATE_OPEN and not self._bucket.take(time.monotonic()):
+            self._flooded()
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N802, N803
+        self.flow.queue(len(payload))
+        super().onMessage(payload, isBinary)
+
+    def onPong(self, payload: bytes) -> None:  # noqa: N802
+        if payload == self._ping:
+            self._ping = b""
+
+    def _flooded(self) -> None:
+        settled = knobs.current()
+        limit = (
+            f"At most {settled.socket_frames_per_s} frames a second, {settled.socket_frames_burst} at once."
+        )
+        self.say(pubsub.frame("error", code="flooding", detail=limit))
+        self.serverClose(CLOSE_FLOODING)
+        self._deaf = True
+        self.flow.stop_listening()
+        # We shall not read the answer to our close frame.
+        asyncio.get_running_loop().call_later(_CUT_AFTER_S, self.dropConnection, True)
+
+    # --- what goes out ----------------------------------------------------------------------------------
+    def say(self, frame: bytes) -> None:
+        """Write a text frame of the server's own."""
+        self.serverSend(frame.decode())
+
+    def retire(self) -> None:
+        """Ask the client to connect again, and close. What was written before is sent first."""
+        self.announce_end()
+        self.serverClose(CLOSE_RESTART)
+
+    def announce_end(self) -> None:
+        """Say when to come back: each client at a time of its own."""
+        within_ms = knobs.current().reconnect_within_s * 1000
+        self.say(pubsub.frame("shutdown", reconnect_after_ms=round(random.uniform(0, within_ms))))  # noqa: S311
+
+    def serverClose(self, code: int | None = None) -> None:  # noqa: N802
+        CLOSED.labels(code or 1000).inc()
+        if code in STANDARD_CODES:
+            self.sendCloseFrame(code=code)
+        else:
+            super().serverClose(code)
+
+    # --- time -------------------------------------------------------------------------------------------
+    def check_timeouts(self) -> None:
+        """Called every two seconds."""
+        if self.state != self.STATE_OPEN:
+            super().check_timeouts()
+            return
+        now = time.monotonic()
+        if self.flow.paused and now - self.flow.full_since > knobs.current().slow_close_s:
+            self.serverClose(CLOSE_SLOW)
+        elif now > self._retires_at:
+            self.retire()
+        elif self._ping:
+            self._look_for_pong(now)
+        elif now - self._pinged_at > knobs.current().ping_every_s:
+            self._ping, self._pinged_at = secrets.token_bytes(8), now
+            self.sendPing(self._ping)
+
+    def _look_for_pong(self, now: float) -> None:
+        """Only the answer to the ping counts: a client may write for ever and read nothing."""
+        if self.flow.behind:
+            self._pinged_at = now  # it is we who do not read
+        elif now - self._pinged_at > knobs.current().pong_within_s:
+            self.serverClose(CLOSE_SLOW)

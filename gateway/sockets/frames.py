@@ -1,0 +1,101 @@
+"""Reading what a client sends: each piece is checked here, or refused with a code and what to do."""
+
+import json
+from typing import Any
+from urllib.parse import parse_qs
+
+from gateway.codec.limits import Malformed, check_text
+from notifications.live.recovery import Resume
+
+AUTH_BYTES = 4 * 1024
+FRAME_BYTES = 64 * 1024
+IDS_AT_MOST = 500
+TOPICS_AT_MOST = 100
+_SEQ_END = 2**63
+_EPOCH_LONGEST = 64
+
+Frame = dict[str, Any]
+
+
+class FrameRefused(Exception):
+    """A frame that is not understood. The socket stays open."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(code, detail)
+        self.code = code
+        self.detail = detail
+
+
+def parsed(text: str | None, longest: int) -> Frame:
+    """Return the frame of a message of at most `longest` bytes. Raises: `FrameRefused`."""
+    if text is None:
+        raise FrameRefused("not_text", "Send JSON text frames.")
+    if len(text.encode(errors="replace")) > longest:
+        raise FrameRefused("too_large", f"A frame has at most {longest} bytes.")
+    try:
+        frame = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise FrameRefused("invalid_json", "Send one JSON object a frame.") from error
+    if not isinstance(frame, dict) or not isinstance(frame.get("type"), str):
+        raise FrameRefused("missing_type", "A frame is an object with a type.")
+    return frame
+
+
+def event_ids(frame: Frame) -> list[str]:
+    """Return the frame's `event_ids`, each once. Raises: `FrameRefused`."""
+    ids = frame.get("event_ids")
+    if not isinstance(ids, list) or not 0 < len(ids) <= IDS_AT_MOST or not all(map(_is_id, ids)):
+        raise FrameRefused("invalid_event_ids", f"event_ids is a list of 1 to {IDS_AT_MOST} ids.")
+    return list(dict.fromkeys(ids))
+
+
+def event_id(frame: Frame) -> str:
+    """Return the frame's `event_id`. Raises: `FrameRefused`."""
+    if not _is_id(frame.get("event_id")):
+        raise FrameRefused("invalid_event_id", "event_id is the id of one event.")
+    return str(frame["event_id"])
+
+
+def topics(frame: Frame) -> list[str]:
+    """Return the frame's `topics`; whether they are names of topics is seen later. Raises: `FrameRefused`."""
+    names = frame.get("topics")
+    right = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    if not right or not 0 < len(names or []) <= TOPICS_AT_MOST:
+        raise FrameRefused("invalid_topic", f"topics is a list of 1 to {TOPICS_AT_MOST} names.")
+    return list(names or [])
+
+
+def _is_id(value: object) -> bool:
+    """Return whether `value` may be an event id: what the codec takes in, a page can confirm."""
+    if not isinstance(value, str) or not value:
+        return False
+    try:
+        check_text(value, "event_ids", longest=200)
+    except Malformed:
+        return False
+    return True
+
+
+def asked_resume(frame: Frame | None, query_string: bytes) -> object:
+    """Return what the client gave to resume from, unchecked; None if it did not ask.
+
+    In the `auth` frame, or in the URL of a page that sends none (`/ws?seq=7&epoch=…`).
+    """
+    if frame is not None and "resume" in frame:
+        return frame["resume"]
+    given = parse_qs(query_string.decode("latin-1"), keep_blank_values=True)
+    if "seq" not in given:
+        return None
+    seq = given["seq"][0]
+    digits = seq.isascii() and seq.isdigit() and len(seq) < 20
+    return {"seq": int(seq) if digits else seq, "epoch": given.get("epoch", [""])[0]}
+
+
+def checked_resume(asked: object) -> Resume:
+    """Return where the client stands. Raises: `FrameRefused`."""
+    if isinstance(asked, dict):
+        seq, epoch = asked.get("seq"), asked.get("epoch")
+        counts = isinstance(seq, int) and not isinstance(seq, bool) and 0 <= seq < _SEQ_END
+        if counts and isinstance(epoch, str) and len(epoch) <= _EPOCH_LONGEST:
+            return Resume(int(seq or 0), epoch)
+    raise FrameRefused("invalid_resume", "resume has the seq (0 or more) and the epoch of an earlier ready.")

@@ -1,0 +1,66 @@
+"""A socket's sign-in: whose it is, until when, and who ends it. One context around the signed-in socket."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+
+from django.utils import timezone
+
+from gateway.auth.credentials import Credential
+from gateway.auth.revocation import revocations
+from gateway.presence.registry import Socket
+from gateway.presence.sockets import presence
+
+
+class OtherPerson(Exception):
+    """A renewal with the credential of somebody else."""
+
+
+class Identity:
+    """`end` is called once when the credential has expired or was revoked."""
+
+    def __init__(self, credential: Credential, socket: Socket, end: Callable[[], None]) -> None:
+        self.credential = credential
+        self.socket = socket
+        self._end: Callable[[], None] | None = end
+        self._timer: asyncio.TimerHandle | None = None
+        self._set_timer()
+
+    def renew(self, credential: Credential) -> None:
+        """Go on with a new credential of the same person. Raises: `OtherPerson`."""
+        if credential.person.pk != self.credential.person.pk:
+            raise OtherPerson
+        self.credential = credential
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        self.stop()
+        left_s = (self.credential.expires_at - timezone.now()).total_seconds()
+        self._timer = asyncio.get_running_loop().call_later(max(0.0, left_s), self.end)
+
+    def end(self) -> None:
+        if self._end is not None:
+            end, self._end = self._end, None
+            end()
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def confirmed(self) -> None:
+        """Note that the client has just confirmed something."""
+        self.socket.confirmed_ms = int(timezone.now().timestamp() * 1000)
+
+
+@contextlib.asynccontextmanager
+async def signed_in(
+    credential: Credential, *, socket_id: str, device: str, end: Callable[[], None]
+) -> AsyncIterator[Identity]:
+    """Show the socket as the person's while the block runs. Raises: `TooManySockets`."""
+    async with presence().entered(socket_id, credential.person.pk, device) as socket:
+        identity = Identity(credential, socket, end)
+        try:
+            with revocations().watching(identity):
+                yield identity
+        finally:
+            identity.stop()

@@ -1,0 +1,68 @@
+"""One socket's way out: frames are written in the order in which they were given."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+from gateway.server.wire import Wire
+
+log = logging.getLogger(__name__)
+
+
+class Writer:
+    """Lets synchronous code write to an ASGI connection, whose `send` has to be awaited.
+
+    `backlog` counts the bytes that the server has not taken yet: more than a few mean that it holds
+    back, since the client does not read. With a `wire` nothing waits here: the server's flow control
+    says when the connection takes no more.
+    """
+
+    __slots__ = ("_frames", "_send", "_task", "backlog", "on_empty", "wire")
+
+    def __init__(self, send: Callable[[str], Awaitable[None]]) -> None:
+        self._send = send
+        self.on_empty: Callable[[], None] | None = None
+        self.wire: Wire | None = None
+        self._frames: deque[bytes] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self.backlog = 0
+
+    def write(self, frame: bytes) -> None:
+        if self.wire is not None:
+            self.wire.write(frame)
+            return
+        self._frames.append(frame)
+        self.backlog += len(frame)
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._write())
+
+    async def drained(self) -> None:
+        """Return when the server has taken everything that was written so far."""
+        if self.wire is not None:
+            self.wire.flush()
+        if self._task is not None:
+            await asyncio.wait({self._task})
+
+    def close(self) -> None:
+        """Forget what has not been written; the socket is gone."""
+        self._frames.clear()
+        self.backlog = 0
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _write(self) -> None:
+        try:
+            while self._frames:
+                frame = self._frames.popleft()
+                await self._send(frame.decode())
+                self.backlog -= len(frame)
+        except (
+            Exception
+        ) as error:  # some servers say so when the connection is gone; its consumer will hear of it
+            log.warning("write_failed", extra={"error": type(error).__name__})
+            self._frames.clear()
+        finally:
+            self._task = None
+        if self.on_empty is not None:
+            self.on_empty()

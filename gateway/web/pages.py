@@ -1,0 +1,61 @@
+"""The page a person sees: the demo, or a plain statement where it is off."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import LoginView
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.middleware.csrf import get_token
+from django.shortcuts import render
+from django.views.decorators.csrf import ensure_csrf_cookie
+
+from gateway.auth.bearer import person_of_session
+from gateway.web.samples import SAMPLES
+
+# Everything comes from here, and nothing is inline.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
+    " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+@login_required
+@ensure_csrf_cookie
+def page(request: HttpRequest) -> HttpResponse:
+    """Serve the inbox page; with the demo on, also samples, timeline and the simulator's log."""
+    person = person_of_session(request)
+    samples = [{"event_type": name, "label": name.replace("_", " ").capitalize()} for name in SAMPLES]
+    config = {
+        "ws_url": "/ws",
+        "person": person.external_id if person else "",  # whose connection this browser's tabs share
+        "demo": settings.TOCSIN_DEMO,
+        "sandbox": bool(settings.SANDBOX_URL) and settings.TOCSIN_DEMO,
+        "samples": samples if settings.TOCSIN_DEMO else [],
+        "csrf_token": get_token(request),
+        "admin_url": "/admin/" if request.user.is_staff else "",
+        "flower_url": settings.FLOWER_URL if request.user.is_staff else "",
+        "api_docs_url": "/api/v1/docs",
+    }
+    answer = render(request, "gateway/page.html", {"page_config": config, "person": person})
+    answer["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+    return answer
+
+
+class Login(LoginView):
+    """The login page; in the demo it says which login to use."""
+
+    template_name = "gateway/login.html"
+    redirect_authenticated_user = True
+
+    def dispatch(self, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        answer = super().dispatch(*args, **kwargs)
+        answer["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+        return answer
+
+    def get_context_data(self, **kwargs: object) -> dict[str, object]:
+        context: dict[str, object] = super().get_context_data(**kwargs)
+        if settings.TOCSIN_DEMO and settings.DEMO_PASSWORD:
+            context["demo_login"] = {"username": "demo", "password": settings.DEMO_PASSWORD}
+        return context

@@ -1,0 +1,64 @@
+"""The OpenAPI document and its page."""
+
+import re
+
+import httpx
+import pytest
+
+from gateway.codec import events
+from tests.gateway.good_events import GRANT
+from tests.gateway.other_ends import Producer
+from tests.gateway.servers import Server
+
+
+@pytest.fixture
+def document(daphne: Server) -> dict:
+    return httpx.get(f"{daphne.url}/api/v1/openapi.json", trust_env=False).raise_for_status().json()
+
+
+def test_it_lists_the_calls(document: dict) -> None:
+    assert document["openapi"].startswith("3.")
+    calls = {(path, method) for path, item in document["paths"].items() for method in item}
+    assert calls == {
+        ("/api/v1/events", "post"),
+        ("/api/v1/events", "get"),
+        ("/api/v1/events/replay", "post"),
+        ("/api/v1/events/stats", "get"),
+        ("/api/v1/events/batch", "post"),
+        ("/api/v1/events/{event_id}", "get"),
+        ("/api/v1/users/{external_id}/inbox", "get"),
+        ("/api/v1/users/{external_id}/reachability", "get"),
+        ("/api/v1/users/{external_id}/revoke", "post"),
+        ("/api/v1/tickets", "post"),
+        ("/api/v1/users/{external_id}/topics", "get"),
+        ("/api/v1/users/{external_id}/topics/{topic}", "put"),
+        ("/api/v1/users/{external_id}/topics/{topic}", "delete"),
+    }
+
+
+def test_its_examples_are_accepted(document: dict, producer: Producer) -> None:
+    from users.models import User
+
+    User.objects.create_user("demo", external_id="demo")
+    one = document["paths"]["/api/v1/events"]["post"]["requestBody"]["content"]["application/json"]
+    many = document["paths"]["/api/v1/events/batch"]["post"]["requestBody"]["content"]["application/json"]
+    assert events.from_json(one["example"], GRANT).event_id == one["example"]["event_id"]
+    assert producer.post("/events", json=one["example"]).status_code in {200, 202}
+    answer = producer.post("/events/batch", json=many["example"])
+    assert [ack["duplicate"] for ack in answer.json()["acks"]] == [True]
+
+
+def test_every_answer_that_is_given_is_described(document: dict) -> None:
+    responses = document["paths"]["/api/v1/events"]["post"]["responses"]
+    assert {"200", "202", "401", "403", "409", "413", "415", "422", "503"} <= set(responses)
+
+
+def test_its_page_needs_nothing_from_elsewhere(daphne: Server) -> None:
+    with httpx.Client(base_url=daphne.url, trust_env=False) as client:
+        page = client.get("/api/v1/docs")
+        assert page.status_code == 200
+        links = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+        assert any(link.endswith(".js") for link in links)
+        assert [link for link in links if re.match(r"(https?:)?//", link)] == []
+        for link in links:
+            assert client.get(link).status_code == 200, link

@@ -1,0 +1,277 @@
+"""The sub-protocol `tocsin.exchange.v1`: frames as trading clients know them."""
+
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+import websockets.exceptions
+
+from gateway.sockets import exchange
+from notifications.models import Event
+from tests.gateway.eventually import eventually
+from tests.gateway.good_events import event_json
+from tests.gateway.other_ends import Page, Producer
+from tests.gateway.servers import Server
+from tests.gateway.sign_in import cookie_of, token_for
+from users.models import TopicRule
+
+# The frames that such clients were written for, name by name and type by type.
+ORDER = {
+    "type": "order.update",
+    "data": {
+        "order_id": 1001,
+        "symbol": "BTC_USDT",
+        "status": "FILLED",
+        "filled_qty": "0.001",
+        "avg_price": "85000.00",
+        "updated_at": 1734533790000,
+    },
+}
+TRADE = {
+    "type": "trade",
+    "data": {
+        "trade_id": 5001,
+        "order_id": 1001,
+        "symbol": "BTC_USDT",
+        "side": "BUY",
+        "role": "TAKER",
+        "traded_at": 1734533790000,
+    },
+}
+BALANCE = {"type": "balance.update", "data": {"asset": "BTC", "avail": "1.501000", "frozen": "0.000000"}}
+
+ORDER_EVENT = {
+    "event_type": "ORDER_FILLED",
+    "payload": {
+        "order_id": "1001",
+        "symbol": "BTC_USDT",
+        "side": "buy",
+        "fill_quantity": "0.001",
+        "fill_price": "85000.00",
+        "status": "filled",
+        "timestamp": 1734533790000,
+    },
+}
+TRADE_EVENT = {
+    "event_type": "TRADE_EXECUTED",
+    "payload": {
+        "trade_id": "5001",
+        "order_id": "1001",
+        "symbol": "BTC_USDT",
+        "side": "buy",
+        "role": "TAKER",
+        "traded_at": 1734533790000,
+    },
+}
+BALANCE_EVENT = {
+    "event_type": "BALANCE_UPDATED",
+    "payload": {"asset": "BTC", "avail": "1.501000", "frozen": "0.000000"},
+}
+SAME = [(ORDER_EVENT, ORDER), (TRADE_EVENT, TRADE), (BALANCE_EVENT, BALANCE)]
+LIVE = {"priority": "INFORMATIONAL"}
+
+
+@pytest.fixture
+def trader(daphne: Server) -> Iterator[Callable[..., Page]]:
+    """Open a socket that speaks the sub-protocol, without a browser."""
+    pages: list[Page] = []
+
+    def open_one(person, *, offered: tuple[str, ...] = (exchange.SUBPROTOCOL,)) -> Page:
+        page = Page(f"{daphne.ws_url}/ws/native", ready=False, subprotocols=list(offered))
+        pages.append(page)
+        page.send(type="auth", token=token_for(person.external_id))
+        assert page.receive()["type"] == "ready"
+        return page
+
+    yield open_one
+    for page in pages:
+        page.close()
+
+
+@pytest.mark.parametrize(("event", "frame"), SAME)
+def test_a_live_event_is_exactly_the_known_frame(trader, producer: Producer, ann, event, frame) -> None:
+    page = trader(ann)
+    assert page.socket.subprotocol == exchange.SUBPROTOCOL
+    producer.publish(**event, delivery=LIVE)
+    assert page.receive() == frame
+
+
+@pytest.mark.parametrize(("event", "frame"), SAME)
+def test_a_stored_event_can_be_confirmed(trader, producer: Producer, ann, event, frame) -> None:
+    page = trader(ann)
+    sent = event_json(**event, delivery={"priority": "CRITICAL"}, ack_timeout_ms=60_000)
+    ack = producer.post("/events", json=sent).json()
+    received = page.receive()
+    assert {name: received[name] for name in ("type", "data")} == frame
+    assert received["event_id"] == sent["event_id"]
+    assert (received["seq"], received["ack_by"]) == (1, pytest.approx(ack["at"] + 60_000, abs=100))
+    assert received.keys() == {"type", "data", "event_id", "seq", "ack_by"}
+    page.send(type="ack", event_ids=[received["event_id"]])
+    eventually(lambda: Event.objects.get().evidence == "client")
+
+
+def test_ping_is_answered_exactly(trader, ann) -> None:
+    page = trader(ann)
+    page.socket.send('{"type": "ping"}')
+    assert json.loads(page.socket.recv(timeout=10)) == {"type": "pong"}
+
+
+def test_a_trade_reaches_buyer_and_seller_each_as_their_own(trader, producer: Producer, ann, bob) -> None:
+    buyer, seller = trader(ann), trader(bob)
+    sides = [("ann", "BUY", "TAKER", 1001), ("bob", "SELL", "MAKER", 1002)]
+    acks = producer.batch(
+        *(
+            event_json(
+                event_id=f"trade-5001-{side}",
+                user_id=person,
+                event_type="TRADE_EXECUTED",
+                payload=TRADE_EVENT["payload"] | {"side": side, "role": role, "order_id": order_id},
+            )
+            for person, side, role, order_id in sides
+        )
+    )
+    assert [ack["status"] for ack in acks] == ["QUEUED", "QUEUED"]
+    for page, (_, side, role, order_id) in zip((buyer, seller), sides, strict=True):
+        frame = page.receive()
+        assert (frame["type"], frame["data"]["trade_id"]) == ("trade", 5001)
+        assert (frame["data"]["side"], frame["data"]["role"]) == (side, role)
+        assert frame["data"]["order_id"] == order_id
+
+
+def test_what_is_not_of_the_exchange_is_not_sent_and_stays_unconfirmed(
+    trader, open_page, producer: Producer, ann
+) -> None:
+    page, plain = trader(ann), open_page(ann)
+    producer.publish(event_type="RISK_ALERT", payload={})
+    producer.publish(event_type="TRADE_EXECUTED", payload={"symbol": "BTC_USDT"})  # no trade_id
+    first = plain.receive()
+    plain.send(type="read", event_ids=[first["event_id"]])
+    plain.receive()
+    page.barrier()
+    assert set(Event.objects.values_list("evidence", flat=True)) == {""}
+
+
+def test_any_number_of_events_that_are_not_sent_keeps_nothing_back(trader, producer: Producer, ann) -> None:
+    page = trader(ann)
+    producer.batch(*(event_json(event_type="RISK_ALERT") for _ in range(100)))
+    producer.publish(**ORDER_EVENT)
+    frame = page.receive()
+    assert (frame["type"], frame["seq"]) == ("order.update", 101)
+
+
+def test_topics_work_and_their_events_are_translated(trader, producer: Producer, ann, venue) -> None:
+    TopicRule.objects.create(prefix="trades.", audience="everybody")
+    venue.topic_prefixes = ["trades."]
+    venue.save()
+    page = trader(ann)
+    page.send(type="subscribe", topics=["trades.BTC_USDT"])
+    assert page.receive() == {"type": "subscribed", "topics": ["trades.BTC_USDT"]}
+    producer.publish(user_id=..., topic="trades.BTC_USDT", **TRADE_EVENT, delivery=LIVE)
+    assert page.receive() == TRADE
+
+
+def test_errors_pass(trader, ann) -> None:
+    page = trader(ann)
+    page.send(type="shout")
+    assert page.receive()["code"] == "unknown_type"
+
+
+def test_the_known_one_of_several_is_spoken(trader, ann) -> None:
+    page = trader(ann, offered=("chat", exchange.SUBPROTOCOL))
+    assert page.socket.subprotocol == exchange.SUBPROTOCOL
+
+
+@pytest.mark.parametrize("path", ["/ws", "/ws/native"])
+def test_an_unknown_one_is_refused_with_its_reason(daphne: Server, ann, path: str) -> None:
+    headers = {"Cookie": cookie_of(ann)}
+    page = Page(
+        f"{daphne.ws_url}{path}",
+        ready=False,
+        origin=daphne.url,
+        additional_headers=headers,
+        subprotocols=["tocsin.exchange.v2"],
+    )
+    error = page.receive()
+    assert (error["type"], error["code"]) == ("error", "unknown_subprotocol")
+    assert exchange.SUBPROTOCOL in error["detail"]
+    assert page.closed_with() == 4010
+    page.close()
+
+
+def test_who_offers_none_is_spoken_to_as_ever(open_page, producer: Producer, ann) -> None:
+    page = open_page(ann)
+    assert page.socket.subprotocol is None
+    producer.publish(**ORDER_EVENT, delivery=LIVE)
+    assert page.receive()["type"] == "event"
+
+
+def test_the_origin_counts_with_the_sub_protocol_too(daphne: Server, ann) -> None:
+    page = Page(
+        f"{daphne.ws_url}/ws",
+        ready=False,
+        origin="https://elsewhere.example",
+        additional_headers={"Cookie": cookie_of(ann)},
+        subprotocols=[exchange.SUBPROTOCOL],
+    )
+    with pytest.raises(websockets.exceptions.ConnectionClosed) as closed:
+        page.receive()
+    assert closed.value.rcvd is not None and closed.value.rcvd.code == 4003
+    page.close()
+
+
+def order(event_type: str, payload: dict) -> dict:
+    frame = {"type": "event", "event_id": "e", "event_type": event_type, "timestamp": 7, "payload": payload}
+    text = exchange.translated(json.dumps(frame))
+    assert text is not None
+    return json.loads(text)["data"]
+
+
+@pytest.mark.parametrize(
+    ("event_type", "status", "said"),
+    [
+        ("ORDER_PLACED", "open", "NEW"),
+        ("ORDER_CANCELLED", "", "CANCELED"),
+        ("ORDER_REJECTED", None, "REJECTED"),
+        ("ORDER_EXPIRED", "cancelled", "EXPIRED"),
+        ("ORDER_UPDATED", "partially_filled", "PARTIALLY_FILLED"),
+        ("ORDER_UPDATED", "cancelled", "CANCELED"),
+        ("ORDER_UPDATED", None, "PARTIALLY_FILLED"),
+        ("ORDER_EXECUTED", None, "FILLED"),
+    ],
+)
+def test_the_status_of_an_order(event_type: str, status: str | None, said: str) -> None:
+    data = order(event_type, {"order_id": 1, "symbol": "X", "status": status})
+    assert data["status"] == said
+
+
+def test_what_an_order_does_not_say() -> None:
+    assert order("ORDER_PLACED", {"order_id": 1, "symbol": "X"}) == {
+        "order_id": 1,
+        "symbol": "X",
+        "status": "NEW",
+        "filled_qty": "0",
+        "avg_price": "0",
+        "updated_at": 7,
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("1001", 1001),
+        (1001, 1001),
+        ("9007199254740991", 2**53 - 1),
+        ("9007199254740992", "9007199254740992"),
+        ("007", "007"),
+        ("a-1", "a-1"),
+        ("٣", "٣"),
+        ("1" * 5_000, "1" * 5_000),
+    ],
+)
+def test_an_id_is_a_number_where_that_is_exact(given: object, said: object) -> None:
+    assert order("ORDER_FILLED", {"order_id": given, "symbol": "X"})["order_id"] == said
+
+
+def test_names_of_such_clients_are_taken_in_payloads_too() -> None:
+    payload = {key: value for key, value in ORDER["data"].items() if key != "status"}
+    assert order("ORDER_FILLED", payload) == ORDER["data"]
