@@ -20,7 +20,7 @@ help:
 	@echo "make clean   remove var/, the data of the development system"
 
 run: $(RUN_READY)
-	@$(BIN)/python -m config.development
+	@$(BIN)/python -m sandbox.system
 
 test: $(DEV_READY)
 	@$(BIN)/python -m pytest $(or $(ARGS),-n 2 --dist loadfile)

@@ -13,8 +13,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from config.child_process import end  # noqa: E402
-from config.embedded import Postgres, Valkey, free_port  # noqa: E402
+from sandbox.system.child_process import end  # noqa: E402
+from sandbox.system.postgres import Postgres  # noqa: E402
+from sandbox.system.start import free_port  # noqa: E402
+from sandbox.system.valkey import Valkey  # noqa: E402
 
 
 @contextmanager
@@ -66,7 +68,7 @@ def process(*command: str, **env: str) -> Iterator["subprocess.Popen[str]"]:
 @contextmanager
 def simulator() -> Iterator[str]:
     """Run the provider simulator and yield its URL; the environment points the transports at it."""
-    with process("-m", "sandbox", "--http-port", "0", "--smtp-port", "0") as running:
+    with process("-m", "sandbox.simulator", "--http-port", "0", "--smtp-port", "0") as running:
         assert running.stdout is not None
         started = json.loads(running.stdout.readline())
         url = f"http://127.0.0.1:{started['http_port']}"

@@ -19,7 +19,7 @@ from playwright.sync_api import Page, sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from config.development import curl_line  # noqa: E402
+from sandbox.system.launcher import curl_line  # noqa: E402
 
 RUNS = 50
 _WATCH = """() => new MutationObserver((changes) => {
@@ -33,7 +33,7 @@ _WATCH = """() => new MutationObserver((changes) => {
 def start(home: Path) -> tuple["subprocess.Popen[bytes]", dict[str, str]]:
     env = {k: v for k, v in os.environ.items() if k not in {"DATABASE_URL", "REDIS_URL"}}
     running = subprocess.Popen(
-        [sys.executable, "-m", "config.development"],
+        [sys.executable, "-m", "sandbox.system"],
         cwd=ROOT,
         env=env | {"TOCSIN_HOME": str(home)},
         stdout=subprocess.DEVNULL,

@@ -1,4 +1,1 @@
-"""Provider simulator: the Telegram Bot API, an SMTP server and an HTTP sink, with fault knobs.
-
-For development and tests only. Imports nothing from the rest of the project.
-"""
+"""What `make run` adds to the product: embedded servers, a launcher, and a simulator of the providers."""

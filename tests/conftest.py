@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from config.embedded import Postgres, Valkey, free_port
+from sandbox.system.postgres import Postgres
+from sandbox.system.start import free_port
+from sandbox.system.valkey import Valkey
 
 # What tests share says, too, why an assertion does not hold.
 pytest.register_assert_rewrite(*(f"tests.{entry.name}" for entry in Path(__file__).parent.iterdir()))

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from system import ROOT, free_port
 
-from config.child_process import end
+from sandbox.system.child_process import end
 
 _KEY = Ed25519PrivateKey.generate()
 _PUBLIC = _KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()

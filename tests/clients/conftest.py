@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from config.embedded import free_port
 from config.env import ROOT
+from sandbox.system.start import free_port
 from tests.gateway.conftest import (  # noqa: F401  fixtures
     ann,
     daphne,

@@ -100,7 +100,7 @@ def judge_calm(stage: Stage) -> None:
 
 def another_gateway(stage: Stage) -> tuple[Child, int]:
     """Start one more gateway process beside the first; return it and its port."""
-    from config.embedded import free_port
+    from sandbox.system.start import free_port
 
     web, port = stage.system.supervisor.children["web"], free_port(0)
     command = [str(port) if word == str(port_of(stage)) else word for word in web.command]

@@ -21,7 +21,9 @@ import redis
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from config.embedded import HOST, Postgres, Valkey, free_port
+from sandbox.system.postgres import Postgres
+from sandbox.system.start import HOST, free_port
+from sandbox.system.valkey import Valkey
 from tests.faults.processes import ROOT, Child, Supervisor
 from tests.faults.proxy import Proxy
 
@@ -167,7 +169,7 @@ class FaultSystem:
         server = [python, "-m", "gateway.server", "-b", HOST, "-p", str(self.port)]
         return {
             "simulator": (
-                [python, "-m", "sandbox", *simulator, "--log", str(self.simulator_log)],
+                [python, "-m", "sandbox.simulator", *simulator, "--log", str(self.simulator_log)],
                 "sandbox_started",
             ),
             "web": ([*server, "config.asgi:application"], ""),

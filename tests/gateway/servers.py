@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from config.child_process import end
-from config.embedded import free_port
 from config.env import ROOT
+from sandbox.system.child_process import end
+from sandbox.system.start import free_port
 from tests.gateway.eventually import eventually
 from tests.gateway.sign_in import JWT_KEY_SETTING
 

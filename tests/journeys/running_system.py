@@ -1,4 +1,4 @@
-"""The real system: `python -m config.development` with servers of its own, as `make run` starts it."""
+"""The real system: `python -m sandbox.system` with servers of its own, as `make run` starts it."""
 
 import os
 import signal
@@ -33,7 +33,7 @@ class System:
         self.output_file = home.parent / f"{home.name}-{uuid.uuid4()}.output"
         with self.output_file.open("w") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "config.development", *processes],
+                [sys.executable, "-m", "sandbox.system", *processes],
                 cwd=ROOT,
                 env=env | {"TOCSIN_HOME": str(home)} | environment,
                 stdout=output,

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from config.development import curl_line
+from sandbox.system.launcher import curl_line
 
 
 def test_a_second_start_in_the_same_folder_says_where_the_first_one_is(running_system, start_system):

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from config.development import curl_line
+from sandbox.system.launcher import curl_line
 
 
 class Page:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
-from config.development import curl_line
+from sandbox.system.launcher import curl_line
 
 pytestmark = pytest.mark.browser
 

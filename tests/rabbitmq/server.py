@@ -9,7 +9,7 @@ from pathlib import Path
 
 import kombu
 
-from config.embedded import HOST, free_port
+from sandbox.system.start import HOST, free_port
 
 INSTALL = "apt-get install rabbitmq-server (stop the system's own broker: the tests start theirs)"
 _STARTS = (Path("/usr/lib/rabbitmq/bin/rabbitmq-server"),)  # not /usr/sbin's, which changes the user

@@ -6,7 +6,7 @@ import threading
 import httpx
 import pytest
 
-from config.embedded import free_port
+from sandbox.system.start import free_port
 from tests.gateway.other_ends import Page, Producer
 from tests.gateway.servers import Server, running_server_of
 from tests.gateway.sign_in import cookie_of, token_for

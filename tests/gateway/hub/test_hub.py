@@ -9,8 +9,8 @@ from contextlib import AsyncExitStack
 import pytest
 import redis.asyncio as aioredis
 
-from config.embedded import free_port
 from gateway.hub.hub import Hub
+from sandbox.system.start import free_port
 
 
 async def eventually(found: Callable[[], object], within_s: float = 10) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from config.embedded import free_port
 from gateway.presence.addresses import address_of
 from gateway.presence.pace import Pace
 from notifications.live import pubsub
+from sandbox.system.start import free_port
 from tests.gateway.eventually import eventually
 from tests.gateway.other_ends import Page
 from tests.gateway.servers import Server, running_server_of

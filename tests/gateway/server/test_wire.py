@@ -14,9 +14,9 @@ import pytest
 import websockets.sync.client
 from websockets.exceptions import ConnectionClosed
 
-from config.child_process import end
-from config.embedded import free_port
 from config.env import ROOT
+from sandbox.system.child_process import end
+from sandbox.system.start import free_port
 from tests.gateway.eventually import eventually
 
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from django.db import connection
 
-from config.embedded import free_port
+from sandbox.system.start import free_port
 from tests.faults.proxy import Proxy
 from tests.gateway.eventually import eventually
 from tests.gateway.good_events import event_json, event_message

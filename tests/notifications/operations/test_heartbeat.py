@@ -6,10 +6,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from config.embedded import free_port
 from notifications import tasks
 from notifications.models import Delivery
 from notifications.operations import canary, heartbeat
+from sandbox.system.start import free_port
 
 
 class Watcher:

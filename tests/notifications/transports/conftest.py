@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
-from tests.sandbox.simulator import Simulator
+from tests.sandbox.simulator.simulator import Simulator
 
 
 class Providers(Simulator):

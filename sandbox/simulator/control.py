@@ -6,9 +6,9 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.connection import json_answer
-from sandbox.faults import BadRule, Channel, Faults, is_channel
-from sandbox.log import Log
+from sandbox.simulator.connection import json_answer
+from sandbox.simulator.faults import BadRule, Channel, Faults, is_channel
+from sandbox.simulator.log import Log
 
 _MAX_LIMIT = 10_000
 _MAX_WAIT_S = 30

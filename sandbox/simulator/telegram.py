@@ -10,12 +10,12 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from sandbox.connection import cut, json_answer, never, reset
-from sandbox.faults import Faults, Rule
-from sandbox.log import Log, Outcome
-from sandbox.telegram_call import ApiError, Call, Done, Telegram
-from sandbox.telegram_limits import Limits
-from sandbox.telegram_methods import METHODS, SUPERGROUP_BASE, is_number, is_supergroup
+from sandbox.simulator.connection import cut, json_answer, never, reset
+from sandbox.simulator.faults import Faults, Rule
+from sandbox.simulator.log import Log, Outcome
+from sandbox.simulator.telegram_call import ApiError, Call, Done, Telegram
+from sandbox.simulator.telegram_limits import Limits
+from sandbox.simulator.telegram_methods import METHODS, SUPERGROUP_BASE, is_number, is_supergroup
 
 _TOKEN = re.compile(r"[0-9]{1,19}:\S+")
 _NAMES = {name.lower(): name for name in METHODS}  # the real API ignores case here

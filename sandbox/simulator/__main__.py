@@ -1,11 +1,11 @@
-"""Run the provider simulator: `python -m sandbox --http-port 8090 --smtp-port 8025`."""
+"""Run the provider simulator: `python -m sandbox.simulator --http-port 8090 --smtp-port 8025`."""
 
 import argparse
 import asyncio
 import json
 from pathlib import Path
 
-from sandbox.server import Ports, serve
+from sandbox.simulator.server import Ports, serve
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def _announce(ports: Ports) -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m sandbox", description="Provider simulator.")
+    parser = argparse.ArgumentParser(prog="python -m sandbox.simulator", description="Provider simulator.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--http-port", type=int, default=8090, help="0 picks a free port")
     parser.add_argument("--smtp-port", type=int, default=8025, help="0 picks a free port")

@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from sandbox.connection import json_answer
-from sandbox.control import Control
-from sandbox.faults import Faults
-from sandbox.log import Log
-from sandbox.mail import MailServer
-from sandbox.sink import Sink
-from sandbox.telegram import TelegramApi
+from sandbox.simulator.connection import json_answer
+from sandbox.simulator.control import Control
+from sandbox.simulator.faults import Faults
+from sandbox.simulator.log import Log
+from sandbox.simulator.mail import MailServer
+from sandbox.simulator.sink import Sink
+from sandbox.simulator.telegram import TelegramApi
 
 # An open long poll or a hanging request must not hold up the stop.
 _SHUTDOWN_TIMEOUT_S = 0.2

@@ -1,4 +1,4 @@
-"""`python -m config.preparation`: migrations and the demo's data. Prints the demo source's API key.
+"""`python -m sandbox.system.preparation`: migrations and the demo's data. Prints the demo source's API key.
 
 One process, so that Django is imported once; and it imports while Postgres still starts, so it waits for a
 line on its standard input. Its values come from the environment: a command line is public.

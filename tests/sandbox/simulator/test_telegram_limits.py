@@ -1,6 +1,6 @@
 """Telegram's flood control in the simulator, with the time given, and once over HTTP."""
 
-from sandbox.telegram_limits import BOT_PER_S, CHAT_BURST, GROUP_PER_MINUTE, Limits, TooMany
+from sandbox.simulator.telegram_limits import BOT_PER_S, CHAT_BURST, GROUP_PER_MINUTE, Limits, TooMany
 
 
 def taken(limits: Limits, *sends: tuple[str, float]) -> list[bool]:

@@ -7,9 +7,9 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.connection import cut, json_answer, never, reset
-from sandbox.faults import Faults, Rule
-from sandbox.log import Log, Outcome
+from sandbox.simulator.connection import cut, json_answer, never, reset
+from sandbox.simulator.faults import Faults, Rule
+from sandbox.simulator.log import Log, Outcome
 
 _PREFIX = "/sink/"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox.telegram_html import CannotParse, parse_html
+from sandbox.simulator.telegram_html import CannotParse, parse_html
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,19 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Simulator:
-    """Starts `python -m sandbox` on free ports."""
+    """Starts `python -m sandbox.simulator` on free ports."""
 
     def __init__(self, *options: str) -> None:
-        command = [sys.executable, "-m", "sandbox", "--http-port", "0", "--smtp-port", "0", *options]
+        command = [
+            sys.executable,
+            "-m",
+            "sandbox.simulator",
+            "--http-port",
+            "0",
+            "--smtp-port",
+            "0",
+            *options,
+        ]
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.started: dict = json.loads(self.process.stdout.readline())

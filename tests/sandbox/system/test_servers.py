@@ -9,8 +9,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from config import unprivileged
-from config.embedded import Postgres, free_port
+from sandbox.system import unprivileged
+from sandbox.system.postgres import Postgres
+from sandbox.system.start import free_port
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become another user")
 
@@ -84,7 +85,7 @@ def test_a_copy_that_somebody_else_has_put_there_is_not_run(closed_folder, tmp_p
 @as_root
 def test_root_who_may_not_become_another_user_is_told_what_to_do(closed_folder):
     code = (
-        "from pathlib import Path; from config.embedded import *\n"
+        "from pathlib import Path; from sandbox.system.postgres import *\n"
         f"try: Postgres(Path({str(closed_folder)!r}), 'x', 1).start()\n"
         "except StartFailed as failed: print(failed)"
     )

@@ -8,7 +8,7 @@ from email.message import EmailMessage
 import httpx
 import pytest
 
-from tests.sandbox.simulator import Simulator
+from tests.sandbox.simulator.simulator import Simulator
 
 
 class LoggedSimulator(Simulator):

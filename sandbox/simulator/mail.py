@@ -9,9 +9,9 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
-from sandbox.connection import abort, never
-from sandbox.faults import Faults, Rule
-from sandbox.log import Log
+from sandbox.simulator.connection import abort, never
+from sandbox.simulator.faults import Faults, Rule
+from sandbox.simulator.log import Log
 
 TAKEN = "250 2.0.0 OK: taken"
 # RFC 5321 section 4.2.3 and RFC 3463: the reply code, and the enhanced code behind it.

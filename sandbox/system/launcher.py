@@ -15,9 +15,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO
 
-from config.embedded import HOST, Postgres, StartFailed, Valkey, free_port
 from config.env import ROOT, home
-from config.processes import INTERRUPTIONS, Processes, ProcessFailed
+from sandbox.system.postgres import Postgres
+from sandbox.system.processes import INTERRUPTIONS, Processes, ProcessFailed
+from sandbox.system.start import HOST, StartFailed, free_port
+from sandbox.system.valkey import Valkey
 
 PORTS = {
     "PORT": 8000,
@@ -188,7 +190,7 @@ def _interrupt(*_: object) -> None:
 def _preparation(values: dict[str, str]) -> "Iterator[subprocess.Popen[str]]":
     """Start what needs Django early: its imports take as long as the servers' start."""
     pipe = subprocess.PIPE
-    command = [sys.executable, "-m", "config.preparation"]
+    command = [sys.executable, "-m", "sandbox.system.preparation"]
     environment = os.environ | values
     with subprocess.Popen(
         command, cwd=ROOT, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True
@@ -267,8 +269,3 @@ def _banner(values: dict[str, str], seconds: float) -> str:
 
 {curl_line(values["PORT"], values["DEMO_API_KEY"])}
 """
-
-
-if __name__ == "__main__":
-    # Not a manage.py command: settings need the URLs that this start is about to find out.
-    sys.exit(DevelopmentSystem(with_processes=sys.argv[1:] or None).run())

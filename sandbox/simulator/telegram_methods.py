@@ -9,8 +9,8 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
-from sandbox.telegram_call import ApiError, Call, Done, Telegram, bad_request
-from sandbox.telegram_html import CannotParse, Entity, parse_html, utf16_length
+from sandbox.simulator.telegram_call import ApiError, Call, Done, Telegram, bad_request
+from sandbox.simulator.telegram_html import CannotParse, Entity, parse_html, utf16_length
 
 MAX_TEXT_UTF16 = 4096
 # https://core.telegram.org/api/bots/ids: supergroups and channels lie below this number.

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sandbox.log import Log
+from sandbox.simulator.log import Log
 
 
 def test_entries_are_numbered_and_paged(sandbox):

@@ -1,0 +1,4 @@
+"""Provider simulator: the Telegram Bot API, an SMTP server and an HTTP sink, with fault knobs.
+
+For development and tests only. Imports nothing from the rest of the project.
+"""

@@ -1,0 +1,1 @@
+"""The development system: embedded servers, then every process of the Procfile, under one command."""

