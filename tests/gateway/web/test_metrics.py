@@ -84,7 +84,7 @@ HEARTBEATS.labels("sent").inc(2)
 _SCRAPE = """
 import django
 django.setup()
-from gateway.metrics import _processes
+from gateway.web.metrics import _processes
 from prometheus_client import generate_latest
 print(generate_latest(_processes()).decode())
 """

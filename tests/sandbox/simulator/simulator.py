@@ -4,11 +4,10 @@ import json
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import httpx
 
-ROOT = Path(__file__).resolve().parents[2]
+from config.env import ROOT
 
 
 class Simulator:

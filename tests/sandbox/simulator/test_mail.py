@@ -6,7 +6,7 @@ import pytest
 
 
 def test_mail_is_taken_apart_for_the_log(sandbox):
-    sandbox.deliver(sandbox.simulator.mail(subject="Liquidated: ÄÖ"))
+    sandbox.deliver(sandbox.mail(subject="Liquidated: ÄÖ"))
     [entry] = sandbox.entries()
     assert (entry["channel"], entry["kind"], entry["outcome"], entry["status"]) == (
         "smtp",
@@ -21,7 +21,7 @@ def test_mail_is_taken_apart_for_the_log(sandbox):
 
 
 def test_each_recipient_has_an_entry(sandbox):
-    sandbox.deliver(sandbox.simulator.mail(), to=["a@x.test", "b@x.test"])
+    sandbox.deliver(sandbox.mail(), to=["a@x.test", "b@x.test"])
     assert [entry["to"] for entry in sandbox.entries(2)] == ["a@x.test", "b@x.test"]
 
 
@@ -51,7 +51,7 @@ def test_mail_that_is_no_mail_is_still_logged(sandbox):
 def test_named_error_is_answered_where_it_belongs(sandbox, error, raised, reply):
     sandbox.misbehave("smtp", error=error)
     with pytest.raises(raised) as caught:
-        sandbox.deliver(sandbox.simulator.mail())
+        sandbox.deliver(sandbox.mail())
     answer = caught.value
     code, text = (
         answer.recipients["ann@example.test"]
@@ -74,7 +74,7 @@ def test_named_error_is_answered_where_it_belongs(sandbox, error, raised, reply)
 def test_any_code_can_be_answered_at_any_step(sandbox, at, raised):
     sandbox.misbehave("smtp", status=451, at=at)
     with pytest.raises(raised):
-        sandbox.deliver(sandbox.simulator.mail())
+        sandbox.deliver(sandbox.mail())
     [entry] = sandbox.entries()
     assert (entry["kind"], entry["status"]) == (at.upper(), 451)
 
@@ -82,8 +82,8 @@ def test_any_code_can_be_answered_at_any_step(sandbox, at, raised):
 def test_answer_dropped_after_the_final_dot_leaves_the_mail_taken(sandbox):
     sandbox.misbehave("smtp", drop_answer=True, match="ann@example.test", times=1)
     with pytest.raises(smtplib.SMTPServerDisconnected):
-        sandbox.deliver(sandbox.simulator.mail())
-    sandbox.deliver(sandbox.simulator.mail())
+        sandbox.deliver(sandbox.mail())
+    sandbox.deliver(sandbox.mail())
     first, second = sandbox.entries(2)
     assert (first["outcome"], first["subject"]) == ("dropped_answer", "Order filled")
     assert "status" not in first
@@ -94,7 +94,7 @@ def test_answer_dropped_after_the_final_dot_leaves_the_mail_taken(sandbox):
 def test_hang_keeps_the_client_waiting(sandbox, at):
     sandbox.misbehave("smtp", hang=True, at=at)
     with pytest.raises((TimeoutError, smtplib.SMTPServerDisconnected)):
-        sandbox.deliver(sandbox.simulator.mail(), timeout_s=0.3)
+        sandbox.deliver(sandbox.mail(), timeout_s=0.3)
     [entry] = sandbox.entries()
     assert (entry["kind"], entry["outcome"]) == (at.upper(), "hung")
 
@@ -103,22 +103,22 @@ def test_hang_keeps_the_client_waiting(sandbox, at):
 def test_refuse_resets_the_connection(sandbox, at):
     sandbox.misbehave("smtp", refuse=True, at=at, times=1)
     with pytest.raises((ConnectionError, smtplib.SMTPServerDisconnected)):
-        sandbox.deliver(sandbox.simulator.mail())
+        sandbox.deliver(sandbox.mail())
     [entry] = sandbox.entries()
     assert (entry["kind"], entry["outcome"]) == (at.upper(), "refused")
-    sandbox.deliver(sandbox.simulator.mail())
+    sandbox.deliver(sandbox.mail())
 
 
 def test_match_strikes_one_address_only(sandbox):
     sandbox.misbehave("smtp", error="auth_required", match="ann@example.test")
-    sandbox.deliver(sandbox.simulator.mail(to="bob@example.test"))
+    sandbox.deliver(sandbox.mail(to="bob@example.test"))
     with pytest.raises(smtplib.SMTPRecipientsRefused):
-        sandbox.deliver(sandbox.simulator.mail(to="ann@example.test"))
+        sandbox.deliver(sandbox.mail(to="ann@example.test"))
 
 
 def test_slow_mail_is_taken_before_it_is_answered(sandbox):
     sandbox.misbehave("smtp", latency_ms=60_000)
     with pytest.raises((TimeoutError, smtplib.SMTPServerDisconnected)):
-        sandbox.deliver(sandbox.simulator.mail(), timeout_s=0.3)
+        sandbox.deliver(sandbox.mail(), timeout_s=0.3)
     [entry] = sandbox.entries()
     assert entry["outcome"] == "accepted"
