@@ -21,7 +21,7 @@ def ours(persons: list[str], grant: object) -> float:
 
     from gateway.auth.bearer import grant_of
     from gateway.codec.events import from_json
-    from notifications.dispatch import finish_ringing
+    from notifications.dispatch import flush
     from notifications.ingest import ingest
     from notifications.models import Event
 
@@ -44,7 +44,7 @@ def ours(persons: list[str], grant: object) -> float:
     started = time.perf_counter()
     for start in range(0, EVENTS, 500):
         ingest(envelopes[start : start + 500], now=timezone.now())
-    finish_ringing()
+    flush()
     _await(lambda: Event.objects.filter(state="delivered").count())
     return EVENTS / (time.perf_counter() - started)
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import count
 
 from notifications import store
-from notifications.events import Ack, Aftermath, ChannelOutcome
+from notifications.events import Ack, ChannelOutcome, Effects
 from notifications.models import Delivery, Event
 from notifications.states import Channel, DeliveryState, EventState, Evidence
 
@@ -26,12 +26,12 @@ _DETAIL = {
 }
 
 
-def confirm(confirmations: Sequence[tuple[int, str]], *, now: datetime) -> Aftermath:
+def confirm(confirmations: Sequence[tuple[int, str]], *, now: datetime) -> Effects:
     """Take confirmations of persons' clients, as pairs of person id and event id, in one batch."""
-    return store.confirm(confirmations, now=now) if confirmations else Aftermath()
+    return store.confirm(confirmations, now=now) if confirmations else Effects()
 
 
-def acknowledge(person_id: int, event_id: str, *, now: datetime) -> Aftermath:
+def acknowledge(person_id: int, event_id: str, *, now: datetime) -> Effects:
     """Take the person's own word that they know of the event: HUMAN evidence.
 
     Raises: `store.UnknownEvent`.

@@ -1,27 +1,15 @@
-"""After the commit: frames to open pages, doorbells for everything else. Nothing here can lose a row."""
+"""After the commit: doorbells and wake-ups, from a thread. Nothing here can lose a row."""
 
 import atexit
 import logging
 import os
 import threading
-from collections.abc import Sequence
-from datetime import datetime
 from queue import Empty, SimpleQueue
 
 from notifications import tasks
-from notifications.events import Aftermath
-from notifications.live.push import push_accepted, push_informational
-from notifications.routing.plan import Routed
-from notifications.store import Stored
-
-__all__ = ["Routed", "dispatch", "finish_ringing", "follow_later", "push_informational"]
+from notifications.events import Effects
 
 log = logging.getLogger(__name__)
-
-
-def dispatch(batch: Sequence[tuple[Routed, Stored]], online: frozenset[int], now: datetime) -> None:
-    """Push what was just accepted to whoever is online, and ring for what is due elsewhere."""
-    follow_later(push_accepted(batch, online, now))
 
 
 class _Doorbell:
@@ -32,19 +20,19 @@ class _Doorbell:
     """
 
     def __init__(self) -> None:
-        self._todo: SimpleQueue[Aftermath] = SimpleQueue()
+        self._todo: SimpleQueue[Effects] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._pid = 0
         self._lock = threading.Lock()
 
-    def put(self, aftermath: Aftermath) -> None:
+    def put(self, effects: Effects) -> None:
         with self._lock:
             if self._thread is None or self._pid != os.getpid() or not self._thread.is_alive():
                 self._pid = os.getpid()
                 self._thread = threading.Thread(target=self._run, name="doorbell", daemon=True)
                 self._thread.start()
                 atexit.register(self.finish)
-        self._todo.put(aftermath)
+        self._todo.put(effects)
 
     def finish(self, timeout_s: float = 3.0) -> None:
         """Ring for what is left; called at exit."""
@@ -58,15 +46,15 @@ class _Doorbell:
         while not stopping:
             gathered = self._gather()
             stopping = any(item is _STOP for item in gathered)
-            whole = Aftermath()
+            whole = Effects()
             for item in gathered:
                 whole.add(item)
             try:
-                tasks.follow(whole)
+                tasks.run_effects(whole)
             except Exception:  # the rows stay due; this thread must live on
                 log.exception("doorbell_failed")
 
-    def _gather(self) -> list[Aftermath]:
+    def _gather(self) -> list[Effects]:
         items = [self._todo.get()]
         try:
             while True:
@@ -75,16 +63,16 @@ class _Doorbell:
             return items
 
 
-_STOP = Aftermath()
+_STOP = Effects()
 _doorbell = _Doorbell()
 
 
-def follow_later(aftermath: Aftermath) -> None:
+def run_effects_later(effects: Effects) -> None:
     """Ring and tell in the background: for processes that answer somebody, such as the gateway."""
-    if aftermath:
-        _doorbell.put(aftermath)
+    if effects:
+        _doorbell.put(effects)
 
 
-def finish_ringing() -> None:
+def flush() -> None:
     """Wait until everything that was handed over has been rung. For a graceful stop, and for tests."""
     _doorbell.finish()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from notifications.states import Channel, EventState, Evidence, Priority
 
@@ -96,6 +96,47 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class Address:
+    """A person's destination as routing sees it: what it is, never where it is."""
+
+    id: int
+    channel: Channel
+    verified: bool = True
+    disabled_reason: str = ""
+    active: bool = False  # the person used it within the last minutes
+
+
+@dataclass(frozen=True, slots=True)
+class Preference:
+    event_type: str  # "": every type
+    channel: Channel
+    position: int = 0
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    id: int
+    external_id: str
+    time_zone: str = "UTC"
+    addresses: tuple[Address, ...] = ()
+    preferences: tuple[Preference, ...] = ()
+
+
+Request = TypeVar("Request")
+
+
+@dataclass(frozen=True, slots=True)
+class Planned(Generic[Request]):
+    """What was to be routed (an envelope on its way in), with its recipient and the plan for them."""
+
+    request: Request
+    recipient: Recipient
+    online: bool
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelOutcome:
     channel: Channel
     state: str
@@ -132,7 +173,7 @@ class Ack:
         return self.event_pk or self.broadcast_pk or 0
 
 
-def refusal(event_id: str, code: str, detail: str, at: datetime, *, field: str = "") -> Ack:
+def rejected_ack(event_id: str, code: str, detail: str, at: datetime, *, field: str = "") -> Ack:
     """Return the final ack of an event that was not accepted, and of which nothing is sent."""
     return Ack(event_id, "ACK_ERROR", final=True, at=at, code=code, detail=detail, field=field)
 
@@ -156,7 +197,7 @@ class FanOut:
 
 
 @dataclass(slots=True)
-class Aftermath:
+class Effects:
     """What a committed change asks for next. The domain returns it; the caller rings and tells."""
 
     rings: list[Ring] = field(default_factory=list)
@@ -167,7 +208,7 @@ class Aftermath:
     broadcasts: list[str] = field(default_factory=list)  # ids of broadcasts that have just ended
     replies: bool = False  # the end of one of them is to be told on a reply stream
 
-    def add(self, other: "Aftermath") -> None:
+    def add(self, other: "Effects") -> None:
         self.rings += other.rings
         self.finals += other.finals
         self.confirmed += other.confirmed

@@ -4,20 +4,20 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from notifications import knobs, store
-from notifications.events import Aftermath
+from notifications.events import Effects
 
 
-def sweep(*, now: datetime) -> Aftermath:
+def sweep(*, now: datetime) -> Effects:
     """Look after every row whose time has come. Idempotent; two may run."""
-    aftermath = Aftermath()
+    effects = Effects()
     for part in sweep_in_parts(now=now):
-        aftermath.add(part)
-    return aftermath
+        effects.add(part)
+    return effects
 
 
-def sweep_in_parts(*, now: datetime) -> Iterator[Aftermath]:
+def sweep_in_parts(*, now: datetime) -> Iterator[Effects]:
     """Sweep, and hand out what follows after every few rows."""
     settled = knobs.current()
     yield from store.rings_due_in_parts(now=now, knobs=settled)
-    if broadcasts := store.broadcasts_due(now=now, again_s=settled.ring_again_s):
+    if broadcasts := store.broadcasts.look_after_due(now=now, again_s=settled.ring_again_s):
         yield broadcasts

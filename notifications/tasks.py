@@ -19,14 +19,14 @@ from notifications import knobs
 from notifications.delivery import attempt, record, slow_sends
 from notifications.delivery.attempt import AlreadyClaimed
 from notifications.delivery.retries import QUICK_TRIES
-from notifications.events import Aftermath, FanOut, Ring
+from notifications.events import Effects, FanOut, Ring
 from notifications.live import pubsub
 from notifications.operations import canary, heartbeat
 from notifications.states import Priority
 from notifications.sweep import sweep_in_parts
 from notifications.topics import fan_out
 from notifications.transports.base import LimitedError, TemporaryError
-from runtime import failpoints
+from runtime.failpoints import failpoint
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class _Deliver(Task[..., None]):
             extra = {"delivery_id": kwargs.get("delivery_id"), "error": type(exc).__name__}
             log.error("task_crashed", extra=extra)
             return
-        follow(record.used_up(kwargs["delivery_id"], error=exc.reason, now=timezone.now()))
+        run_effects(record.retries_exhausted(kwargs["delivery_id"], error=exc.reason, now=timezone.now()))
 
 
 @shared_task(  # type: ignore[arg-type]
@@ -65,7 +65,7 @@ class _Deliver(Task[..., None]):
 def deliver(self: Any, *, delivery_id: str, **_: Any) -> None:
     """Try one delivery; Celery retries it, and `on_failure` moves on to the next channel."""
     try:
-        follow(attempt.attempt_one(delivery_id, clock=timezone.now, follow=follow))
+        run_effects(attempt.attempt_one(delivery_id, clock=timezone.now, run_effects=run_effects))
     except AlreadyClaimed:
         log.info("already_claimed", extra={"delivery_id": delivery_id})
     except LimitedError as limited:
@@ -79,8 +79,8 @@ def deliver(self: Any, *, delivery_id: str, **_: Any) -> None:
 @shared_task(name="tocsin.deliver_many")
 def deliver_many(*, delivery_ids: list[str], **_: Any) -> None:
     """Make the first tries of a batch; what fails for a passing reason goes on as a `deliver`."""
-    for aftermath in attempt.attempt_many(delivery_ids, clock=timezone.now, follow=follow):
-        follow(aftermath)
+    for effects in attempt.attempt_many(delivery_ids, clock=timezone.now, run_effects=run_effects):
+        run_effects(effects)
 
 
 @worker_process_shutdown.connect
@@ -93,14 +93,14 @@ def wait_for_slow_sends(**_: object) -> None:
 @shared_task(name="tocsin.fan_out")
 def fan_out_next(*, broadcast_id: str, **_: Any) -> None:
     """Tell an event to a topic to its next persons, and ring for those after them."""
-    follow(fan_out.tell_next(broadcast_id, now=timezone.now()))
+    run_effects(fan_out.tell_next(broadcast_id, now=timezone.now()))
 
 
 @shared_task(name="tocsin.sweep")
 def sweep_due(**_: Any) -> None:
     """Ring for every row that is due, whatever became of its doorbell."""
-    for aftermath in sweep_in_parts(now=timezone.now()):
-        follow(aftermath)
+    for effects in sweep_in_parts(now=timezone.now()):
+        run_effects(effects)
 
 
 @shared_task(name="tocsin.canary")
@@ -120,13 +120,13 @@ def _may_carry(wait_s: float) -> bool:
     return 0 < knobs.current().countdown_max_s >= wait_s
 
 
-def follow(aftermath: Aftermath) -> None:
+def run_effects(effects: Effects) -> None:
     """Do what a committed change asks for: ring for the next deliveries, tell who waits for an end."""
-    failpoints.passing("recorded_before_follow")
-    ring(aftermath.rings)
-    ring_fan_outs(aftermath.fan_outs)
-    replies = aftermath.replies or bool(aftermath.broadcasts)
-    pubsub.announce_finals([*aftermath.finals, *aftermath.broadcasts], replies=replies)
+    failpoint("recorded_before_effects")
+    ring(effects.rings)
+    ring_fan_outs(effects.fan_outs)
+    replies = effects.replies or bool(effects.broadcasts)
+    pubsub.announce_finals([*effects.finals, *effects.broadcasts], replies=replies)
 
 
 def ring(rings: Sequence[Ring]) -> None:
@@ -159,7 +159,7 @@ def ring_fan_outs(fan_outs: Sequence[FanOut]) -> None:
 
 
 def _publish(task: Any, queue: str, kwargs: dict[str, Any], delay_s: float) -> None:
-    failpoints.passing("ring_before_publish")
+    failpoint("ring_before_publish")
     try:
         task.apply_async(
             kwargs=kwargs, queue=queue, countdown=delay_s or None, confirm_timeout=CONFIRM_WITHIN_S
@@ -167,4 +167,4 @@ def _publish(task: Any, queue: str, kwargs: dict[str, Any], delay_s: float) -> N
     except (OperationalError, OSError, AMQPError, MessageNacked) as error:
         RINGS_LOST.labels(queue).inc()
         log.warning("doorbell_lost", extra={"queue": queue, "error": type(error).__name__})
-    failpoints.passing("ring_after_publish")
+    failpoint("ring_after_publish")

@@ -26,7 +26,7 @@ POINTS: dict[str, str] = {
     "ring_after_publish": "the doorbell is published, who published it is gone",
     "claimed_before_send": "the lease is committed, nothing has left",
     "sent_before_record": "the provider has it, and we do not know",
-    "recorded_before_follow": "the result is committed; the next doorbell and the final ack are not told",
+    "recorded_before_effects": "the result is committed; the next doorbell and the final ack are not told",
     "defer_before_commit": "a failed try is written and not committed",
     "next_step_before_commit": "the next channel's row is written and not committed",
     "confirm_before_commit": "the client has confirmed, and the commit is missing",
@@ -106,4 +106,4 @@ def from_environment() -> Callable[[str], None]:
     )
 
 
-passing = from_environment()
+failpoint = from_environment()

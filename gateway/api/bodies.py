@@ -5,17 +5,17 @@ from typing import Any
 from django.http import HttpRequest
 
 from gateway.codec import limits
-from gateway.codec.limits import Malformed
+from gateway.codec.limits import InvalidEvent
 
 
 def json_body(request: HttpRequest) -> dict[str, Any]:
-    """Return the object in the body. Raises: `Malformed`."""
+    """Return the object in the body. Raises: `InvalidEvent`."""
     if request.content_type != "application/json":
-        raise Malformed("unsupported_media_type", "Send application/json.")
+        raise InvalidEvent("unsupported_media_type", "Send application/json.")
     declared = int(request.headers.get("Content-Length") or 0)
     if declared > limits.EVENT_BYTES or len(request.body) > limits.EVENT_BYTES:
-        raise Malformed("too_large", f"At most {limits.EVENT_BYTES} bytes.")
+        raise InvalidEvent("too_large", f"At most {limits.EVENT_BYTES} bytes.")
     body = limits.parse_json(request.body, "")
     if not isinstance(body, dict):
-        raise Malformed("not_an_object", "Send a JSON object.")
+        raise InvalidEvent("not_an_object", "Send a JSON object.")
     return body

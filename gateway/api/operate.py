@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from gateway.api.bodies import json_body
-from gateway.codec.limits import Malformed, check_integer, check_text
+from gateway.codec.limits import InvalidEvent, check_integer, check_text
 from notifications import dispatch
 from notifications.live.frames import to_ms
 from notifications.models import Event
@@ -28,11 +28,11 @@ _FILTER = ("user", "type", "priority", "state", "from", "to")
 def event_filter(source_id: int, given: Mapping[str, Any]) -> EventFilter:
     """Return the filter that a caller means, among the events of their own source.
 
-    Raises: `Malformed`.
+    Raises: `InvalidEvent`.
     """
     for name in given:
         if name not in _FILTER:
-            raise Malformed("unknown_field", f"Known are {', '.join(_FILTER)}.", str(name)[:60])
+            raise InvalidEvent("unknown_field", f"Known are {', '.join(_FILTER)}.", str(name)[:60])
     state = _text(given, "state")
     priority = _text(given, "priority")
     return EventFilter(
@@ -60,13 +60,13 @@ def _text(given: Mapping[str, Any], name: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise Malformed("not_a_string", "Send text.", name)
+        raise InvalidEvent("not_a_string", "Send text.", name)
     return check_text(value, name, longest=200)
 
 
 def _member(enum: Any, name: str, field: str) -> Any:
     if name not in enum.__members__:
-        raise Malformed("unknown_value", f"One of {', '.join(enum.__members__)}.", field)
+        raise InvalidEvent("unknown_value", f"One of {', '.join(enum.__members__)}.", field)
     return enum[name]
 
 
@@ -124,7 +124,7 @@ def stats(source_id: int, window_s: int) -> dict[str, Any]:
 def replayed(request: HttpRequest) -> tuple[dict[str, Any], bool]:
     """Replay what the body names, or count it. Return the answer, and whether anything was accepted.
 
-    Raises: `Malformed`.
+    Raises: `InvalidEvent`.
     """
     key: LiveKey = request.auth  # type: ignore[attr-defined]
     body = json_body(request)
@@ -132,13 +132,13 @@ def replayed(request: HttpRequest) -> tuple[dict[str, Any], bool]:
     force = _flag(body, "force")
     limit = check_integer(body.get("limit", REPLAYED_AT_MOST), "limit", lowest=1, highest=REPLAYED_AT_MOST)
     if EventState.DELIVERED in which.states and not force:
-        raise Malformed("force_needed", "Delivered events are sent again only with force.", "filter.state")
+        raise InvalidEvent("force_needed", "Delivered events are sent again only with force.", "filter.state")
     if _flag(body, "dry_run"):
         found = preview(which, force=force)
         return {"dry_run": True, "count": found.count, "skipped": dict(+found.skipped)}, False
     by = Operator(Surface.API, f"{key.source_name} tsn_{key.prefix}")
     done = replay(which, by=by, now=timezone.now(), force=force, limit=limit)
-    dispatch.follow_later(done.aftermath)
+    dispatch.run_effects_later(done.effects)
     return {
         "dry_run": False,
         "replay_id": str(done.replay_id),
@@ -156,16 +156,18 @@ def _named(source_id: int, body: dict[str, Any]) -> EventFilter:
     """Return which events the body means: by ids or by a filter, which may be empty, but not by neither."""
     for name in body:
         if name not in _BODY:
-            raise Malformed("unknown_field", f"Known are {', '.join(_BODY)}.", str(name)[:60])
+            raise InvalidEvent("unknown_field", f"Known are {', '.join(_BODY)}.", str(name)[:60])
     if ("event_ids" in body) == ("filter" in body):
-        raise Malformed("missing_field", "Give event_ids, or a filter; {} means every dead letter.", "filter")
+        raise InvalidEvent(
+            "missing_field", "Give event_ids, or a filter; {} means every dead letter.", "filter"
+        )
     if "filter" in body:
         if not isinstance(body["filter"], dict):
-            raise Malformed("not_an_object", "An object; {} means every dead letter.", "filter")
+            raise InvalidEvent("not_an_object", "An object; {} means every dead letter.", "filter")
         return event_filter(source_id, body["filter"])
     ids = body["event_ids"]
     if not isinstance(ids, list) or not 1 <= len(ids) <= IDS_AT_MOST:
-        raise Malformed("out_of_range", f"A list of 1 to {IDS_AT_MOST} event ids.", "event_ids")
+        raise InvalidEvent("out_of_range", f"A list of 1 to {IDS_AT_MOST} event ids.", "event_ids")
     texts = {_text({"event_ids": item}, "event_ids") for item in ids}
     return EventFilter(source_id=source_id, event_ids=tuple(sorted(texts)))
 
@@ -173,5 +175,5 @@ def _named(source_id: int, body: dict[str, Any]) -> EventFilter:
 def _flag(body: dict[str, Any], name: str) -> bool:
     value = body.get(name, False)
     if not isinstance(value, bool):
-        raise Malformed("not_a_boolean", "true or false.", name)
+        raise InvalidEvent("not_a_boolean", "true or false.", name)
     return value

@@ -16,7 +16,7 @@ from gateway.auth.callers import Caller, KeyOrPerson
 from gateway.auth.credentials import of_session
 from gateway.auth.revocation import announce
 from gateway.auth.tickets import Grant, TicketsUnavailable
-from gateway.codec.limits import Malformed, check_text
+from gateway.codec.limits import InvalidEvent, check_text
 from gateway.codec.problems import problem
 from notifications import knobs
 from notifications.live.frames import to_ms
@@ -47,7 +47,7 @@ def _ticket(request: HttpRequest, caller: Caller) -> HttpResponse:
     body = json_body(request) if request.body else {}
     for name in body:
         if name != "user_id":
-            raise Malformed("unknown_field", "The only field is user_id.", str(name)[:60])
+            raise InvalidEvent("unknown_field", "The only field is user_id.", str(name)[:60])
     person = caller.person if caller.key is None else _named(body.get("user_id"))
     if person is None or body.get("user_id") not in {None, person.external_id}:
         return _not_found()
@@ -57,9 +57,9 @@ def _ticket(request: HttpRequest, caller: Caller) -> HttpResponse:
 
 def _named(user_id: Any) -> User | None:
     if user_id is None:
-        raise Malformed("missing_field", "An API key names the person.", "user_id")
+        raise InvalidEvent("missing_field", "An API key names the person.", "user_id")
     if not isinstance(user_id, str):
-        raise Malformed("not_a_string", "Send text.", "user_id")
+        raise InvalidEvent("not_a_string", "Send text.", "user_id")
     return _active(check_text(user_id, "user_id", longest=128))
 
 

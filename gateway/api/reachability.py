@@ -1,25 +1,32 @@
 """What would reach a person now: their open sockets, and each channel with its destinations or why not."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.utils import timezone
 
 from gateway.presence.registry import Socket, sockets_of
-from notifications import knobs
-from notifications.events import Decision
+from notifications.events import ChannelChoice, Decision
 from notifications.live import pubsub
-from notifications.routing import recipients
-from notifications.routing.route import route
+from notifications.routing.plan import plan_for
 from notifications.states import Channel, Priority
-from notifications.transports.registry import supported
 from users.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class _Critical:
+    """An event of no type in particular that leaves the order of channels to its recipient."""
+
+    user_id: str
+    event_type: str = ""
+    priority: Priority = Priority.CRITICAL
+    channels: tuple[ChannelChoice, ...] = ()
 
 
 def reachability(user: User) -> dict[str, Any]:
     """Return it as the API tells it. `sockets` is None while Redis is away. Never an address."""
-    now, active_s = timezone.now(), knobs.current().telegram_active_s
-    loaded = recipients.load([user.external_id], now=now, active_s=active_s)
-    online = user.pk in pubsub.online([user.pk])
+    [planned] = plan_for([_Critical(user.external_id)], now=timezone.now())
+    online = planned.online if planned else user.pk in pubsub.online([user.pk])
     sockets = sockets_of(user.pk)
     said: dict[str, Any] = {
         "user_id": user.external_id,
@@ -30,23 +37,15 @@ def reachability(user: User) -> dict[str, Any]:
         "telegram_active": False,
         "muted": [],
     }
-    if user.external_id in loaded:
-        person = loaded[user.external_id]
-        plan = route(
-            event_type="",
-            priority=Priority.CRITICAL,
-            requested=(),
-            person=person,
-            online=online,
-            supported=supported(),
-        )
-        said["channels"] = _channels(plan.trace)
+    if planned is not None:
+        recipient = planned.recipient
+        said["channels"] = _channels(planned.plan.trace)
         said["telegram_active"] = any(
-            address.active and address.channel is Channel.TELEGRAM for address in person.addresses
+            address.active and address.channel is Channel.TELEGRAM for address in recipient.addresses
         )
         said["muted"] = [
             {"event_type": preference.event_type or None, "channel": preference.channel.name}
-            for preference in person.preferences
+            for preference in recipient.preferences
             if not preference.enabled
         ]
     return said

@@ -19,7 +19,7 @@ def stored_pk(source_id: int, event_id: str) -> int | str | None:
     if "\0" in event_id:
         return None  # Postgres has no such text
     event = Event.objects.filter(source_id=source_id, event_id=event_id).values_list("pk", flat=True).first()
-    return event or next((str(row.pk) for row in store.known([(source_id, event_id)])), None)
+    return event or next((str(row.pk) for row in store.broadcasts.find([(source_id, event_id)])), None)
 
 
 def _deliveries(event: Event) -> list[Delivery]:
@@ -73,7 +73,7 @@ def _broadcast(row: Broadcast) -> dict[str, Any]:
         "correlation_id": row.content["correlation_id"],
         "ack": ack_to_json(broadcast_ack(row, now=timezone.now())),
         "everybody_told": row.told_at is not None,
-        "counts": store.counts(row.pk),
+        "counts": store.broadcasts.counts(row.pk),
     }
 
 

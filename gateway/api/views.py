@@ -11,7 +11,7 @@ from ninja.openapi.schema import OpenAPISchema
 from gateway.api import openapi, operate, people, read, topics
 from gateway.auth.bearer import AuthFailed, SourceKey
 from gateway.auth.callers import person_of_request
-from gateway.codec.limits import Malformed
+from gateway.codec.limits import InvalidEvent
 from gateway.codec.problems import from_malformed, not_allowed, problem, unavailable
 from gateway.hub.waiting import until_final
 from notifications.live import inbox
@@ -115,8 +115,8 @@ def _auth_failed(request: HttpRequest, error: AuthFailed) -> HttpResponse:
     return not_allowed(error.code, error.detail)
 
 
-@api.exception_handler(Malformed)
-def _malformed(request: HttpRequest, error: Malformed) -> HttpResponse:
+@api.exception_handler(InvalidEvent)
+def _malformed(request: HttpRequest, error: InvalidEvent) -> HttpResponse:
     return from_malformed(error)
 
 

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from gateway.auth.credentials import Credential
 from gateway.hub.threads import in_thread
-from gateway.presence.processes import this_gateway
+from gateway.presence.processes import this_process
 from notifications import knobs
 from runtime.loops import per_loop
 from runtime.postgres.away import DATABASE_AWAY
@@ -93,7 +93,7 @@ class Revocations:
         """Call `socket.end()` once its credential counts no more, while the block runs."""
         number = next(self._numbers)
         self._watched[number] = socket
-        this_gateway().listen(CHANNEL, self._hear)
+        this_process().listen(CHANNEL, self._hear)
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._run())
         try:

@@ -9,7 +9,7 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from gateway.codec import limits
-from gateway.codec.limits import Malformed, check_integer, check_text
+from gateway.codec.limits import InvalidEvent, check_integer, check_text
 from notifications import knobs
 from notifications.events import ChannelChoice, Envelope, SourceGrant
 from notifications.states import Channel, Priority
@@ -26,23 +26,23 @@ _SECONDS_BELOW = 10**12
 def from_json(body: Any, source: SourceGrant, *, raw: bytes = b"", reply_to: str = "") -> Envelope:
     """Return the envelope of one JSON event: field names as in the protobuf, payload as an object.
 
-    Raises: `Malformed`.
+    Raises: `InvalidEvent`.
     """
     if not isinstance(body, dict):
-        raise Malformed("not_an_object", "An event is a JSON object.")
+        raise InvalidEvent("not_an_object", "An event is a JSON object.")
     event_id = body.get("event_id")
     try:
         for name in body:
             if name not in _FIELDS:
-                raise Malformed("unknown_field", _unknown_field(name), str(name)[:60])
+                raise InvalidEvent("unknown_field", _unknown_field(name), str(name)[:60])
         data = raw or _serialized(body)
         if len(data) > limits.EVENT_BYTES:
-            raise Malformed("too_large", f"An event has at most {limits.EVENT_BYTES} bytes.")
+            raise InvalidEvent("too_large", f"An event has at most {limits.EVENT_BYTES} bytes.")
         given = {name: value for name, value in body.items() if value is not None}
         given["event_type"] = _event_type_from_json(given)
         given["delivery"] = _delivery_from_json(given.get("delivery"))
         return _envelope(given, source, data, reply_to)
-    except Malformed as error:
+    except InvalidEvent as error:
         error.event_id = event_id[:200] if isinstance(event_id, str) else ""
         raise
 
@@ -52,41 +52,41 @@ def _serialized(body: Any) -> bytes:
     try:
         text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     except (RecursionError, ValueError) as error:
-        raise Malformed("invalid_json", "Not valid JSON: too deep, or a number too long.") from error
+        raise InvalidEvent("invalid_json", "Not valid JSON: too deep, or a number too long.") from error
     return text.encode(errors="surrogatepass")
 
 
 def from_protobuf(data: bytes, source: SourceGrant, *, reply_to: str = "") -> Envelope:
-    """Return the envelope of one serialized `UserEvent`. Raises: `Malformed`."""
+    """Return the envelope of one serialized `UserEvent`. Raises: `InvalidEvent`."""
     return from_message(parse(data), source, raw=data, reply_to=reply_to)
 
 
 def parse(data: bytes) -> wire.UserEvent:
-    """Return the message. Raises: `Malformed`; sizes are checked before anything is parsed."""
+    """Return the message. Raises: `InvalidEvent`; sizes are checked before anything is parsed."""
     if len(data) > limits.EVENT_BYTES:
-        raise Malformed("too_large", f"An event has at most {limits.EVENT_BYTES} bytes.")
+        raise InvalidEvent("too_large", f"An event has at most {limits.EVENT_BYTES} bytes.")
     try:
         return wire.UserEvent.FromString(data)
     except (DecodeError, RecursionError, ValueError) as error:
-        raise Malformed("invalid_protobuf", "These bytes are not a UserEvent.") from error
+        raise InvalidEvent("invalid_protobuf", "These bytes are not a UserEvent.") from error
 
 
 def parse_batch(data: bytes) -> list[wire.UserEvent]:
-    """Return the events of a `UserEventBatch`. Raises: `Malformed`."""
+    """Return the events of a `UserEventBatch`. Raises: `InvalidEvent`."""
     try:
         return list(wire.UserEventBatch.FromString(data).events)
     except (DecodeError, RecursionError, ValueError) as error:
-        raise Malformed("invalid_protobuf", "These bytes are not a UserEventBatch.") from error
+        raise InvalidEvent("invalid_protobuf", "These bytes are not a UserEventBatch.") from error
 
 
 def from_message(
     message: wire.UserEvent, source: SourceGrant, *, raw: bytes = b"", reply_to: str = ""
 ) -> Envelope:
-    """Return the envelope of a parsed `UserEvent`. Raises: `Malformed`."""
+    """Return the envelope of a parsed `UserEvent`. Raises: `InvalidEvent`."""
     data = raw or message.SerializeToString()
     try:
         if len(data) > limits.EVENT_BYTES:
-            raise Malformed("too_large", f"An event has at most {limits.EVENT_BYTES} bytes.")
+            raise InvalidEvent("too_large", f"An event has at most {limits.EVENT_BYTES} bytes.")
         given: dict[str, Any] = {
             name: getattr(message, name)
             for name in _FIELDS - {"payload", "delivery", "event_type", "metadata"}
@@ -100,7 +100,7 @@ def from_message(
         given["payload"] = limits.parse_json(message.payload, "payload") if message.payload else {}
         given["delivery"] = _delivery_from_message(message)
         return _envelope(given, source, data, reply_to)
-    except Malformed as error:
+    except InvalidEvent as error:
         error.event_id = message.event_id[:200]
         raise
 
@@ -141,14 +141,14 @@ def _digest(content: Mapping[str, Any]) -> bytes:
 def _required_text(given: Mapping[str, Any], name: str, longest: int) -> str:
     text = _text(given, name, longest)
     if not text:
-        raise Malformed("missing_field", f"{name} is required.", name)
+        raise InvalidEvent("missing_field", f"{name} is required.", name)
     return text
 
 
 def _text(given: Mapping[str, Any], name: str, longest: int = 200) -> str:
     value = given.get(name, "")
     if not isinstance(value, str):
-        raise Malformed("not_a_string", "Send a string.", name)
+        raise InvalidEvent("not_a_string", "Send a string.", name)
     return check_text(value, name, longest=longest)
 
 
@@ -159,17 +159,17 @@ def _integer(given: Mapping[str, Any], name: str, highest: int) -> int:
 def _user_id(given: Mapping[str, Any]) -> str:
     user_id, topic = _text(given, "user_id", 128), _text(given, "topic")
     if bool(user_id) == bool(topic):
-        raise Malformed("missing_field", "Give user_id or topic, and not both.", "user_id")
+        raise InvalidEvent("missing_field", "Give user_id or topic, and not both.", "user_id")
     return user_id
 
 
 def _timestamp(given: Mapping[str, Any]) -> int:
     value = given.get("timestamp", 0)
     if value == 0 and not isinstance(value, bool):
-        raise Malformed("missing_field", "timestamp is required, in Unix milliseconds.", "timestamp")
+        raise InvalidEvent("missing_field", "timestamp is required, in Unix milliseconds.", "timestamp")
     timestamp = check_integer(value, "timestamp", lowest=0, highest=253_402_300_799_000)
     if timestamp < _SECONDS_BELOW:
-        raise Malformed("out_of_range", "Send milliseconds; this looks like seconds.", "timestamp")
+        raise InvalidEvent("out_of_range", "Send milliseconds; this looks like seconds.", "timestamp")
     return timestamp
 
 
@@ -179,21 +179,21 @@ def _event_type_from_json(given: Mapping[str, Any]) -> str:
         return _checked_type_name(name)
     value = given.get("event_type")
     if value is None:
-        raise Malformed(
+        raise InvalidEvent(
             "missing_field", "Give event_type, or type_name for a type of your own.", "event_type"
         )
     if isinstance(value, int) and not isinstance(value, bool):
         return _event_type_name(check_integer(value, "event_type", lowest=-(2**31), highest=2**31 - 1))
     if value not in wire.EventType.keys():  # noqa: SIM118  an enum wrapper, not a dict
         detail = "Not a known event type; send types of your own as type_name, such as my_app.thing_done."
-        raise Malformed("unknown_event_type", detail, "event_type")
+        raise InvalidEvent("unknown_event_type", detail, "event_type")
     return str(value)
 
 
 def _checked_type_name(name: Any) -> str:
     if not isinstance(name, str) or len(name) > 100 or not _TYPE_NAME.fullmatch(name):
         detail = "Lower case letters, digits, _ and dots, such as norm.swap_demand; at most 100."
-        raise Malformed("invalid_type_name", detail, "type_name")
+        raise InvalidEvent("invalid_type_name", detail, "type_name")
     return name
 
 
@@ -207,7 +207,7 @@ def _delivery_from_json(delivery: Any) -> tuple[Priority, tuple[ChannelChoice, .
     if delivery is None:
         return Priority.NORMAL, ()
     if not isinstance(delivery, dict) or set(delivery) - {"priority", "channels"}:
-        raise Malformed("invalid_delivery", "An object with priority and channels.", "delivery")
+        raise InvalidEvent("invalid_delivery", "An object with priority and channels.", "delivery")
     priority = _member(Priority, delivery.get("priority", "NORMAL"), "delivery.priority")
     channels = delivery.get("channels", [])
     if not isinstance(channels, list) or len(channels) > limits.CHANNELS:
@@ -220,10 +220,10 @@ def _choice(item: Any, index: int) -> ChannelChoice:
     if isinstance(item, str):
         return ChannelChoice(_member(Channel, item, field))
     if not isinstance(item, dict) or set(item) - {"channel", "only_if_active"}:
-        raise Malformed("invalid_delivery", "An object with channel and only_if_active.", field)
+        raise InvalidEvent("invalid_delivery", "An object with channel and only_if_active.", field)
     only_if_active = item.get("only_if_active", False)
     if not isinstance(only_if_active, bool):
-        raise Malformed("invalid_delivery", "true or false.", f"{field}.only_if_active")
+        raise InvalidEvent("invalid_delivery", "true or false.", f"{field}.only_if_active")
     return ChannelChoice(_member(Channel, item.get("channel"), f"{field}.channel"), only_if_active)
 
 
@@ -233,7 +233,7 @@ def _member(enum: Any, value: Any, field: str) -> Any:
         return names[value]
     if isinstance(value, int) and not isinstance(value, bool) and value in enum.__members__.values():
         return enum(value)
-    raise Malformed("unknown_value", f"One of {', '.join(names)}.", field)
+    raise InvalidEvent("unknown_value", f"One of {', '.join(names)}.", field)
 
 
 def _delivery_from_message(message: wire.UserEvent) -> tuple[Priority, tuple[ChannelChoice, ...]]:
@@ -252,8 +252,8 @@ def _delivery_from_message(message: wire.UserEvent) -> tuple[Priority, tuple[Cha
     return Priority(number) if known else Priority.NORMAL, tuple(channels)
 
 
-def _too_many_channels() -> Malformed:
-    return Malformed(
+def _too_many_channels() -> InvalidEvent:
+    return InvalidEvent(
         "invalid_delivery", f"A list of at most {limits.CHANNELS} channels.", "delivery.channels"
     )
 

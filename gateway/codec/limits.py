@@ -15,7 +15,7 @@ METADATA_ENTRIES = 64
 CHANNELS = 16
 
 
-class Malformed(Exception):
+class InvalidEvent(Exception):
     """An event that cannot be taken in as it is. `event_id` is "" where it could not be read."""
 
     def __init__(self, code: str, detail: str, field: str = "", event_id: str = "") -> None:
@@ -27,11 +27,11 @@ class Malformed(Exception):
 
 
 def parse_json(text: str | bytes, field: str) -> Any:
-    """Return the parsed JSON. Raises: `Malformed`, also for NaN, Infinity and nesting without end."""
+    """Return the parsed JSON. Raises: `InvalidEvent`, also for NaN, Infinity and nesting without end."""
     try:
         return json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise Malformed("invalid_json", f"Not valid JSON: {str(error)[:120]}.", field) from error
+        raise InvalidEvent("invalid_json", f"Not valid JSON: {str(error)[:120]}.", field) from error
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -39,15 +39,15 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def check_payload(payload: Any) -> None:
-    """Raise `Malformed` unless `payload` is an object within the documented limits."""
+    """Raise `InvalidEvent` unless `payload` is an object within the documented limits."""
     if not isinstance(payload, dict):
-        raise Malformed("payload_not_object", "The payload must be a JSON object.", "payload")
+        raise InvalidEvent("payload_not_object", "The payload must be a JSON object.", "payload")
     keys = 0
     todo: list[tuple[Any, int, str]] = [(payload, 1, "payload")]
     while todo:
         value, depth, path = todo.pop()
         if depth > PAYLOAD_DEPTH:
-            raise Malformed("payload_too_deep", f"At most {PAYLOAD_DEPTH} levels.", path)
+            raise InvalidEvent("payload_too_deep", f"At most {PAYLOAD_DEPTH} levels.", path)
         if isinstance(value, dict):
             keys += len(value)
             for key, inner in value.items():
@@ -58,44 +58,46 @@ def check_payload(payload: Any) -> None:
         else:
             _check_scalar(value, path)
         if keys > PAYLOAD_KEYS:
-            raise Malformed("payload_too_many_keys", f"At most {PAYLOAD_KEYS} keys in all.", "payload")
+            raise InvalidEvent("payload_too_many_keys", f"At most {PAYLOAD_KEYS} keys in all.", "payload")
 
 
 def _check_scalar(value: Any, path: str) -> None:
     if isinstance(value, str):
         check_text(value, path)
     elif isinstance(value, float) and not math.isfinite(value):
-        raise Malformed("invalid_number", "Numbers must be finite; send large ones as strings.", path)
+        raise InvalidEvent("invalid_number", "Numbers must be finite; send large ones as strings.", path)
 
 
 def check_text(value: str, field: str, *, longest: int = STRING_BYTES) -> str:
-    """Return `value`, or raise `Malformed`: too long, or with what Postgres cannot store."""
+    """Return `value`, or raise `InvalidEvent`: too long, or with what Postgres cannot store."""
     try:
         size = len(value.encode())
     except UnicodeEncodeError as error:
-        raise Malformed("invalid_text", "Lone surrogates are not text.", field) from error
+        raise InvalidEvent("invalid_text", "Lone surrogates are not text.", field) from error
     if size > longest:
-        raise Malformed("too_long", f"At most {longest} bytes.", field)
+        raise InvalidEvent("too_long", f"At most {longest} bytes.", field)
     if "\0" in value:
-        raise Malformed("invalid_text", "NUL is not allowed in text.", field)
+        raise InvalidEvent("invalid_text", "NUL is not allowed in text.", field)
     return value
 
 
 def check_integer(value: Any, field: str, *, lowest: int = 0, highest: int = 2**63 - 1) -> int:
-    """Return `value` as an int, or raise `Malformed`."""
+    """Return `value` as an int, or raise `InvalidEvent`."""
     if isinstance(value, bool) or not isinstance(value, int):
-        raise Malformed("not_an_integer", "Send a whole number.", field)
+        raise InvalidEvent("not_an_integer", "Send a whole number.", field)
     if not lowest <= value <= highest:
-        raise Malformed("out_of_range", f"From {lowest} to {highest}.", field)
+        raise InvalidEvent("out_of_range", f"From {lowest} to {highest}.", field)
     return value
 
 
 def check_metadata(value: Any) -> dict[str, str]:
     if not isinstance(value, Mapping) or len(value) > METADATA_ENTRIES:
-        raise Malformed("invalid_metadata", f"An object of at most {METADATA_ENTRIES} strings.", "metadata")
+        raise InvalidEvent(
+            "invalid_metadata", f"An object of at most {METADATA_ENTRIES} strings.", "metadata"
+        )
     for key, text in value.items():
         if not isinstance(text, str):
-            raise Malformed("invalid_metadata", "Values must be strings.", f"metadata.{key}")
+            raise InvalidEvent("invalid_metadata", "Values must be strings.", f"metadata.{key}")
         check_text(key, "metadata", longest=200)
         check_text(text, f"metadata.{key}", longest=1_000)
     return dict(value)

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.http import JsonResponse
 
-from gateway.codec.limits import Malformed
+from gateway.codec.limits import InvalidEvent
 from notifications.events import Ack
 
 _STATUS = {
@@ -44,7 +44,7 @@ def problem(
     return response
 
 
-def from_malformed(error: Malformed) -> JsonResponse:
+def from_malformed(error: InvalidEvent) -> JsonResponse:
     return problem(error.code, error.detail, field=error.field, event_id=error.event_id)
 
 

@@ -127,7 +127,7 @@ class Hub:
 
     def _take(self, messages: list[list[Any]]) -> None:
         self._answered = True
-        with wire.one_turn():
+        with wire.coalesced_writes():
             for message in messages:
                 kind = message[0]
                 if kind == b"message":

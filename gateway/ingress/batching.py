@@ -35,7 +35,7 @@ class _Waiting(Generic[Item, Answer]):
             self.answer.set_exception(Unavailable())
 
 
-class Gathering(Generic[Item, Answer]):
+class BatchedCalls(Generic[Item, Answer]):
     """Hands items to `take`, in their order, with one call for each thread at most. One per event loop.
 
     `take` gets items of `weight` in all, or a single heavier one, and returns for each an answer, or what

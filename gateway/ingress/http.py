@@ -16,13 +16,13 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse
 
 from gateway.auth.bearer import AuthFailed
-from gateway.codec.limits import Malformed
+from gateway.codec.limits import InvalidEvent
 from gateway.codec.problems import not_allowed, problem, unavailable
 from gateway.hub.threads import publishing
 from gateway.hub.waiting import until_final
 from gateway.ingress import publishing as posts
-from gateway.ingress.batching import Gathering, Unavailable
-from gateway.ingress.publishing import Post
+from gateway.ingress.batching import BatchedCalls, Unavailable
+from gateway.ingress.publishing import PublishRequest
 from gateway.server.flow import Application, Receive
 from notifications.events import Ack
 from runtime.loops import per_loop
@@ -37,7 +37,9 @@ _TOGETHER = 500  # events of one call
 _PATIENCE_S = 5.0  # until a thread is free; as long as for a connection of the pool
 
 _gathering = per_loop(
-    lambda: Gathering[Post, list[Ack]](posts.take, publishing, weight=_TOGETHER, patience_s=_PATIENCE_S)
+    lambda: BatchedCalls[PublishRequest, list[Ack]](
+        posts.take, publishing, weight=_TOGETHER, patience_s=_PATIENCE_S
+    )
 )
 
 
@@ -109,13 +111,13 @@ def _refusal(request: HttpRequest) -> HttpResponse | None:
     return None
 
 
-def _post(request: HttpRequest, body: bytes | None, *, many: bool) -> Post:
+def _post(request: HttpRequest, body: bytes | None, *, many: bool) -> PublishRequest:
     scheme, _, key = request.headers["Authorization"].partition(" ")
     try:
         wait_s = float(request.GET.get("wait", 0))
     except (ValueError, SuspiciousOperation):  # no number; more parameters than anybody means
         wait_s = float("nan")  # refused, but not before the key is known
-    return Post(
+    return PublishRequest(
         key=key if scheme.lower() == "bearer" else "",
         media_type=request.content_type or "",
         body=body,
@@ -124,11 +126,11 @@ def _post(request: HttpRequest, body: bytes | None, *, many: bool) -> Post:
     )
 
 
-async def _published(post: Post, receive: Receive) -> HttpResponse:
+async def _published(post: PublishRequest, receive: Receive) -> HttpResponse:
     """Take the post in and answer it. Raises: `AuthFailed`, `Unavailable`, `_Gone`."""
     try:
         acks = await _gathering().answer(post, weight=post.weight)
-    except Malformed as error:
+    except InvalidEvent as error:
         return posts.malformed_answer(error, protobuf=post.protobuf)
     if post.many:
         return posts.many_answer(acks, protobuf=post.protobuf)

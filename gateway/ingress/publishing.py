@@ -11,10 +11,10 @@ from django.utils import timezone
 from gateway.auth.bearer import AuthFailed, allowed, grant_of_key
 from gateway.codec import events, limits
 from gateway.codec.acks import ack_to_json, ack_to_protobuf, acks_to_protobuf
-from gateway.codec.limits import Malformed
+from gateway.codec.limits import InvalidEvent
 from gateway.codec.problems import from_ack, from_malformed, status_of
 from gateway.ingress.batching import Unavailable
-from notifications.events import Ack, Envelope, SourceGrant, refusal
+from notifications.events import Ack, Envelope, SourceGrant, rejected_ack
 from notifications.ingest import ingest
 from runtime.postgres.away import DATABASE_AWAY
 from users import keys
@@ -23,11 +23,11 @@ from users.keys import LiveKey
 log = logging.getLogger(__name__)
 
 SCOPE = "publish"
-Read = list[Envelope | Malformed]
+Read = list[Envelope | InvalidEvent]
 
 
 @dataclass(frozen=True, slots=True)
-class Post:
+class PublishRequest:
     """One request. `key` is the bearer's text, `body` None if it is over its limit."""
 
     key: str
@@ -51,9 +51,9 @@ def body_limit(*, many: bool) -> int:
     return limits.BATCH_BYTES if many else limits.EVENT_BYTES
 
 
-def take(posts: Sequence[Post]) -> list[list[Ack] | Exception]:
+def take(posts: Sequence[PublishRequest]) -> list[list[Ack] | Exception]:
     """Authenticate, understand and take in; return for each post its acks, or why it is refused as a whole
-    (`AuthFailed`, `Malformed`).
+    (`AuthFailed`, `InvalidEvent`).
 
     One query for all keys and one domain call for all events. In a batch the bad ones do not stop the others.
     Raises: `Unavailable` when Postgres is away; then nothing was accepted, or it may be sent again.
@@ -75,47 +75,47 @@ def _answer(read: Read, acks: Iterator[Ack]) -> list[Ack]:
     return [next(acks) if isinstance(item, Envelope) else _refused(item) for item in read]
 
 
-def _refused(error: Malformed) -> Ack:
-    return refusal(error.event_id, error.code, error.detail, timezone.now(), field=error.field)
+def _refused(error: InvalidEvent) -> Ack:
+    return rejected_ack(error.event_id, error.code, error.detail, timezone.now(), field=error.field)
 
 
 # --- understanding --------------------------------------------------------------------------------------
-def _read(post: Post, key: LiveKey | None) -> Read | AuthFailed | Malformed:
+def _read(post: PublishRequest, key: LiveKey | None) -> Read | AuthFailed | InvalidEvent:
     try:
         source = grant_of_key(allowed(key, SCOPE))
         body = _body(post)
         return _read_many(body, post, source) if post.many else [_read_one(body, post, source)]
-    except (AuthFailed, Malformed) as error:
+    except (AuthFailed, InvalidEvent) as error:
         return error
 
 
-def _body(post: Post) -> bytes:
+def _body(post: PublishRequest) -> bytes:
     if post.media_type not in {"application/json", events.PROTOBUF}:
-        raise Malformed("unsupported_media_type", f"Send application/json or {events.PROTOBUF}.")
+        raise InvalidEvent("unsupported_media_type", f"Send application/json or {events.PROTOBUF}.")
     if post.body is None:
-        raise Malformed("too_large", f"At most {body_limit(many=post.many)} bytes.")
+        raise InvalidEvent("too_large", f"At most {body_limit(many=post.many)} bytes.")
     if not post.wait_s >= 0:  # not a number is neither
-        raise Malformed("invalid_parameter", "Seconds to wait: a number, 0 or more.", "wait")
+        raise InvalidEvent("invalid_parameter", "Seconds to wait: a number, 0 or more.", "wait")
     return post.body
 
 
-def _read_one(body: bytes, post: Post, source: SourceGrant) -> Envelope:
+def _read_one(body: bytes, post: PublishRequest, source: SourceGrant) -> Envelope:
     if post.protobuf:
         return events.from_protobuf(body, source)
     return events.from_json(limits.parse_json(body, ""), source, raw=body)
 
 
-def _read_many(body: bytes, post: Post, source: SourceGrant) -> Read:
+def _read_many(body: bytes, post: PublishRequest, source: SourceGrant) -> Read:
     read: Read = []
     for item, decode in _items(body, post):
         try:
             read.append(decode(item, source))
-        except Malformed as error:
+        except InvalidEvent as error:
             read.append(error)
     return read
 
 
-def _items(body: bytes, post: Post) -> list[tuple[Any, Callable[[Any, SourceGrant], Envelope]]]:
+def _items(body: bytes, post: PublishRequest) -> list[tuple[Any, Callable[[Any, SourceGrant], Envelope]]]:
     if post.protobuf:
         items: list[Any] = events.parse_batch(body)
         decode: Callable[[Any, SourceGrant], Envelope] = events.from_message
@@ -123,10 +123,10 @@ def _items(body: bytes, post: Post) -> list[tuple[Any, Callable[[Any, SourceGran
         parsed = limits.parse_json(body, "")
         found = parsed.get("events") if isinstance(parsed, dict) else None
         if not isinstance(found, list):
-            raise Malformed("not_an_object", 'Send {"events": [ … ]}.', "events")
+            raise InvalidEvent("not_an_object", 'Send {"events": [ … ]}.', "events")
         items, decode = found, events.from_json
     if len(items) > limits.BATCH_EVENTS:
-        raise Malformed("too_large", f"At most {limits.BATCH_EVENTS} events a batch.", "events")
+        raise InvalidEvent("too_large", f"At most {limits.BATCH_EVENTS} events a batch.", "events")
     return [(item, decode) for item in items]
 
 
@@ -154,7 +154,7 @@ def many_answer(acks: Sequence[Ack], *, protobuf: bool) -> HttpResponse:
     return JsonResponse({"acks": [ack_to_json(ack) for ack in acks]})
 
 
-def malformed_answer(error: Malformed, *, protobuf: bool) -> HttpResponse:
+def malformed_answer(error: InvalidEvent, *, protobuf: bool) -> HttpResponse:
     """A problem document; for who speaks protobuf, the ack that says the same."""
     if not protobuf:
         return from_malformed(error)

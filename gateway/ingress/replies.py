@@ -18,7 +18,7 @@ from gateway.ingress.streams import ACKS_KEPT, RETRY_S, acks_stream
 from notifications import store
 from notifications.acks import event_ack
 from notifications.live import pubsub
-from runtime import failpoints
+from runtime.failpoints import failpoint
 from runtime.postgres.away import DATABASE_AWAY
 
 log = logging.getLogger(__name__)
@@ -61,5 +61,5 @@ def send_due(client: "redis.Redis", *, clock: Callable[[], datetime]) -> int:
             reply = {"a": ack_to_protobuf(event_ack(ending, ending.tried, now=now))}
             pipe.xadd(acks_stream(ending.source), reply, maxlen=ACKS_KEPT, approximate=True)
         pipe.execute()
-        failpoints.passing("reply_added_before_commit")
+        failpoint("reply_added_before_commit")
     return len(endings)

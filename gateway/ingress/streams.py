@@ -19,11 +19,11 @@ from redis.exceptions import ResponseError
 from gateway.auth.bearer import grant_of
 from gateway.codec import events
 from gateway.codec.acks import ack_to_protobuf
-from gateway.codec.limits import Malformed
-from notifications.events import Ack, Envelope, SourceGrant, refusal
+from gateway.codec.limits import InvalidEvent
+from notifications.events import Ack, Envelope, SourceGrant, rejected_ack
 from notifications.ingest import ingest
 from notifications.models import Quarantine
-from runtime import failpoints
+from runtime.failpoints import failpoint
 from runtime.postgres.away import DATABASE_AWAY
 from users.models import Source
 
@@ -58,7 +58,7 @@ class _Read:
     data: bytes
     source: str = ""
     envelope: Envelope | None = None
-    error: Malformed | None = None
+    error: InvalidEvent | None = None
     ack: Ack | None = None
 
 
@@ -139,7 +139,7 @@ class StreamIngress:
 
     def _quarantine_poison(self, entries: Sequence[Entry]) -> None:
         if entries:
-            error = Malformed("poison", f"Taken {TRIES} times without an end.")
+            error = InvalidEvent("poison", f"Taken {TRIES} times without an end.")
             self._finish(
                 [_Read(entry_id, fields.get(b"e", b""), error=error) for entry_id, fields in entries]
             )
@@ -179,11 +179,11 @@ class StreamIngress:
         good = [read for read in reads if read.envelope is not None]
         envelopes = [read.envelope for read in good if read.envelope is not None]
         acks = ingest(envelopes, now=timezone.now()) if envelopes else []
-        failpoints.passing("stream_committed_before_ack")
+        failpoint("stream_committed_before_ack")
         for read, ack in zip(good, acks, strict=True):
             read.ack = ack
             if ack.status == "ACK_ERROR" and not ack.pk and ack.code != "no_session":
-                read.error = Malformed(ack.code, ack.detail, ack.field, ack.event_id)
+                read.error = InvalidEvent(ack.code, ack.detail, ack.field, ack.event_id)
         self._finish(reads)
 
     def _finish(self, reads: Sequence[_Read]) -> None:
@@ -196,7 +196,7 @@ class StreamIngress:
                 reply = {"a": ack_to_protobuf(read.ack)}
                 pipe.xadd(acks_stream(read.source), reply, maxlen=ACKS_KEPT, approximate=True)
         pipe.execute()  # raises for an ack that was not taken, and then nothing is acknowledged
-        failpoints.passing("stream_acked_before_xack")
+        failpoint("stream_acked_before_xack")
         ids = [read.entry_id for read in reads]
         pipe.xack(STREAM, GROUP, *ids)
         pipe.xdel(STREAM, *ids)  # bounded by what is acknowledged, never by age
@@ -228,9 +228,11 @@ def _read_all(entries: Sequence[Entry]) -> list[_Read]:
         reads.append(read)
         try:
             if b"e" not in fields:
-                raise Malformed("missing_field", "An entry has a field e with a serialized UserEvent.", "e")
+                raise InvalidEvent(
+                    "missing_field", "An entry has a field e with a serialized UserEvent.", "e"
+                )
             parsed[entry_id] = events.parse(read.data)
-        except Malformed as error:
+        except InvalidEvent as error:
             read.error = error
     grants = _grants({message.source for message in parsed.values()})
     for read in reads:
@@ -245,14 +247,14 @@ def _decode(read: _Read, message: object, grants: dict[str, SourceGrant]) -> Non
     grant = grants.get(name)
     if grant is None:
         detail = "source must name an enabled source that may use the stream."
-        read.error = Malformed("unknown_source", detail, "source")
+        read.error = InvalidEvent("unknown_source", detail, "source")
         return
     read.source = name
     try:
         read.envelope = events.from_message(message, grant, raw=read.data, reply_to="stream")  # type: ignore[arg-type]
-    except Malformed as error:
+    except InvalidEvent as error:
         read.error = error
-        read.ack = refusal(error.event_id, error.code, error.detail, timezone.now(), field=error.field)
+        read.ack = rejected_ack(error.event_id, error.code, error.detail, timezone.now(), field=error.field)
 
 
 def _grants(names: set[str]) -> dict[str, SourceGrant]:

@@ -10,7 +10,7 @@ from functools import partial
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
-from gateway.presence.processes import gone, this_gateway
+from gateway.presence.processes import gone, this_process
 from notifications import knobs
 from runtime.loops import per_loop
 from runtime.redis.link import redis_link
@@ -62,7 +62,7 @@ class Addresses:
         if counts is None:
             return 0
         others = _parsed(counts[-1])
-        others.pop(this_gateway().id, None)
+        others.pop(this_process().id, None)
         if sum(others.values()) + self._own[address] > knobs.current().sockets_per_address:
             dead = await gone(others)
             others = {gateway: count for gateway, count in others.items() if gateway not in dead}
@@ -71,12 +71,12 @@ class Addresses:
     def _write(self, pipe: Any, addresses: list[str]) -> None:
         until = int(time.time()) + KEPT_S
         for address in addresses:
-            pipe.hset(_key(address), this_gateway().id, f"{self._own[address]}:{until}")
+            pipe.hset(_key(address), this_process().id, f"{self._own[address]}:{until}")
             pipe.expire(_key(address), KEPT_S)
 
     def _write_later(self) -> None:
         if self._writer is None or self._writer.done():
-            this_gateway().be_known()
+            this_process().be_known()
             self._writer = asyncio.get_running_loop().create_task(self._write_on())
 
     async def _write_on(self) -> None:

@@ -33,7 +33,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-class Door:
+class ConnectionLimiter:
     """What this process counts of those who come. One per event loop."""
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class Door:
         self.returns = Pace(settings.accept_per_s, 1)  # of those who were sent away
         self.places = asyncio.Semaphore(settings.sockets_unauthenticated)
 
-    async def enter(self, *, within_s: float) -> "Entry | None":
+    async def enter(self, *, within_s: float) -> "Slot | None":
         """Wait for a turn and a place; None if that takes longer."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + within_s
@@ -55,14 +55,14 @@ class Door:
                 await self.places.acquire()
         except TimeoutError:
             return None
-        return Entry(self)
+        return Slot(self)
 
 
-class Entry:
+class Slot:
     """One socket's place among the unauthenticated, given back once. `lifetime` ends who never signs in."""
 
-    def __init__(self, door: Door) -> None:
-        self._door: Door | None = door
+    def __init__(self, connection_limiter: ConnectionLimiter) -> None:
+        self._door: ConnectionLimiter | None = connection_limiter
         within_s = knobs.current().auth_within_s + _GRACE_S
         self.lifetime = asyncio.timeout(within_s)
 
@@ -77,13 +77,13 @@ class Entry:
 
 
 class Admission:
-    """ASGI middleware. Puts an `Entry` into `scope["entry"]`."""
+    """ASGI middleware. Puts an `Slot` into `scope["entry"]`."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        entry = await door().enter(within_s=knobs.current().accept_wait_s)
+        entry = await connection_limiter().enter(within_s=knobs.current().accept_wait_s)
         if entry is None:
             return await _refuse(receive, send, "busy", CLOSE_UNAVAILABLE)
         address = address_of(scope.get("client"))
@@ -111,7 +111,7 @@ async def _refuse(receive: Receive, send: Send, code: str, close_code: int) -> N
     REFUSED.labels(code).inc()
     await receive()  # the connect message
     # One after the other, so that those who were sent away do not come back at once.
-    wait_s = door().returns.turn(asyncio.get_running_loop().time(), within_s=_RETURN_WITHIN_S)
+    wait_s = connection_limiter().returns.turn(asyncio.get_running_loop().time(), within_s=_RETURN_WITHIN_S)
     wait_ms = int(1000 * (_RETURN_AFTER_S + (uniform(0, _RETURN_WITHIN_S) if wait_s is None else wait_s)))  # noqa: S311
     frame = pubsub.frame("error", code=code, detail=_WHY[code], reconnect_after_ms=wait_ms)
     with contextlib.suppress(Exception):  # it may be gone; each server says so with an error of its own
@@ -121,6 +121,6 @@ async def _refuse(receive: Receive, send: Send, code: str, close_code: int) -> N
 
 
 @per_loop
-def door() -> Door:
+def connection_limiter() -> ConnectionLimiter:
     """Return that of the running event loop."""
-    return Door()
+    return ConnectionLimiter()

@@ -12,7 +12,7 @@ from notifications import knobs
 from runtime.loops import per_loop
 
 
-class Floods:
+class FloodPenalties:
     """One per event loop. Time is monotonic seconds."""
 
     def __init__(self) -> None:
@@ -41,6 +41,6 @@ class Floods:
 
 
 @per_loop
-def floods() -> Floods:
+def flood_penalties() -> FloodPenalties:
     """Return that of the running event loop."""
-    return Floods()
+    return FloodPenalties()

@@ -16,7 +16,7 @@ from runtime.loops import per_loop
 from runtime.redis.link import redis_link
 
 
-class Gateway:
+class ProcessRegistry:
     """This process, as seen by the others. One per event loop."""
 
     def __init__(self) -> None:
@@ -60,6 +60,6 @@ async def gone(gateway_ids: Iterable[str]) -> frozenset[str]:
 
 
 @per_loop
-def this_gateway() -> Gateway:
+def this_process() -> ProcessRegistry:
     """Return that of the running event loop."""
-    return Gateway()
+    return ProcessRegistry()

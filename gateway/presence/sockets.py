@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from gateway.presence import registry
-from gateway.presence.processes import gone, this_gateway
+from gateway.presence.processes import gone, this_process
 from gateway.presence.registry import Socket
 from notifications import knobs
 from runtime.loops import per_loop
@@ -36,7 +36,7 @@ class Presence:
 
         When Redis is away, only the sockets of this process count.
         """
-        here = this_gateway()
+        here = this_process()
         here.be_known()
         socket = Socket(socket_id, person_id, device, int(time.time() * 1000), here.id, here.name)
         turn = self._turns[hash(socket_id) % _REFRESH_S]

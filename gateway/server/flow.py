@@ -1,7 +1,7 @@
 """Flow control of one connection, both ways: what may be written, and what is still to be read.
 
-The server puts a `Flow` into the ASGI scope of each WebSocket. An ASGI server that has none (uvicorn) waits
-in `send` while its buffer is full, and limits its queue itself.
+The server puts a `FlowControl` into the ASGI scope of each WebSocket. An ASGI server without one (uvicorn)
+waits in `send` while its buffer is full, and limits its queue itself.
 """
 
 import time
@@ -25,7 +25,7 @@ class Follower(Protocol):
     def resume(self) -> None: ...
 
 
-class Reading(Protocol):
+class Pausable(Protocol):
     """The side of a Twisted transport that produces what the client sends."""
 
     def pauseProducing(self) -> None: ...  # noqa: N802
@@ -33,18 +33,18 @@ class Reading(Protocol):
     def resumeProducing(self) -> None: ...  # noqa: N802
 
 
-def of(scope: dict[str, Any]) -> "Flow | None":
+def of(scope: dict[str, Any]) -> "FlowControl | None":
     """Return the flow control of this ASGI connection, if its server offers one."""
-    found: Flow | None = scope.get("extensions", {}).get(EXTENSION)
+    found: FlowControl | None = scope.get("extensions", {}).get(EXTENSION)
     return found
 
 
-class Flow:
+class FlowControl:
     """A Twisted push producer: the transport pauses it above its high-water mark, resumes it when empty."""
 
     __slots__ = ("_deaf", "_follower", "_reading", "_sizes", "_tell_flood", "full_since", "gone")
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: Pausable) -> None:
         self._reading = reading
         self._follower: Follower | None = None
         self._sizes: list[int] = []  # of the frames that wait for the application

@@ -14,7 +14,7 @@ from autobahn.websocket.types import ConnectionDeny
 from daphne.ws_protocol import WebSocketProtocol
 from prometheus_client import Counter
 
-from gateway.server.flow import Flow
+from gateway.server.flow import FlowControl
 from gateway.server.transport import bound_buffers
 from gateway.server.wire import Wired
 from notifications import knobs
@@ -34,7 +34,7 @@ _LIFE_JITTER = 0.1  # of a socket's life, so that not all come back at once
 class LiveProtocol(Wired, WebSocketProtocol):  # type: ignore[misc]
     """One socket. `flow` is also in its ASGI scope."""
 
-    flow: Flow
+    flow: FlowControl
     _deaf = False  # what the client says does not count any more
 
     # --- its life ---------------------------------------------------------------------------------------
@@ -43,7 +43,7 @@ class LiveProtocol(Wired, WebSocketProtocol):  # type: ignore[misc]
         if server.draining:
             raise ConnectionDeny(503, "This process is about to end; connect again.")  # type: ignore[no-untyped-call]
         settled, now = knobs.current(), time.monotonic()
-        self.flow = Flow(self.transport)
+        self.flow = FlowControl(self.transport)
         self._bucket = TokenBucket(settled.socket_frames_per_s, settled.socket_frames_burst, now)
         self._ping = b""  # the one that has not been answered
         self._pinged_at = now

@@ -1,10 +1,10 @@
-"""The short way to a socket: ready-made frames, one write a socket and turn of the event loop.
+"""Fast path for pre-encoded frames: one write per socket and loop iteration.
 
-A frame that the hub hands over needs no dispatch and no library: its WebSocket header is four bytes, the same
-for every socket. What comes for a socket within one turn of the loop goes out in one system call.
+A frame from the hub needs no dispatch and no library: its WebSocket header is four bytes, the same for every
+socket. All frames for a socket within one iteration of the event loop go out in one system call.
 
-The server puts a `Wire` into the ASGI scope of each connection; a server that has none (uvicorn) is written
-to by `send`. `Wired` keeps the order with what goes out by `send`.
+The server puts a `FastWriter` into the ASGI scope of each connection; with a server that has none (uvicorn),
+frames are written by `send`. `Wired` keeps them in order with what `send` writes.
 """
 
 import asyncio
@@ -15,9 +15,9 @@ from typing import Any
 EXTENSION = "tocsin.wire"
 
 
-def of(scope: dict[str, Any]) -> "Wire | None":
+def of(scope: dict[str, Any]) -> "FastWriter | None":
     """Return the wire of this ASGI connection, if its server offers one."""
-    wire: Wire | None = scope.get("extensions", {}).get(EXTENSION)
+    wire: FastWriter | None = scope.get("extensions", {}).get(EXTENSION)
     return wire
 
 
@@ -31,7 +31,7 @@ def framed(text: bytes) -> bytes:
     return b"\x81\x7f%b%b" % (size.to_bytes(8, "big"), text)
 
 
-class Wire:
+class FastWriter:
     """Text frames for one socket. Guarantee: in order, at most once; nothing after a close frame."""
 
     __slots__ = ("_protocol", "_waiting")
@@ -96,7 +96,7 @@ class _Turn:
     __slots__ = ("_frame", "_text", "_wires", "ends_by_itself")
 
     def __init__(self) -> None:
-        self._wires: list[Wire] = []
+        self._wires: list[FastWriter] = []
         self.ends_by_itself = True
         self._text: bytes | None = None
         self._frame = b""
@@ -107,7 +107,7 @@ class _Turn:
             self._text, self._frame = text, framed(text)
         return self._frame
 
-    def note(self, wire: Wire) -> None:
+    def note(self, wire: FastWriter) -> None:
         if not self._wires and self.ends_by_itself:
             asyncio.get_running_loop().call_soon(self.end)
         self._wires.append(wire)
@@ -122,7 +122,7 @@ _turn = _Turn()  # of the one event loop that a gateway process has
 
 
 @contextmanager
-def one_turn() -> Iterator[None]:
+def coalesced_writes() -> Iterator[None]:
     """Send what is written in the block at its end, and do not wait for the end of the loop's own turn."""
     _turn.ends_by_itself = False
     try:
@@ -135,10 +135,10 @@ def one_turn() -> Iterator[None]:
 class Wired:
     """Mixed into Daphne's WebSocket protocol: a `wire`, in order with what goes out by `send` and close."""
 
-    wire: Wire
+    wire: FastWriter
 
     def onConnect(self, request: Any) -> Any:  # noqa: N802
-        self.wire = Wire(self)
+        self.wire = FastWriter(self)
         return super().onConnect(request)  # type: ignore[misc]
 
     def serverSend(self, content: Any, binary: bool = False) -> None:  # noqa: N802

@@ -83,9 +83,9 @@ class Confirmations:
         for start in range(0, len(taken), _BATCH):
             batch = dict(taken[start : start + _BATCH])
             sockets = {person_id: hub().socket_count(person_id) for person_id, _ in batch}
-            await self._surely(batch, sockets)
+            await self._retry_while_database_away(batch, sockets)
 
-    async def _surely(self, batch: dict[Pair, str], sockets: dict[int, int]) -> None:
+    async def _retry_while_database_away(self, batch: dict[Pair, str], sockets: dict[int, int]) -> None:
         pause_s = _AGAIN_S
         while True:
             try:
@@ -101,11 +101,11 @@ class Confirmations:
 
 def _confirm(batch: dict[Pair, str], sockets: dict[int, int]) -> None:
     """Store a batch, and tell the persons' other sockets. `sockets`: how many each has in this process."""
-    aftermath = acks.confirm(list(batch), now=timezone.now())
-    dispatch.follow_later(aftermath)
-    processes = pubsub.processes({person_id for person_id, _ in aftermath.confirmed})
+    effects = acks.confirm(list(batch), now=timezone.now())
+    dispatch.run_effects_later(effects)
+    processes = pubsub.processes({person_id for person_id, _ in effects.confirmed})
     elsewhere: dict[tuple[int, str], list[str]] = defaultdict(list)
-    for person_id, event_id in aftermath.confirmed:
+    for person_id, event_id in effects.confirmed:
         if sockets[person_id] > 1 or processes.get(person_id, 0) > 1:
             elsewhere[person_id, batch[person_id, event_id]].append(event_id)
     pubsub.push(

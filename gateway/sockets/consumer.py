@@ -19,12 +19,12 @@ from gateway.auth.tickets import TicketsUnavailable
 from gateway.hub.hub import hub
 from gateway.hub.threads import in_thread
 from gateway.presence.admission import CLOSE_TOO_MANY, CLOSE_UNAVAILABLE
-from gateway.presence.floods import floods
+from gateway.presence.floods import flood_penalties
 from gateway.presence.sockets import TooManySockets
 from gateway.server import flow, wire
 from gateway.sockets import exchange, frames
 from gateway.sockets.devices import device_of
-from gateway.sockets.feed import Outbox
+from gateway.sockets.feed import SessionFeed
 from gateway.sockets.frames import AUTH_BYTES, FRAME_BYTES, Frame, FrameRefused
 from gateway.sockets.handlers import FrameHandlers
 from gateway.sockets.identity import Identity, signed_in
@@ -32,7 +32,7 @@ from gateway.sockets.origin import origin_allowed
 from gateway.sockets.resync import resync
 from gateway.sockets.topics import TopicFeed
 from gateway.sockets.window import Window
-from gateway.sockets.writer import Writer
+from gateway.sockets.writer import AsgiWriter
 from notifications import knobs
 from notifications.live import pubsub, recovery
 from notifications.live.recovery import Missed
@@ -65,15 +65,15 @@ class SessionConsumer(FrameHandlers, AsyncWebsocketConsumer):  # type: ignore[mi
         self._epoch = ""
         self._stored: asyncio.Future[None] | None = None  # the last of what this socket has confirmed
         settings = knobs.current()
-        self._writer = Writer(self.send)
-        self._outbox = Outbox(
+        self._writer = AsgiWriter(self.send)
+        self._feed = SessionFeed(
             self._writer,
             Window(settings.window_frames, settings.window_bytes),
             read=self._read_missed,
             slow=self._too_slow,
             slow_after_s=settings.slow_close_s,
         )
-        self._writer.on_empty = self._outbox.written
+        self._writer.on_empty = self._feed.written
 
     async def __call__(self, *args: Any) -> None:
         """Run the socket. However it ends, also by an error in a handler, the person's presence ends too."""
@@ -114,10 +114,10 @@ class SessionConsumer(FrameHandlers, AsyncWebsocketConsumer):  # type: ignore[mi
             await self._end(CLOSE_SUBPROTOCOL)
             return
         if subprotocol is not None:
-            self._outbox.worded = exchange.worded
+            self._feed.encode = exchange.encode
         await self.accept(subprotocol)
         if (control := flow.of(self.scope)) is not None:
-            control.follow(self._outbox)
+            control.follow(self._feed)
         if self.check_origin and not origin_allowed(self.scope):
             await self._end(CLOSE_ORIGIN)
 
@@ -127,7 +127,7 @@ class SessionConsumer(FrameHandlers, AsyncWebsocketConsumer):  # type: ignore[mi
     async def _leave(self) -> None:
         if self._auth_timer is not None:
             self._auth_timer.cancel()
-        self._outbox.close()
+        self._feed.close()
         self._writer.close()
         await self._live.aclose()
 
@@ -211,9 +211,9 @@ class SessionConsumer(FrameHandlers, AsyncWebsocketConsumer):  # type: ignore[mi
         control, loop = flow.of(self.scope), asyncio.get_running_loop()
         if control is None:
             return True
-        control.on_flood(lambda: floods().note(person_id, loop.time()))
+        control.on_flood(lambda: flood_penalties().note(person_id, loop.time()))
         if not control.useless:
-            await floods().over(person_id)
+            await flood_penalties().over(person_id)
         return not (self._over or control.useless)
 
     async def _begin(self, person: User, asked: object) -> None:
@@ -223,19 +223,19 @@ class SessionConsumer(FrameHandlers, AsyncWebsocketConsumer):  # type: ignore[mi
             resume = None if asked is None else frames.checked_resume(asked)
         except FrameRefused as error:
             refused = error
-        beginning = await in_thread(
+        start = await in_thread(
             recovery.begin, person.pk, resume, wanted=asked is not None, time_zone=person.time_zone
         )
-        position, recovered = beginning.position, beginning.recovered
+        position, recovered = start.position, start.recovered
         self._epoch = position.epoch
         await self._say(
             "ready", seq=position.seq, epoch=position.epoch, recovered=recovered, unread=position.unread
         )
         if refused is not None:
             await self._say("error", code=refused.code, detail=refused.detail)
-        if beginning.items is not None:
-            await self._say("snapshot", items=beginning.items)
-        self._outbox.start(after=beginning.after, known=position.seq, resumed=recovered)
+        if start.items is not None:
+            await self._say("snapshot", items=start.items)
+        self._feed.start(after=start.after, known=position.seq, resumed=recovered)
 
     def _receive_live(self, message: bytes) -> None:
         """Called by the hub for every frame of this person and of their topics."""
@@ -245,7 +245,7 @@ class SessionConsumer(FrameHandlers, AsyncWebsocketConsumer):  # type: ignore[mi
             return
         frame = pubsub.addressed(message, self.socket_id)
         if frame is not None:
-            self._outbox.receive(frame)
+            self._feed.receive(frame)
 
     async def _tell_topics(self) -> None:
         if self._ready and self._topics is not None:
@@ -259,7 +259,7 @@ class SessionConsumer(FrameHandlers, AsyncWebsocketConsumer):  # type: ignore[mi
 
     def _look(self, seq: int, epoch: str) -> None:
         if epoch == self._epoch:
-            self._outbox.look(seq)
+            self._feed.look(seq)
         else:  # the sequence began anew: the client has to hear of that in a `ready`
             self._close_soon(CLOSE_UNAVAILABLE)
 
@@ -283,7 +283,7 @@ class SessionConsumer(FrameHandlers, AsyncWebsocketConsumer):  # type: ignore[mi
         self._close_soon(CLOSE_AUTH)
 
     async def _say(self, kind: str, **fields: object) -> None:
-        frame = self._outbox.worded(pubsub.frame(kind, **fields))
+        frame = self._feed.encode(pubsub.frame(kind, **fields))
         if frame is not None:
             self._writer.write(frame)
         await self._writer.drained()  # a close that follows must not overtake it

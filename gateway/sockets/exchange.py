@@ -43,7 +43,7 @@ def chosen(offered: Sequence[str]) -> str | None:
     raise UnknownSubprotocol
 
 
-def worded(frame: bytes) -> bytes | None:
+def encode(frame: bytes) -> bytes | None:
     """Return the frame in the words of the sub-protocol, as `translated` does."""
     text = translated(frame.decode())
     return None if text is None else text.encode()

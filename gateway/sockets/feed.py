@@ -42,7 +42,7 @@ def _as_it_is(frame: bytes) -> bytes | None:
     return frame
 
 
-class Outbox:
+class SessionFeed:
     """One a socket. All methods are called on the event loop.
 
     `read(after, limit)` gets missed events; `slow()` is called once when the socket confirms nothing, or
@@ -55,7 +55,6 @@ class Outbox:
         "_early",
         "_floor",
         "_known",
-        "_patience",
         "_paused",
         "_read",
         "_reading",
@@ -63,10 +62,11 @@ class Outbox:
         "_sink",
         "_slow",
         "_slow_after_s",
+        "_slow_timer",
         "_spent",
         "_started",
         "_window",
-        "worded",
+        "encode",
     )
 
     def __init__(
@@ -84,7 +84,7 @@ class Outbox:
         self._slow = slow
         self._slow_after_s = slow_after_s
         # What the client is sent for a frame; None: nothing, which also costs no credit.
-        self.worded: Callable[[bytes], bytes | None] = _as_it_is
+        self.encode: Callable[[bytes], bytes | None] = _as_it_is
         self._started = False
         self._sent = 0  # every event up to here was sent, or is not to be
         self._known = 0  # the sequence goes at least so far
@@ -94,16 +94,16 @@ class Outbox:
         self._paused = False
         self._spent = False  # no credit: half of it has to come back first
         self._reading: asyncio.Task[None] | None = None
-        self._patience: asyncio.TimerHandle | None = None
+        self._slow_timer: asyncio.TimerHandle | None = None
 
     # --- what comes in --------------------------------------------------------------------------------
     def receive(self, frame: bytes) -> None:
         """Take a live frame of this person."""
         head = frames.head(frame)
         if head is None:
-            self._tell(frame)
+            self._send_transient(frame)
         else:
-            self._take(head, frame)
+            self._on_live(head, frame)
 
     def start(self, *, after: int, known: int, resumed: bool) -> None:
         """Begin, with `ready` written: the client has, or does without, what is up to `after`."""
@@ -112,10 +112,10 @@ class Outbox:
         self._floor = 0 if resumed else after
         early, self._early = self._early, []
         for frame in early:
-            self._tell(frame)
+            self._send_transient(frame)
         for seq in sorted(self._ahead):
             if seq <= after:
-                self._take_old(*self._ahead.pop(seq))
+                self._on_repeat(*self._ahead.pop(seq))
         self._send_ahead()
         self._catch_up_soon()
 
@@ -127,27 +127,27 @@ class Outbox:
     def confirmed(self, event_ids: Iterable[str]) -> None:
         """Get credit back for what the client has confirmed."""
         if self._window.confirm(event_ids):
-            self._lose_patience(anew=True)
-            self._go_on()
+            self._start_slow_timer(anew=True)
+            self._resume_sending()
 
     def alive(self) -> None:
         """Get credit back for events that nobody has to confirm: the client has given a sign of life."""
         if self._window.release_unawaited():
-            self._go_on()
+            self._resume_sending()
 
     def pause(self) -> None:
         """Write no more events until `resume`: the connection takes no more."""
         self._paused = True
-        self._lose_patience()
+        self._start_slow_timer()
 
     def resume(self) -> None:
         self._paused = False
-        self._go_on()
+        self._resume_sending()
 
     def written(self) -> None:
         """Hear that the server has taken all that was written."""
-        if self._patience is not None or self._sent < self._known:
-            self._go_on()
+        if self._slow_timer is not None or self._sent < self._known:
+            self._resume_sending()
 
     @property
     def paused(self) -> bool:
@@ -157,7 +157,7 @@ class Outbox:
         """Stop reading and waiting; the socket is gone."""
         self._started = False
         self._ahead.clear()
-        for handle in (self._reading, self._patience):
+        for handle in (self._reading, self._slow_timer):
             if handle is not None:
                 handle.cancel()
 
@@ -166,20 +166,20 @@ class Outbox:
     def _blocked(self) -> bool:
         return self.paused or self._spent
 
-    def _tell(self, frame: bytes) -> None:
+    def _send_transient(self, frame: bytes) -> None:
         """Write a frame that is not stored anywhere, or drop it."""
         if not self._started and len(self._early) < AHEAD_FRAMES:
             self._early.append(frame)
         elif not self._started or self.paused or (self._spent and frame.startswith(_INFORMATIONAL)):
             DROPPED.labels("live").inc()
-        elif (text := self.worded(frame)) is not None:
+        elif (text := self.encode(frame)) is not None:
             self._sink.write(text)
-            self._lose_patience()
+            self._start_slow_timer()
 
-    def _take(self, head: Head, frame: bytes) -> None:
+    def _on_live(self, head: Head, frame: bytes) -> None:
         self._known = max(self._known, head.seq)
         if self._started and head.seq <= self._sent:
-            self._take_old(head, frame)
+            self._on_repeat(head, frame)
         elif self._started and head.seq == self._sent + 1 and not self._blocked and self._reading is None:
             self._send(head, frame)
             self._send_ahead()
@@ -188,7 +188,7 @@ class Outbox:
                 self._ahead[head.seq] = (head, frame)
             self._catch_up_soon()
 
-    def _take_old(self, head: Head, frame: bytes) -> None:
+    def _on_repeat(self, head: Head, frame: bytes) -> None:
         """Send it only if somebody waits for its confirmation, and the client may not have heard of that.
 
         That is so for an event that comes back to the page after other channels, and for one that was
@@ -206,7 +206,7 @@ class Outbox:
         self._write(head, frame)
 
     def _write(self, head: Head, frame: bytes) -> None:
-        text = self.worded(frame)
+        text = self.encode(frame)
         if text is None:
             return
         self._window.charge(head.event_id, len(text), awaited=bool(head.ack_by))
@@ -215,7 +215,7 @@ class Outbox:
             self._spent = True
         if self._blocked:
             self._ahead.clear()  # it can be read; memory is for those who take what they get
-            self._lose_patience()
+            self._start_slow_timer()
 
     def _send_ahead(self) -> None:
         """Send what follows without a gap of that which came too early."""
@@ -259,25 +259,25 @@ class Outbox:
         self._send_ahead()
 
     # --- patience ---------------------------------------------------------------------------------------
-    def _go_on(self) -> None:
+    def _resume_sending(self) -> None:
         if self._spent and self._window.half_free:
             self._spent = False
         if not self._blocked:
-            self._end_patience()
+            self._stop_slow_timer()
             self._catch_up_soon()
 
-    def _lose_patience(self, *, anew: bool = False) -> None:
+    def _start_slow_timer(self, *, anew: bool = False) -> None:
         """Let the time run that a blocked socket has; `anew`: it has confirmed something."""
         if anew:
-            self._end_patience()
-        if self._patience is None and self._blocked:
+            self._stop_slow_timer()
+        if self._slow_timer is None and self._blocked:
             loop = asyncio.get_running_loop()
-            self._patience = loop.call_later(self._slow_after_s, self._too_slow)
+            self._slow_timer = loop.call_later(self._slow_after_s, self._too_slow)
 
-    def _end_patience(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
+    def _stop_slow_timer(self) -> None:
+        if self._slow_timer is not None:
+            self._slow_timer.cancel()
+            self._slow_timer = None
 
     def _too_slow(self) -> None:
         SLOW.inc()

@@ -4,7 +4,7 @@ import json
 from typing import Any
 from urllib.parse import parse_qs
 
-from gateway.codec.limits import Malformed, check_text
+from gateway.codec.limits import InvalidEvent, check_text
 from notifications.live.recovery import Resume
 
 AUTH_BYTES = 4 * 1024
@@ -71,7 +71,7 @@ def _is_id(value: object) -> bool:
         return False
     try:
         check_text(value, "event_ids", longest=200)
-    except Malformed:
+    except InvalidEvent:
         return False
     return True
 

@@ -15,7 +15,7 @@ from gateway.auth.credentials import Credential
 from gateway.hub.threads import in_thread
 from gateway.sockets import frames
 from gateway.sockets.confirmations import Overloaded, confirmations
-from gateway.sockets.feed import Outbox
+from gateway.sockets.feed import SessionFeed
 from gateway.sockets.frames import Frame, FrameRefused
 from gateway.sockets.identity import Identity, OtherPerson
 from gateway.sockets.topics import TopicFeed
@@ -35,7 +35,7 @@ class FrameHandlers:
     _person: User | None
     _identity: Identity | None
     _topics: TopicFeed | None
-    _outbox: Outbox
+    _feed: SessionFeed
     _stored: asyncio.Future[None] | None  # the last of what this socket has confirmed
     # Of the consumer:
     _say: Callable[..., Awaitable[None]]
@@ -56,7 +56,7 @@ class FrameHandlers:
             self._stored = confirmations().add(self._person.pk, ids, self.socket_id)
         except Overloaded as error:
             raise FrameRefused("unavailable", "Confirm these again in a few seconds.") from error
-        self._outbox.confirmed(ids)
+        self._feed.confirmed(ids)
         if self._identity is not None:
             self._identity.confirmed()
 
@@ -66,14 +66,14 @@ class FrameHandlers:
         person_id, event_id = self._person.pk, frames.event_id(frame)
 
         def acknowledge() -> None:
-            dispatch.follow_later(acks.acknowledge(person_id, event_id, now=timezone.now()))
+            dispatch.run_effects_later(acks.acknowledge(person_id, event_id, now=timezone.now()))
             pubsub.push([(person_id, pubsub.frame("event.acknowledged", event_ids=[event_id]))])
 
         try:
             await in_thread(acknowledge)
         except UnknownEvent as error:
             raise FrameRefused("unknown_event", "This person has no such event.") from error
-        self._outbox.confirmed([event_id])
+        self._feed.confirmed([event_id])
 
     async def _on_mark(self, frame: Frame) -> None:
         """Take seen, read and archive, and mirror them to the person's other sockets."""
@@ -100,7 +100,7 @@ class FrameHandlers:
         """Answer when what was confirmed before is stored, or without it while the database is away."""
         if self._stored is not None:
             await asyncio.wait({self._stored}, timeout=_STORED_WITHIN_S)
-        self._outbox.alive()
+        self._feed.alive()
         await self._say("pong")
 
     async def _on_auth(self, frame: Frame) -> None:

@@ -5,12 +5,12 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 
-from gateway.server.wire import Wire
+from gateway.server.wire import FastWriter
 
 log = logging.getLogger(__name__)
 
 
-class Writer:
+class AsgiWriter:
     """Lets synchronous code write to an ASGI connection, whose `send` has to be awaited.
 
     `backlog` counts the bytes that the server has not taken yet: more than a few mean that it holds
@@ -23,7 +23,7 @@ class Writer:
     def __init__(self, send: Callable[[str], Awaitable[None]]) -> None:
         self._send = send
         self.on_empty: Callable[[], None] | None = None
-        self.wire: Wire | None = None
+        self.wire: FastWriter | None = None
         self._frames: deque[bytes] = deque()
         self._task: asyncio.Task[None] | None = None
         self.backlog = 0

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from gateway.auth.bearer import grant_of, person_of_session
 from gateway.codec import events as codec
 from gateway.codec.acks import ack_to_json
-from gateway.codec.limits import Malformed
+from gateway.codec.limits import InvalidEvent
 from gateway.codec.problems import from_malformed, problem
 from gateway.web.samples import SAMPLES
 from notifications.ingest import ingest
@@ -70,7 +70,7 @@ def send(request: HttpRequest, person: User) -> HttpResponse:
         }
         source = Source.objects.get(name=DEMO_SOURCE)
         envelope = codec.from_json(body, grant_of(source))
-    except Malformed as error:
+    except InvalidEvent as error:
         return from_malformed(error)
     except (ValueError, KeyError, TypeError, Source.DoesNotExist):
         return problem("malformed", "Send event_type and priority; the demo source must exist.")

@@ -61,7 +61,7 @@ def _read(what: str, read: Callable[[], list[Metric]]) -> list[Metric]:
 
 
 def _rows() -> list[Metric]:
-    found = monitor.vitals(now=timezone.now())
+    found = monitor.snapshot(now=timezone.now())
     oldest = "Age of the oldest CRITICAL event without an end; 0: none"
     return [
         GaugeMetricFamily("tocsin_oldest_critical_seconds", oldest, value=found.oldest_critical_s),

@@ -77,7 +77,7 @@ class DeadLetterAdmin(EventAdmin):
         force = "force" in request.POST
         by = Operator(Surface.ADMIN, request.user.get_username())
         done = replay(which, by=by, now=timezone.now(), force=force)
-        dispatch.follow_later(done.aftermath)
+        dispatch.run_effects_later(done.effects)
         left = ", ".join(f"{count} {reason}" for reason, count in sorted(done.skipped.items()))
         messages.success(request, f"{done.count} accepted anew." + (f" Left alone: {left}." if left else ""))
         return HttpResponseRedirect(reverse(LIST))

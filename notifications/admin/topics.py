@@ -80,4 +80,6 @@ class BroadcastAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="persons now, by state")
     def persons_now(self, row: Broadcast) -> str:
-        return ", ".join(f"{state}: {count}" for state, count in sorted(store.counts(row.pk).items()))
+        return ", ".join(
+            f"{state}: {count}" for state, count in sorted(store.broadcasts.counts(row.pk).items())
+        )

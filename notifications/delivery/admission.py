@@ -6,7 +6,7 @@ from random import uniform
 
 from notifications import knobs, store
 from notifications.delivery import breaker, rate_limits
-from notifications.events import Aftermath, Ring
+from notifications.events import Effects, Ring
 from notifications.states import AttemptOutcome, Channel, Priority
 from notifications.store import Claimed, Failure, LeaseLost
 
@@ -16,13 +16,13 @@ _SPREAD_S = 8.0  # what got no slot comes back over this time
 _AFTER_S = 0.01  # a doorbell must not come before its slot
 
 
-def admit(rows: Sequence[Claimed], *, clock: Clock) -> tuple[list[Claimed], Aftermath]:
+def admit(rows: Sequence[Claimed], *, clock: Clock) -> tuple[list[Claimed], Effects]:
     """Return the rows that may be sent now; the others are given back or moved on.
 
     An open breaker moves CRITICAL to its next channel at once and lets the rest wait. A send over the rate
     limit gets the time of its slot, at which it is rung for again.
     """
-    aftermath = Aftermath()
+    effects = Effects()
     free: list[Claimed] = []
     for channel in dict.fromkeys(row.channel for row in rows):
         mine = [row for row in rows if row.channel is channel]
@@ -32,14 +32,14 @@ def admit(rows: Sequence[Claimed], *, clock: Clock) -> tuple[list[Claimed], Afte
             continue
         passed = mine[:1] if verdict.probe else []
         free += passed
-        aftermath.add(_divert(mine[len(passed) :], verdict.wait_s, clock()))
+        effects.add(_divert(mine[len(passed) :], verdict.wait_s, clock()))
     admitted, limited = _within_limits(free, clock())
-    aftermath.add(limited)
-    return admitted, aftermath
+    effects.add(limited)
+    return admitted, effects
 
 
-def _divert(rows: Sequence[Claimed], wait_s: float, now: datetime) -> Aftermath:
-    aftermath = Aftermath()
+def _divert(rows: Sequence[Claimed], wait_s: float, now: datetime) -> Effects:
+    effects = Effects()
     waiting = []
     for row in rows:
         if row.priority is not Priority.CRITICAL or row.last:
@@ -47,28 +47,28 @@ def _divert(rows: Sequence[Claimed], wait_s: float, now: datetime) -> Aftermath:
             continue
         failure = Failure(row, now, now, AttemptOutcome.CIRCUIT_OPEN, f"{row.channel.name} is down")
         try:
-            aftermath.add(store.skip(failure, now=now))
+            effects.add(store.record_skipped(failure, now=now))
         except LeaseLost:
             continue
     if waiting:
         # Spread: they must not all come back as one burst when the breaker closes.
         until = [now + timedelta(seconds=wait_s + uniform(0.5, 5)) for _ in waiting]  # noqa: S311
         store.postpone(waiting, until=until, ring_at=until, slots=[False] * len(waiting))
-    return aftermath
+    return effects
 
 
-def _within_limits(rows: list[Claimed], now: datetime) -> tuple[list[Claimed], Aftermath]:
+def _within_limits(rows: list[Claimed], now: datetime) -> tuple[list[Claimed], Effects]:
     settings = knobs.current()
     asking = [row for row in rows if not row.unusable]
     if not asking or not settings.telegram_per_s:
-        return rows, Aftermath()
+        return rows, Effects()
     waits = rate_limits.reserve([_ask(row, settings) for row in asking])
     late = [(row, wait_s) for row, wait_s in zip(asking, waits, strict=True) if wait_s > 0]
     if not late:
-        return rows, Aftermath()
-    aftermath = _wait_for_slots(late, now, settings)
+        return rows, Effects()
+    effects = _wait_for_slots(late, now, settings)
     postponed = {row.delivery_id for row, _ in late}
-    return [row for row in rows if row.delivery_id not in postponed], aftermath
+    return [row for row in rows if row.delivery_id not in postponed], effects
 
 
 def _ask(row: Claimed, settings: knobs.Knobs) -> rate_limits.Ask:
@@ -79,10 +79,10 @@ def _ask(row: Claimed, settings: knobs.Knobs) -> rate_limits.Ask:
     return rate_limits.Ask(limits, horizon_s, row.has_slot)
 
 
-def _wait_for_slots(late: Sequence[tuple[Claimed, float]], now: datetime, settings: knobs.Knobs) -> Aftermath:
+def _wait_for_slots(late: Sequence[tuple[Claimed, float]], now: datetime, settings: knobs.Knobs) -> Effects:
     """Give rows back until their slots. A near slot is rung for to the moment; the sweep alone is a second
     late or early, and a second's worth of sends at once is what the limit forbids."""
-    aftermath = Aftermath()
+    effects = Effects()
     slots, until, ring_at = [], [], []
     for row, wait_s in late:
         has_slot = wait_s < _ask(row, settings).horizon_s
@@ -96,12 +96,12 @@ def _wait_for_slots(late: Sequence[tuple[Claimed, float]], now: datetime, settin
             ring_at.append(comes_at - timedelta(seconds=store.SLOT_LEAD_S))
         else:
             ring_at.append(comes_at + timedelta(seconds=store.GRACE_S))
-            aftermath.rings.append(Ring(row.delivery_id, row.priority, delay_s=wait_s + _AFTER_S, alone=True))
+            effects.rings.append(Ring(row.delivery_id, row.priority, delay_s=wait_s + _AFTER_S, alone=True))
     store.postpone([row for row, _ in late], until=until, ring_at=ring_at, slots=slots)
-    return aftermath
+    return effects
 
 
-class Fuse:
+class BatchBreaker:
     """Counts what came of one batch's sends, and stops it once a provider is clearly down."""
 
     def __init__(self) -> None:
@@ -112,7 +112,7 @@ class Fuse:
         self._calls[channel] = self._calls.get(channel, 0) + 1
         self._failed[channel] = self._failed.get(channel, 0) + failed
 
-    def blown(self, channel: Channel) -> bool:
+    def tripped(self, channel: Channel) -> bool:
         calls = self._calls.get(channel, 0)
         return (
             calls >= breaker.CALLS_AT_LEAST and self._failed[channel] / calls >= knobs.current().breaker_share

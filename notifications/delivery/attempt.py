@@ -11,8 +11,8 @@ from random import uniform
 from notifications import knobs, store
 from notifications.delivery import admission, record, retries, sending_loop, slow_sends
 from notifications.delivery.record import Clock, Tried
-from notifications.delivery.slow_sends import Follow, Results
-from notifications.events import Aftermath
+from notifications.delivery.slow_sends import Results, RunEffects
+from notifications.events import Effects
 from notifications.live import pubsub
 from notifications.live.frames import event_frame, to_ms
 from notifications.rendering.render import render
@@ -27,7 +27,7 @@ from notifications.transports.base import (
     TransportError,
 )
 from notifications.transports.registry import transport
-from runtime import failpoints
+from runtime.failpoints import failpoint
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +36,8 @@ class AlreadyClaimed(Exception):
     """The row is somebody else's, has ended, or is not due; the sweep looks after it."""
 
 
-def attempt_one(delivery_id: str, *, clock: Clock, follow: Follow) -> Aftermath:
-    """Make one try of one delivery, and record it; a slow one goes on alone, and `follow` is called later.
+def attempt_one(delivery_id: str, *, clock: Clock, run_effects: RunEffects) -> Effects:
+    """Make one try of one delivery and record it. A slow send goes on alone and calls `run_effects` later.
 
     Raises: `AlreadyClaimed`; `TemporaryError` after the row was deferred, so that the task's own retry
     is the fast path and the row's `ring_at` the one of record.
@@ -47,29 +47,29 @@ def attempt_one(delivery_id: str, *, clock: Clock, follow: Follow) -> Aftermath:
         raise AlreadyClaimed(delivery_id)
     if claimed[0].channel is Channel.WEB:
         return _push(claimed, clock)
-    admitted, aftermath = admission.admit(_with_room(claimed, clock), clock=clock)
+    admitted, effects = admission.admit(_with_room(claimed, clock), clock=clock)
     if not admitted:
-        return aftermath
+        return effects
     results = Results()
     sending_loop.submit(_send_all(admitted, results, clock))
     try:
         [tried] = results.get(within_s=slow_sends.patience_s([claimed[0].channel]))
     except Empty:
-        results.hand_over(Counter([claimed[0].channel]), clock, follow)
-        return Aftermath()
-    aftermath = record.record([tried], clock)
+        results.hand_over(Counter([claimed[0].channel]), clock, run_effects)
+        return Effects()
+    effects = record.record([tried], clock)
     sending_loop.call(slow_sends.set_recorded, [tried])
-    deferred = any(ring.delivery_id == delivery_id for ring in aftermath.rings)
+    deferred = any(ring.delivery_id == delivery_id for ring in effects.rings)
     if deferred and isinstance(tried.error, TemporaryError):
         raise tried.error
-    return aftermath
+    return effects
 
 
-def attempt_many(delivery_ids: Sequence[str], *, clock: Clock, follow: Follow) -> Iterator[Aftermath]:
+def attempt_many(delivery_ids: Sequence[str], *, clock: Clock, run_effects: RunEffects) -> Iterator[Effects]:
     """Make the first tries of a batch side by side, recording results as they come in.
 
     A row that fails for a passing reason goes on alone: it is returned as a `Ring`. What takes long is
-    recorded by another thread, which calls `follow`.
+    recorded by another thread, which calls `run_effects`.
     """
     claimed = _claim(delivery_ids, clock)
     pages = [row for row in claimed if row.channel is Channel.WEB]
@@ -80,7 +80,7 @@ def attempt_many(delivery_ids: Sequence[str], *, clock: Clock, follow: Follow) -
         others, moved_on = admission.admit(_with_room(others, clock), clock=clock)
         if moved_on.rings or moved_on.finals:
             yield moved_on
-        yield from _send_and_record(others, clock, follow)
+        yield from _send_and_record(others, clock, run_effects)
 
 
 def _with_room(rows: list[Claimed], clock: Clock) -> list[Claimed]:
@@ -98,25 +98,25 @@ def _with_room(rows: list[Claimed], clock: Clock) -> list[Claimed]:
     return [row for row in rows if row.channel not in full]
 
 
-def _send_and_record(claimed: list[Claimed], clock: Clock, follow: Follow) -> Iterator[Aftermath]:
+def _send_and_record(claimed: list[Claimed], clock: Clock, run_effects: RunEffects) -> Iterator[Effects]:
     results = Results()
     sending = sending_loop.submit(_send_all(claimed, results, clock))
     open_rows = Counter(row.channel for row in claimed)
-    aftermath = Aftermath()
+    effects = Effects()
     try:
         while open_rows.total():
             try:
                 batch = results.get(within_s=slow_sends.patience_s(list(+open_rows)))
             except Empty:
-                results.hand_over(open_rows, clock, follow)
+                results.hand_over(open_rows, clock, run_effects)
                 return
             open_rows.subtract(Counter(tried.claimed.channel for tried in batch))
-            aftermath.add(record.record(batch, clock))
+            effects.add(record.record(batch, clock))
             sending_loop.call(slow_sends.set_recorded, batch)
             # What follows can wait, a result cannot: a crash before its commit repeats the message.
             if results.empty():
-                yield aftermath
-                aftermath = Aftermath()
+                yield effects
+                effects = Effects()
     except BaseException:
         sending.cancel()  # nobody is left to record what it sends
         raise
@@ -126,7 +126,7 @@ def _claim(delivery_ids: Sequence[str], clock: Clock) -> list[Claimed]:
     settings = knobs.current()
     claimed = store.claim(delivery_ids, now=clock(), lease_s=settings.lease_s, max_tries=settings.max_tries)
     if claimed:
-        failpoints.passing("claimed_before_send")
+        failpoint("claimed_before_send")
     return claimed
 
 
@@ -136,17 +136,17 @@ async def _send_all(claimed: list[Claimed], results: Results, clock: Clock) -> N
     stop_at = loop.time() + settings.batch_budget_s
     # A bulkhead per channel: a hanging provider holds its own slots only, and not for long. A slot is
     # held until its result is in the database, which bounds what a crash can repeat.
-    fuse = admission.Fuse()
+    batch_breaker = admission.BatchBreaker()
     slots = {row.channel: asyncio.Semaphore(settings.send_concurrency) for row in claimed}
 
     async def one(row: Claimed) -> None:
         async with slots[row.channel]:
             # Not started: the provider is down, or the lease would not last for another send.
-            if loop.time() > stop_at or fuse.blown(row.channel):
+            if loop.time() > stop_at or batch_breaker.tripped(row.channel):
                 results.put(Tried(row, clock(), clock()))
                 return
             tried = await _try(row, clock)
-            fuse.count(row.channel, failed=record.is_providers_fault(tried))
+            batch_breaker.count(row.channel, failed=record.is_providers_fault(tried))
             results.put(tried)
             await tried.recorded.wait()
 
@@ -189,7 +189,7 @@ async def _send(row: Claimed) -> Receipt:
     return await transport(row.channel).send(message, row.address, timeout_s=retries.timeout_s(row.channel))
 
 
-def _push(rows: list[Claimed], clock: Clock) -> Aftermath:
+def _push(rows: list[Claimed], clock: Clock) -> Effects:
     """Push WEB deliveries whose turn came after other channels."""
     started_at = clock()
     deadlines = [started_at + timedelta(milliseconds=row.ack_timeout_ms) for row in rows]
@@ -219,13 +219,13 @@ def _push(rows: list[Claimed], clock: Clock) -> Aftermath:
         if count
     ]
     if taken:
-        store.pushed([success for success, _ in taken], [deadline for _, deadline in taken])
-    aftermath = Aftermath()
+        store.record_pushed([success for success, _ in taken], [deadline for _, deadline in taken])
+    effects = Effects()
     for row, count in zip(rows, receivers, strict=True):
         if not count:
             failure = Failure(row, started_at, ended_at, AttemptOutcome.NO_SESSION, "no_session")
             try:
-                aftermath.add(store.skip(failure, now=ended_at))
+                effects.add(store.record_skipped(failure, now=ended_at))
             except LeaseLost:  # confirmed meanwhile: the person had the frame from an earlier push
                 log.warning("late_result_refused", extra={"delivery_id": row.delivery_id})
-    return aftermath
+    return effects

@@ -81,7 +81,7 @@ return {2, 0}
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Decision:
     """May something be sent? `wait_s` is how long it stays open; a probe is one send and no more."""
 
     open: bool = False
@@ -97,10 +97,10 @@ class _Local:
         self._failures: dict[str, int] = {}
         self._until: dict[str, float] = {}
 
-    def verdict(self, name: str) -> Verdict:
+    def verdict(self, name: str) -> Decision:
         with self._lock:
             left = self._until.get(name, 0.0) - time.monotonic()
-        return Verdict(open=left > 0, wait_s=max(left, 0.0))
+        return Decision(open=left > 0, wait_s=max(left, 0.0))
 
     def record(self, name: str, calls: int, failed: int) -> None:
         with self._lock:
@@ -119,14 +119,14 @@ def forget_local() -> None:
     _local = _Local()
 
 
-def verdict(name: str, *, now_ms: int = 0) -> Verdict:
+def verdict(name: str, *, now_ms: int = 0) -> Decision:
     """Ask whether the provider `name` may be called."""
     try:
         state, wait_ms = client().eval(_ALLOW, 1, f"breaker.{name}", now_ms, PROBES, 15_000)
     except redis.RedisError as error:
         log.warning("breaker_unavailable", extra={"error": type(error).__name__})
         return _local.verdict(name)
-    return Verdict(open=state == 1, probe=state == 2, wait_s=wait_ms / 1000)
+    return Decision(open=state == 1, probe=state == 2, wait_s=wait_ms / 1000)
 
 
 def record(name: str, *, calls: int, failed: int, now_ms: int = 0) -> bool:

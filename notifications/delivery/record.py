@@ -13,7 +13,7 @@ from django.db import InterfaceError, OperationalError, connection
 
 from notifications import knobs, store
 from notifications.delivery import breaker, rate_limits, retries, sending_loop
-from notifications.events import Aftermath, Ring
+from notifications.events import Effects, Ring
 from notifications.models import Delivery
 from notifications.states import Channel, FailureKind, Priority
 from notifications.store import Claimed, Failure, LeaseLost, Success
@@ -27,7 +27,7 @@ from notifications.transports.base import (
     TemporaryError,
     TransportError,
 )
-from runtime import failpoints
+from runtime.failpoints import failpoint
 
 log = logging.getLogger(__name__)
 
@@ -52,33 +52,33 @@ class Tried:
     recorded: asyncio.Event = field(default_factory=asyncio.Event, compare=False)
 
 
-def record(batch: Sequence[Tried], clock: Clock) -> Aftermath:
+def record(batch: Sequence[Tried], clock: Clock) -> Effects:
     """Write what a few sends came to: the successes in one statement, the rest one by one.
 
     The successes come first, and nothing before them: from the provider's acceptance to our commit, a
     crash means a repeat. Raises: database errors, if Postgres stays away for some seconds; the rows'
     leases then end as unknown outcomes.
     """
-    failpoints.passing("sent_before_record")
-    aftermath = Aftermath()
+    failpoint("sent_before_record")
+    effects = Effects()
     sent = [tried for tried in batch if tried.receipt is not None]
     if sent:
-        aftermath.add(_record_sent(sent))
+        effects.add(_record_sent(sent))
     unstarted = [tried.claimed for tried in batch if tried.receipt is None and tried.error is None]
     if unstarted:
-        given_back = set(_surely(lambda: store.release(unstarted, now=clock())))
+        given_back = set(_retry_while_database_away(lambda: store.release(unstarted, now=clock())))
         for row in unstarted:
             if row.delivery_id not in given_back:
                 log.warning("late_result_refused", extra={"delivery_id": row.delivery_id})
-        aftermath.rings += [Ring(row.delivery_id, row.priority) for row in unstarted]
+        effects.rings += [Ring(row.delivery_id, row.priority) for row in unstarted]
     for tried in batch:
         if tried.error is not None:
-            aftermath.add(_record_error(tried, tried.error, clock))
+            effects.add(_record_error(tried, tried.error, clock))
     _tell_breaker(batch)
-    return aftermath
+    return effects
 
 
-def _surely(write: Callable[[], T]) -> T:
+def _retry_while_database_away(write: Callable[[], T]) -> T:
     """Write, and again while Postgres restarts. A write that was there already finds its lease gone."""
     give_up_at = time.monotonic() + _WRITE_WITHIN_S
     while True:
@@ -92,8 +92,8 @@ def _surely(write: Callable[[], T]) -> T:
         time.sleep(_WRITE_AGAIN_S)
 
 
-def _record_sent(sent: Sequence[Tried]) -> Aftermath:
-    done, lost = _surely(lambda: store.succeed([_success(tried) for tried in sent]))
+def _record_sent(sent: Sequence[Tried]) -> Effects:
+    done, lost = _retry_while_database_away(lambda: store.record_sent([_success(tried) for tried in sent]))
     log.info("sent", extra=_ids([tried.claimed for tried in sent]))
     for delivery_id in lost:
         log.warning("late_result_refused", extra={"delivery_id": delivery_id})
@@ -123,7 +123,7 @@ def _success(tried: Tried) -> Success:
     )
 
 
-def _record_error(tried: Tried, error: TransportError, clock: Clock) -> Aftermath:
+def _record_error(tried: Tried, error: TransportError, clock: Clock) -> Effects:
     row = tried.claimed
     failure = Failure(row, tried.started_at, tried.ended_at, error.outcome, error.reason)
     extra = {"event_id": row.event_id, "delivery_id": row.delivery_id, "channel": row.channel.name}
@@ -132,52 +132,54 @@ def _record_error(tried: Tried, error: TransportError, clock: Clock) -> Aftermat
         limits = rate_limits.limits_of(row.channel, row.address, knobs.current())
         rate_limits.hold(limits, wait_s=error.retry_after_s)
     try:
-        return _surely(lambda: _decide(failure, error, clock()))
+        return _retry_while_database_away(lambda: _decide(failure, error, clock()))
     except LeaseLost:
         log.warning("late_result_refused", extra=extra)
-        return Aftermath()
+        return Effects()
 
 
-def _decide(failure: Failure, error: TransportError, now: datetime) -> Aftermath:
+def _decide(failure: Failure, error: TransportError, now: datetime) -> Effects:
     row = failure.claimed
     if isinstance(error, OutcomeUnknown):
         backoff_s = knobs.current().unknown_backoff_s
-        return store.lose(failure, now=now, backoff_s=backoff_s)
+        return store.record_unknown(failure, now=now, backoff_s=backoff_s)
     if row.unusable:
-        return store.skip(failure, now=now)
+        return store.record_skipped(failure, now=now)
     if isinstance(error, TemporaryError | ConfigurationError):
-        return _again(failure, error, now)
-    return store.fail(failure, _KINDS.get(type(error), FailureKind.MESSAGE), now=now)
+        return _defer_or_fail(failure, error, now)
+    return store.record_failed(failure, _KINDS.get(type(error), FailureKind.MESSAGE), now=now)
 
 
-def _again(failure: Failure, error: TransportError, now: datetime) -> Aftermath:
+def _defer_or_fail(failure: Failure, error: TransportError, now: datetime) -> Effects:
     """Defer by the retry table and the provider's Retry-After, or end the channel."""
     row = failure.claimed
     kind = _KINDS.get(type(error), FailureKind.TEMPORARY)
     wait_s = retries.wait_s(row.channel, row.priority, row.attempt, last=row.last)
     # Our own credentials do not mend themselves in seconds.
-    hopeless = isinstance(error, ConfigurationError) and row.priority is Priority.CRITICAL and not row.last
-    if wait_s is None or hopeless:
-        return store.fail(failure, kind, now=now)
+    pointless = isinstance(error, ConfigurationError) and row.priority is Priority.CRITICAL and not row.last
+    if wait_s is None or pointless:
+        return store.record_failed(failure, kind, now=now)
     asked_s = error.retry_after_s if isinstance(error, LimitedError) else 0.0
     total_s = max(wait_s, asked_s)
     carried = total_s <= knobs.current().countdown_max_s
     quick = isinstance(error, TemporaryError) and row.attempt <= retries.QUICK_TRIES and carried
     # The sweep leaves a quick row to the task's own retry; a long wait is the sweep's alone.
     not_before = now + timedelta(seconds=asked_s if quick else total_s)
-    store.defer(failure, not_before=not_before, ring_at=now + timedelta(seconds=total_s + 5 * quick))
+    store.record_deferred(
+        failure, not_before=not_before, ring_at=now + timedelta(seconds=total_s + 5 * quick)
+    )
     if not quick:
-        return Aftermath()
+        return Effects()
     delay_s = asked_s or wait_s * random()  # noqa: S311
-    return Aftermath(rings=[Ring(row.delivery_id, row.priority, delay_s=delay_s, alone=True)])
+    return Effects(rings=[Ring(row.delivery_id, row.priority, delay_s=delay_s, alone=True)])
 
 
-def used_up(delivery_id: str, *, error: str, now: datetime) -> Aftermath:
+def retries_exhausted(delivery_id: str, *, error: str, now: datetime) -> Effects:
     """Go on to the next channel after the task's own retries, unless the table has longer waits."""
     row = Delivery.objects.select_related("event").get(pk=delivery_id)
     last = row.position + 1 >= len(row.event.plan)
     if retries.wait_s(Channel(row.channel), Priority(row.priority), row.attempts, last=last) is not None:
-        return Aftermath()  # its `ring_at` stands
+        return Effects()  # its `ring_at` stands
     return store.give_up([delivery_id], now=now, kind=FailureKind.TEMPORARY, error=error, code="temporary")
 
 

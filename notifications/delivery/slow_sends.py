@@ -17,13 +17,13 @@ from django.db import connection
 from notifications import knobs
 from notifications.delivery import sending_loop
 from notifications.delivery.record import Clock, Tried, record
-from notifications.events import Aftermath
+from notifications.events import Effects
 from notifications.states import Channel
 
 log = logging.getLogger(__name__)
 
-Follow = Callable[[Aftermath], None]
-_Item = tuple[Tried, Clock, Follow]
+RunEffects = Callable[[Effects], None]
+_Item = tuple[Tried, Clock, RunEffects]
 
 _TYPICAL_TIMES = 4  # slow is what takes this many times what is typical for its channel,
 _QUICK_SHARE = 0.1  # but nobody is called slow before this share of `slow_send_s`.
@@ -37,7 +37,7 @@ class Results:
 
     def __init__(self) -> None:
         self._queue: SimpleQueue[Tried] = SimpleQueue()
-        self._later: tuple[Clock, Follow] | None = None
+        self._later: tuple[Clock, RunEffects] | None = None
 
     def put(self, tried: Tried) -> None:
         """Called on the sending loop only."""
@@ -57,16 +57,16 @@ class Results:
     def empty(self) -> bool:
         return self._queue.empty()
 
-    def hand_over(self, rows: Counter[Channel], clock: Clock, follow: Follow) -> None:
+    def hand_over(self, rows: Counter[Channel], clock: Clock, run_effects: RunEffects) -> None:
         """Let the recorder write all that is still to come, `rows` of each channel."""
         with _lock:
             _open.update(rows)
-        sending_loop.call(self._hand_over, clock, follow)
+        sending_loop.call(self._hand_over, clock, run_effects)
 
-    def _hand_over(self, clock: Clock, follow: Follow) -> None:
-        self._later = (clock, follow)
+    def _hand_over(self, clock: Clock, run_effects: RunEffects) -> None:
+        self._later = (clock, run_effects)
         while not self._queue.empty():
-            _recorder().put((self._queue.get(), clock, follow))
+            _recorder().put((self._queue.get(), clock, run_effects))
 
 
 _open: Counter[Channel] = Counter()  # rows that the recorder waits for
@@ -124,8 +124,8 @@ def _record_for_ever(pid: int) -> None:
         items = [_next(queue)]
         while not queue.empty():
             items.append(queue.get())
-        _, clock, follow = items[0]  # one process has one of each
-        _record([tried for tried, _, _ in items], clock, follow)
+        _, clock, run_effects = items[0]  # one process has one of each
+        _record([tried for tried, _, _ in items], clock, run_effects)
 
 
 def _next(queue: "SimpleQueue[_Item]") -> "_Item":
@@ -137,9 +137,9 @@ def _next(queue: "SimpleQueue[_Item]") -> "_Item":
         return queue.get()
 
 
-def _record(batch: list[Tried], clock: Clock, follow: Follow) -> None:
+def _record(batch: list[Tried], clock: Clock, run_effects: RunEffects) -> None:
     try:
-        follow(record(batch, clock))
+        run_effects(record(batch, clock))
     except Exception:  # their leases end, and the sweep takes over
         log.exception("slow_sends_not_recorded", extra={"rows": len(batch)})
         connection.close()  # it may be the reason

@@ -29,7 +29,7 @@ class Resume:
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
+class SessionStart:
     """How a session begins. `after` is the last `seq` that the client has or is not to be sent.
 
     `items` is the newest part of the inbox for a client whose resume cannot be served, else None.
@@ -49,16 +49,16 @@ class Missed:
     through: int
 
 
-def begin(person_id: int, resume: Resume | None, *, wanted: bool, time_zone: str) -> Beginning:
+def begin(person_id: int, resume: Resume | None, *, wanted: bool, time_zone: str) -> SessionStart:
     """Decide how a session begins. `wanted`: the client asked to resume, be it in a way that says nothing."""
     position = inbox.position(person_id)
     if resume is not None and _serveable(resume, position):
-        return Beginning(position, True, resume.seq)
+        return SessionStart(position, True, resume.seq)
     if not wanted:
-        return Beginning(position, False, position.seq)
+        return SessionStart(position, False, position.seq)
     # Up to the position: what is newer follows as events.
     items = inbox.page(person_id, time_zone=time_zone, before=position.seq + 1, limit=SNAPSHOT_ITEMS)
-    return Beginning(position, False, position.seq, _newest(items))
+    return SessionStart(position, False, position.seq, _newest(items))
 
 
 def _newest(items: list[JsonObject]) -> list[JsonObject]:

@@ -30,7 +30,7 @@ def send(*, now: datetime) -> str:
 
 def _send(url: str, now: datetime) -> str:
     try:
-        if wrong := monitor.ailments(now=now):
+        if wrong := monitor.problems(now=now):
             log.error("heartbeat_withheld", extra={"wrong": wrong})
             return "withheld"
     except Exception:  # whatever it is that cannot be looked at, it is not well

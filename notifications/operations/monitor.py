@@ -19,7 +19,7 @@ RECENT_S = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Vitals:
+class Snapshot:
     """What an operator wants to be woken for. `overdue` and `orphaned` are bugs, or a sweep that is down."""
 
     oldest_critical_s: float  # age of the oldest CRITICAL event without an end; 0: there is none
@@ -30,8 +30,8 @@ class Vitals:
     recent: dict[str, int]  # events accepted in the last five minutes, by their state now
 
 
-def vitals(*, now: datetime) -> Vitals:
-    return Vitals(
+def snapshot(*, now: datetime) -> Snapshot:
+    return Snapshot(
         oldest_critical_s(now=now),
         overdue(now=now),
         orphaned(),
@@ -75,7 +75,7 @@ def _recent(now: datetime) -> dict[str, int]:
     return {state.value: found.get(state.value, 0) for state in EventState}
 
 
-def ailments(*, now: datetime) -> list[str]:
+def problems(*, now: datetime) -> list[str]:
     """Return what is wrong, as words for a log; nothing: all is well.
 
     Raises: database and Redis errors, and then it is not well either.

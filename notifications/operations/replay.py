@@ -9,14 +9,11 @@ from datetime import datetime
 from django.db.models import Count, Q
 
 from notifications import knobs, store
-from notifications.events import Aftermath, ChannelChoice
-from notifications.live import pubsub
+from notifications.events import ChannelChoice, Effects
 from notifications.models import Event
 from notifications.operations.search import EventFilter
-from notifications.routing import recipients
-from notifications.routing.route import route
+from notifications.routing.plan import plan_for
 from notifications.states import REPLAYABLE, Channel, EventState, Priority, Surface
-from notifications.transports.registry import supported
 
 _CHUNK = 500  # events of one transaction
 
@@ -46,7 +43,7 @@ class Replayed:
     skipped: Counter[str]
     remaining: int
     paced_until: datetime
-    aftermath: Aftermath
+    effects: Effects
 
 
 def preview(which: EventFilter, *, force: bool) -> Preview:
@@ -105,15 +102,15 @@ def replay(
         .order_by("-priority", "pk")
         .values_list("pk", flat=True)[:limit]
     )
-    skipped, aftermath = before.skipped, Aftermath()
+    skipped, effects = before.skipped, Effects()
     for some in _chunks(pks):
         routes, unroutable = _reroute(some, now)
         chunk = store.replay(order, routes, now=now, knobs=knobs.current())
         skipped += unroutable + chunk.skipped
-        aftermath.add(chunk.aftermath)
+        effects.add(chunk.effects)
     order = store.replay_of(order.pk)
     return Replayed(
-        order.pk, order.count, +skipped, max(before.count - len(pks), 0), order.paced_until, aftermath
+        order.pk, order.count, +skipped, max(before.count - len(pks), 0), order.paced_until, effects
     )
 
 
@@ -122,33 +119,36 @@ def _chunks(pks: list[int]) -> Iterator[list[int]]:
         yield pks[start : start + _CHUNK]
 
 
+@dataclass(frozen=True, slots=True)
+class _Rerouting:
+    """A stored event as routing asks for it."""
+
+    event_pk: int
+    user_id: str
+    event_type: str
+    priority: Priority
+    channels: tuple[ChannelChoice, ...]
+
+
 def _reroute(pks: Sequence[int], now: datetime) -> tuple[list[store.Rerouted], Counter[str]]:
     """Route events for persons as they are now. What nobody could receive is counted, and left as it is."""
     events = Event.objects.filter(pk__in=pks).select_related("person").order_by("-priority", "pk")
-    rows = list(events.only("event_type", "priority", "channels", "person__external_id"))
-    ids = {event.person.external_id for event in rows}
-    persons = recipients.load(ids, now=now, active_s=knobs.current().telegram_active_s)
-    online = pubsub.online(person.id for person in persons.values())
+    rows = events.only("event_type", "priority", "channels", "person__external_id")
     routes, skipped = [], Counter[str]()
-    for event in rows:
-        person = persons.get(event.person.external_id)
-        if person is None:
+    for planned in plan_for([_rerouting(event) for event in rows], now=now):
+        if planned is None:
             skipped["unknown_user"] += 1
-            continue
-        plan = route(
-            event_type=event.event_type,
-            priority=Priority(event.priority),
-            requested=_requested(event),
-            person=person,
-            online=person.id in online,
-            supported=supported(),
-        )
-        if plan.steps:
-            routes.append(store.Rerouted(event.pk, plan))
+        elif planned.plan.steps:
+            routes.append(store.Rerouted(planned.request.event_pk, planned.plan))
         else:
             skipped["no_channel"] += 1
     return routes, skipped
 
 
-def _requested(event: Event) -> tuple[ChannelChoice, ...]:
-    return tuple(ChannelChoice(Channel(item["channel"]), item["only_if_active"]) for item in event.channels)
+def _rerouting(event: Event) -> _Rerouting:
+    requested = tuple(
+        ChannelChoice(Channel(item["channel"]), item["only_if_active"]) for item in event.channels
+    )
+    return _Rerouting(
+        event.pk, event.person.external_id, event.event_type, Priority(event.priority), requested
+    )

@@ -1,53 +1,57 @@
-"""An event on its way to one person: with the plan that routing made, and as it will be stored."""
+"""Routing a batch: who the recipients are, who is online, and each one's plan."""
 
-import uuid
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol, TypeVar
 
-from notifications import knobs, store
-from notifications.events import Envelope, Plan
-from notifications.routing.route import Person, route
+from notifications import knobs
+from notifications.events import ChannelChoice, Planned
+from notifications.live import pubsub
+from notifications.routing import recipients
+from notifications.routing.route import route
 from notifications.states import Priority
 from notifications.transports.registry import supported
 
 
-@dataclass(frozen=True, slots=True)
-class Routed:
-    """An envelope with its person and the plan that routing made."""
+class Routable(Protocol):
+    """What routing asks of an event, whatever it is stored in."""
 
-    envelope: Envelope
-    person: Person
-    plan: Plan
-
-
-def routed(envelope: Envelope, person: Person, *, online: bool) -> Routed:
-    plan = route(
-        event_type=envelope.event_type,
-        priority=envelope.priority,
-        requested=envelope.channels,
-        person=person,
-        online=online,
-        supported=supported(),
-    )
-    return Routed(envelope, person, plan)
+    @property
+    def user_id(self) -> str: ...
+    @property
+    def event_type(self) -> str: ...
+    @property
+    def priority(self) -> Priority: ...
+    @property
+    def channels(self) -> tuple[ChannelChoice, ...]: ...
 
 
-def acceptance(item: Routed, *, now: datetime, broadcast_id: uuid.UUID | None = None) -> store.Acceptance:
-    """Return what is to be stored: with its expiry and its confirmation deadline."""
-    return store.Acceptance(
-        envelope=item.envelope,
-        person_id=item.person.id,
-        plan=item.plan,
-        expires_at=expires_at(item.envelope, now=now),
-        ack_timeout_ms=item.envelope.ack_timeout_ms or knobs.current().ack_timeout_ms,
-        broadcast_id=broadcast_id,
-    )
+R = TypeVar("R", bound=Routable)
 
 
-def expires_at(envelope: Envelope, *, now: datetime) -> datetime:
-    """Return when the event is no longer worth sending: as its producer says, else by its priority."""
-    if envelope.expires_at_ms:
-        return datetime.fromtimestamp(envelope.expires_at_ms / 1000, UTC)
-    settings = knobs.current()
-    critical = envelope.priority is Priority.CRITICAL
-    return now + timedelta(seconds=settings.expiry_critical_s if critical else settings.expiry_normal_s)
+def plan_for(batch: Sequence[R], *, now: datetime) -> list[Planned[R] | None]:
+    """Return the plan of each item, in order; None where nobody who is active has its `user_id`.
+
+    Two statements and one round trip to Redis for all of them. Raises: database errors.
+    """
+    active_s = knobs.current().telegram_active_s
+    found = recipients.load({item.user_id for item in batch if item.user_id}, now=now, active_s=active_s)
+    online = pubsub.online(recipient.id for recipient in found.values())
+    channels = supported()
+    planned: list[Planned[R] | None] = []
+    for item in batch:
+        recipient = found.get(item.user_id)
+        if recipient is None:
+            planned.append(None)
+            continue
+        is_online = recipient.id in online
+        plan = route(
+            event_type=item.event_type,
+            priority=item.priority,
+            requested=item.channels,
+            recipient=recipient,
+            online=is_online,
+            supported=channels,
+        )
+        planned.append(Planned(item, recipient, is_online, plan))
+    return planned

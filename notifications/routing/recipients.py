@@ -1,11 +1,11 @@
-"""Reading persons as routing needs them: two statements for a whole batch."""
+"""Reading recipients as routing needs them: two statements for a whole batch."""
 
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from notifications.routing.route import Address, Person, Preference
+from notifications.events import Address, Preference, Recipient
 from notifications.states import Channel
 from runtime.postgres.cursor import arrays_cursor
 
@@ -24,22 +24,22 @@ WHERE user_id = ANY(%b::bigint[]) ORDER BY event_type, position
 """
 
 
-def load(external_ids: Iterable[str], *, now: datetime, active_s: int) -> dict[str, Person]:
+def load(external_ids: Iterable[str], *, now: datetime, active_s: int) -> dict[str, Recipient]:
     """Return the active persons among `external_ids`, by external id, with addresses and preferences."""
-    persons: dict[str, Person] = {}
+    recipients: dict[str, Recipient] = {}
     addresses: dict[int, list[Address]] = defaultdict(list)
     with arrays_cursor() as cursor:
         cursor.execute(_PERSONS, [now - timedelta(seconds=active_s), list(set(external_ids))])
         for external_id, person_id, time_zone, *address in cursor:
-            persons[external_id] = Person(person_id, external_id, time_zone)
+            recipients[external_id] = Recipient(person_id, external_id, time_zone)
             if address[0] is not None:
                 addresses[person_id].append(_address(*address))
-    preferences = _preferences([person.id for person in persons.values()])
+    preferences = _preferences([recipient.id for recipient in recipients.values()])
     return {
         external_id: replace(
-            person, addresses=tuple(addresses[person.id]), preferences=tuple(preferences[person.id])
+            recipient, addresses=tuple(addresses[recipient.id]), preferences=tuple(preferences[recipient.id])
         )
-        for external_id, person in persons.items()
+        for external_id, recipient in recipients.items()
     }
 
 

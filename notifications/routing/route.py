@@ -4,39 +4,9 @@ Pure: no I/O and no clock. The caller brings the person, who is online and the t
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from notifications.events import ChannelChoice, Decision, Plan, Step
+from notifications.events import Address, ChannelChoice, Decision, Plan, Preference, Recipient, Step
 from notifications.states import Channel, Priority
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """A person's destination as routing sees it: what it is, never where it is."""
-
-    id: int
-    channel: Channel
-    verified: bool = True
-    disabled_reason: str = ""
-    active: bool = False  # the person used it within the last minutes
-
-
-@dataclass(frozen=True, slots=True)
-class Preference:
-    event_type: str  # "": every type
-    channel: Channel
-    position: int = 0
-    enabled: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    id: int
-    external_id: str
-    time_zone: str = "UTC"
-    addresses: tuple[Address, ...] = ()
-    preferences: tuple[Preference, ...] = ()
-
 
 DEFAULT_ORDER = (Channel.WEB, Channel.TELEGRAM, Channel.EMAIL)
 _DEFAULT_CHOICES = tuple(map(ChannelChoice, DEFAULT_ORDER))
@@ -47,7 +17,7 @@ def route(
     event_type: str,
     priority: Priority,
     requested: tuple[ChannelChoice, ...],
-    person: Person,
+    recipient: Recipient,
     online: bool,
     supported: frozenset[Channel],
 ) -> Plan:
@@ -56,11 +26,11 @@ def route(
     The producer's ordered list decides where it gives one, else the person's order, else the default.
     What the person has switched off is never used. An INFORMATIONAL event only ever has a WEB step.
     """
-    preferences = _applicable(person.preferences, event_type)
+    preferences = _applicable(recipient.preferences, event_type)
     trace: list[Decision] = []
     steps: list[Step] = []
-    for choice in _resolve_active(requested or _person_order(preferences), person, online, trace):
-        for decision in _judge(choice, priority, preferences, person, online, supported):
+    for choice in _resolve_active(requested or _recipients_order(preferences), recipient, online, trace):
+        for decision in _evaluate(choice, priority, preferences, recipient, online, supported):
             if decision in trace:  # the producer named this channel twice
                 continue
             trace.append(decision)
@@ -80,7 +50,7 @@ def _applicable(preferences: Iterable[Preference], event_type: str) -> dict[Chan
     return chosen
 
 
-def _person_order(preferences: dict[Channel, Preference]) -> tuple[ChannelChoice, ...]:
+def _recipients_order(preferences: dict[Channel, Preference]) -> tuple[ChannelChoice, ...]:
     def rank(channel: Channel) -> tuple[int, int]:
         default = DEFAULT_ORDER.index(channel)
         preference = preferences.get(channel)
@@ -92,7 +62,7 @@ def _person_order(preferences: dict[Channel, Preference]) -> tuple[ChannelChoice
 
 
 def _resolve_active(
-    choices: Iterable[ChannelChoice], person: Person, online: bool, trace: list[Decision]
+    choices: Iterable[ChannelChoice], recipient: Recipient, online: bool, trace: list[Decision]
 ) -> list[ChannelChoice]:
     """Replace ACTIVE_SESSION by what is live now: an open page, a chat the person just wrote in."""
     resolved: list[ChannelChoice] = []
@@ -102,18 +72,18 @@ def _resolve_active(
             resolved.append(choice)
             continue
         live = [Channel.WEB] if online else []
-        live += [address.channel for address in person.addresses if address.active]
+        live += [address.channel for address in recipient.addresses if address.active]
         resolved += [ChannelChoice(channel, only_if_active=True) for channel in live]
         if not live and nothing not in trace:
             trace.append(nothing)
     return resolved
 
 
-def _judge(
+def _evaluate(
     choice: ChannelChoice,
     priority: Priority,
     preferences: dict[Channel, Preference],
-    person: Person,
+    recipient: Recipient,
     online: bool,
     supported: frozenset[Channel],
 ) -> list[Decision]:
@@ -129,13 +99,13 @@ def _judge(
         return [Decision(channel, "skipped", "live_only")]
     if channel not in supported:
         return [Decision(channel, "skipped", "unsupported")]
-    addresses = [address for address in person.addresses if address.channel is channel]
+    addresses = [address for address in recipient.addresses if address.channel is channel]
     if not addresses:
         return [Decision(channel, "skipped", "no_destination")]
-    return [_judge_address(address, choice.only_if_active) for address in addresses]
+    return [_evaluate_address(address, choice.only_if_active) for address in addresses]
 
 
-def _judge_address(address: Address, only_if_active: bool) -> Decision:
+def _evaluate_address(address: Address, only_if_active: bool) -> Decision:
     if address.disabled_reason:
         return Decision(address.channel, "skipped", f"disabled: {address.disabled_reason}", address.id)
     if not address.verified:

@@ -1,35 +1,26 @@
 """The only writer of events and deliveries.
 
 Every change is a compare-and-set in one short transaction, along the table in `states`; none of them
-waits for anything but Postgres. What has to happen afterwards is returned as an `Aftermath`.
+waits for anything but Postgres. What has to happen afterwards is returned as an `Effects`.
 """
 
+from notifications.store import broadcasts
 from notifications.store.accept import accept
-from notifications.store.acceptance import Acceptance, Stored
+from notifications.store.acceptance import Acceptance, Stored, acceptance, expires_at
 from notifications.store.advance import give_up, skip_unpushed
-from notifications.store.broadcasts import (
-    Kept,
-    begin,
-    broadcasts_due,
-    counts,
-    keep,
-    known,
-    ring_after_doorbell,
-    told,
-    told_all,
-)
+from notifications.store.broadcasts import Kept
 from notifications.store.claim import GRACE_S, SLOT_LEAD_S, Claimed, LeaseLost, claim, postpone, release
 from notifications.store.confirm import UnknownEvent, acknowledge, confirm
 from notifications.store.record import (
     Failure,
     Success,
-    defer,
-    fail,
-    lose,
     move_address,
-    pushed,
-    skip,
-    succeed,
+    record_deferred,
+    record_failed,
+    record_pushed,
+    record_sent,
+    record_skipped,
+    record_unknown,
 )
 from notifications.store.replay import Rerouted, may_replay, open_replay, replay, replay_of
 from notifications.store.replies import Ended, Tried, take_replies_due
@@ -51,34 +42,29 @@ __all__ = [
     "Tried",
     "UnknownEvent",
     "accept",
+    "acceptance",
     "acknowledge",
-    "begin",
-    "broadcasts_due",
+    "broadcasts",
     "claim",
     "confirm",
-    "counts",
-    "defer",
-    "fail",
+    "expires_at",
     "give_up",
-    "keep",
-    "known",
-    "lose",
     "may_replay",
     "move_address",
     "open_replay",
     "postpone",
-    "pushed",
+    "record_deferred",
+    "record_failed",
+    "record_pushed",
+    "record_sent",
+    "record_skipped",
+    "record_unknown",
     "release",
     "replay",
     "replay_of",
-    "ring_after_doorbell",
     "rings_due",
     "rings_due_in_parts",
-    "skip",
     "skip_unpushed",
-    "succeed",
     "take_replies_due",
     "taken_by_topics",
-    "told",
-    "told_all",
 ]

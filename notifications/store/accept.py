@@ -18,7 +18,7 @@ from notifications.store.rows import (
     insert_events,
     new_delivery,
 )
-from runtime import failpoints
+from runtime.failpoints import failpoint
 from runtime.postgres.cursor import arrays_cursor
 
 _RACES_AT_MOST = 5
@@ -49,7 +49,7 @@ def accept(batch: Sequence[Acceptance], *, now: datetime) -> list[Stored]:
         try:
             with transaction.atomic():
                 stored = _accept(batch, now)
-                failpoints.passing("accept_before_commit")
+                failpoint("accept_before_commit")
                 return stored
         except _NewPersons as new:
             _create_cursors(new.person_ids)

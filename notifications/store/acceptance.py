@@ -2,10 +2,11 @@
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
-from notifications.events import Envelope, Plan
-from notifications.states import Channel, EventState
+from notifications import knobs
+from notifications.events import Envelope, Plan, Planned
+from notifications.states import Channel, EventState, Priority
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,30 @@ class Acceptance:
     expires_at: datetime
     ack_timeout_ms: int
     broadcast_id: uuid.UUID | None = None
+
+
+def acceptance(
+    item: Planned[Envelope], *, now: datetime, broadcast_id: uuid.UUID | None = None
+) -> Acceptance:
+    """Return what is to be stored: with its expiry and its confirmation deadline."""
+    envelope = item.request
+    return Acceptance(
+        envelope=envelope,
+        person_id=item.recipient.id,
+        plan=item.plan,
+        expires_at=expires_at(envelope, now=now),
+        ack_timeout_ms=envelope.ack_timeout_ms or knobs.current().ack_timeout_ms,
+        broadcast_id=broadcast_id,
+    )
+
+
+def expires_at(envelope: Envelope, *, now: datetime) -> datetime:
+    """Return when the event is no longer worth sending: the producer's `expires_at`, else by priority."""
+    if envelope.expires_at_ms:
+        return datetime.fromtimestamp(envelope.expires_at_ms / 1000, UTC)
+    settings = knobs.current()
+    critical = envelope.priority is Priority.CRITICAL
+    return now + timedelta(seconds=settings.expiry_critical_s if critical else settings.expiry_normal_s)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Q
 
-from notifications.events import Aftermath, JsonObject, Ring
+from notifications.events import Effects, JsonObject, Ring
 from notifications.models import Delivery, Event
 from notifications.states import (
     Channel,
@@ -18,7 +18,7 @@ from notifications.states import (
     may_become,
 )
 from notifications.store.rows import insert_deliveries, new_delivery
-from runtime import failpoints
+from runtime.failpoints import failpoint
 from users.models import Destination
 
 Destinations = Mapping[int, Destination]
@@ -32,14 +32,14 @@ def next_step(
     possible_duplicate: bool = False,
     code: str,
     destinations: Destinations | None = None,
-) -> Aftermath:
+) -> Effects:
     """Start the plan's next usable step behind position `after`, or end the event with `code`.
 
     `event` is locked by the caller. An event that has ended already is left alone. `destinations`: all
     that the plan names, where the caller has read them for many events.
     """
     if event.state != EventState.ACCEPTED:
-        return Aftermath()
+        return Effects()
     if event.expires_at is not None and event.expires_at <= now:
         return end_event(event, EventState.EXPIRED, code="expired", now=now)
     for position, step in list(enumerate(event.plan))[after + 1 :]:
@@ -56,9 +56,9 @@ def next_step(
             **(_skipped(unusable, now) if unusable else {}),
         )
         insert_deliveries([row])
-        failpoints.passing("next_step_before_commit")
+        failpoint("next_step_before_commit")
         if not unusable:
-            return Aftermath(rings=[Ring(str(row["id"]), Priority(event.priority))])
+            return Effects(rings=[Ring(str(row["id"]), Priority(event.priority))])
     return end_event(event, EventState.FAILED, code=code, now=now)
 
 
@@ -93,13 +93,13 @@ def end_event(
     code: str = "",
     via: Channel | None = None,
     evidence: Evidence = Evidence.NONE,
-) -> Aftermath:
+) -> Effects:
     """Write the event's end, once. The first writer wins."""
     changed = Event.objects.filter(pk=event.pk, state=EventState.ACCEPTED).update(
         state=state, code=code, delivered_via=via, evidence=evidence, final_at=now
     )
     event.state = state  # or another end: whoever holds it in the same transaction must not go on with it
-    return Aftermath(finals=[event.pk], replies=bool(event.reply_to)) if changed else Aftermath()
+    return Effects(finals=[event.pk], replies=bool(event.reply_to)) if changed else Effects()
 
 
 def lock_event(event_pk: int) -> Event:
@@ -109,7 +109,7 @@ def lock_event(event_pk: int) -> Event:
 
 def give_up(
     delivery_ids: Iterable[str], *, now: datetime, kind: FailureKind, error: str, code: str
-) -> Aftermath:
+) -> Effects:
     """End open deliveries without a send in flight, and go on to the next channel of each.
 
     For rows whose tries are used up or whose deadline has passed. A row under a lease is left alone: its
@@ -120,7 +120,7 @@ def give_up(
     """
     wanted = Delivery.objects.filter(pk__in=list(delivery_ids))
     sending = Q(state=DeliveryState.SENDING) & (~Q(channel=Channel.WEB) | Q(lease_until__gt=now))
-    aftermath = Aftermath()
+    effects = Effects()
     with transaction.atomic():
         # All events before any delivery, and in id order, as everybody locks them.
         of_events = set(wanted.values_list("event_id", flat=True))
@@ -141,12 +141,12 @@ def give_up(
         places = _destinations(events.values())
         for row in rows:
             event, unsure = events[row.event_id], row.possible_duplicate
-            aftermath.add(
+            effects.add(
                 next_step(
                     event, row.position, now=now, possible_duplicate=unsure, code=code, destinations=places
                 )
             )
-    return aftermath
+    return effects
 
 
 def _destinations(events: Iterable[Event]) -> Destinations:
@@ -155,9 +155,9 @@ def _destinations(events: Iterable[Event]) -> Destinations:
     return Destination.objects.in_bulk(named - {None})
 
 
-def skip_unpushed(delivery_ids: Iterable[str], *, now: datetime) -> Aftermath:
+def skip_unpushed(delivery_ids: Iterable[str], *, now: datetime) -> Effects:
     """End WEB deliveries that no socket took, and go on to the next channel of each."""
-    aftermath = Aftermath()
+    effects = Effects()
     for delivery_id in delivery_ids:
         with transaction.atomic():
             row = Delivery.objects.get(pk=delivery_id)
@@ -166,11 +166,11 @@ def skip_unpushed(delivery_ids: Iterable[str], *, now: datetime) -> Aftermath:
                 state=DeliveryState.SKIPPED, error="no_session", lease_token=None, ring_at=None, ended_at=now
             )
             if ended:
-                aftermath.add(next_step(event, row.position, now=now, code="no_session"))
-    return aftermath
+                effects.add(next_step(event, row.position, now=now, code="no_session"))
+    return effects
 
 
-def expire(event_pk: int, *, now: datetime) -> Aftermath:
+def expire(event_pk: int, *, now: datetime) -> Effects:
     """End an event whose time has run out, and its open deliveries.
 
     While a send is in flight it is left alone: its worker, or the end of its lease, decides.
@@ -178,12 +178,12 @@ def expire(event_pk: int, *, now: datetime) -> Aftermath:
     with transaction.atomic():
         event = lock_event(event_pk)
         if event.deliveries.filter(state=DeliveryState.SENDING, lease_until__gt=now).exists():
-            return Aftermath()
+            return Effects()
         Delivery.objects.filter(
             event=event, ring_at__isnull=False, state__in=may_become(DeliveryState.EXPIRED)
         ).update(state=DeliveryState.EXPIRED, ring_at=None, lease_token=None, ended_at=now)
         if event.state != EventState.ACCEPTED:
-            return Aftermath()
+            return Effects()
         return end_event(event, EventState.EXPIRED, code="expired", now=now)
 
 

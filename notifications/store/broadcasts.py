@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Count, Q
 
-from notifications.events import Aftermath, FanOut
+from notifications.events import Effects, FanOut
 from notifications.models import Broadcast, Event
 from notifications.states import EventState, Evidence, Priority
 from notifications.store import topic_ids
-from runtime import failpoints
+from runtime.failpoints import failpoint
 
 _LOOKS_AT_ONCE = 100
 _LOOK_AGAIN_S = (1.0, 60.0)
@@ -34,7 +34,7 @@ class Kept:
     row: Broadcast | None  # none: a person's event has this id
 
 
-def keep(batch: Sequence[Broadcast]) -> list[Kept]:
+def accept(batch: Sequence[Broadcast]) -> list[Kept]:
     """Store broadcasts and return one `Kept` for each, in order.
 
     Guarantee: when this returns, each of kind "accepted" is committed. Unique by (source, event_id), and
@@ -46,8 +46,8 @@ def keep(batch: Sequence[Broadcast]) -> list[Kept]:
         wanted = {_key(row): row for row in reversed(batch) if _key(row) not in taken}
         # In order, or two batches with the same ids would wait for each other.
         Broadcast.objects.bulk_create([wanted[key] for key in sorted(wanted)], ignore_conflicts=True)
-        rows = {_key(row): row for row in known(list(wanted))}
-        failpoints.passing("broadcast_before_commit")
+        rows = {_key(row): row for row in find(list(wanted))}
+        failpoint("broadcast_before_commit")
     return [_kept(row, rows.get(_key(row))) for row in batch]
 
 
@@ -61,7 +61,7 @@ def _key(row: Broadcast) -> Key:
     return row.source_id, row.event_id
 
 
-def known(keys: Sequence[Key]) -> list[Broadcast]:
+def find(keys: Sequence[Key]) -> list[Broadcast]:
     """Return the broadcasts that have these ids."""
     event_ids = {event_id for _, event_id in keys}
     found = Broadcast.objects.filter(source_id__in={source for source, _ in keys}, event_id__in=event_ids)
@@ -74,39 +74,39 @@ def _events_with(keys: set[Key]) -> set[Key]:
     return set(found.order_by().values_list("source_id", "event_id")) & keys
 
 
-def begin(broadcast_pk: str, *, now: datetime, again_s: float) -> Broadcast | None:
+def claim(broadcast_pk: str, *, now: datetime, again_s: float) -> Broadcast | None:
     """Return the broadcast if persons are left to tell; the sweep leaves it alone for `again_s`."""
     left = Broadcast.objects.filter(pk=broadcast_pk, told_at__isnull=True, ring_at__isnull=False)
     left.update(ring_at=now + timedelta(seconds=again_s))
     return left.first()
 
 
-def told(broadcast_pk: str, *, up_to: int, now: datetime) -> None:
+def advance(broadcast_pk: str, *, up_to: int, now: datetime) -> None:
     """Record that persons up to this id have their events. The next chunk's doorbell is about to be rung."""
     left = Broadcast.objects.filter(pk=broadcast_pk, told_up_to__lt=up_to, told_at__isnull=True)
     left.update(told_up_to=up_to, ring_at=ring_after_doorbell(now))
 
 
-def told_all(broadcast_pk: str, *, now: datetime) -> None:
+def finish(broadcast_pk: str, *, now: datetime) -> None:
     """Record that nobody is left to tell; from now on the sweep waits for the last event's end."""
     Broadcast.objects.filter(pk=broadcast_pk, told_at__isnull=True).update(told_at=now, ring_at=now)
 
 
-def broadcasts_due(*, now: datetime, again_s: float) -> Aftermath:
+def look_after_due(*, now: datetime, again_s: float) -> Effects:
     """Look after every broadcast whose `ring_at` has passed. Idempotent; any number may run side by side."""
-    aftermath = Aftermath()
+    effects = Effects()
     with transaction.atomic():
         due = Broadcast.objects.select_for_update(skip_locked=True).filter(ring_at__lte=now)
         for row in due.order_by("-priority", "ring_at")[:_LOOKS_AT_ONCE]:
             if row.told_at is None:
                 Broadcast.objects.filter(pk=row.pk).update(ring_at=now + timedelta(seconds=again_s))
-                aftermath.fan_outs.append(FanOut(str(row.pk), Priority(row.priority)))
+                effects.fan_outs.append(FanOut(str(row.pk), Priority(row.priority)))
             elif row.events.filter(state=EventState.ACCEPTED).exists():
                 Broadcast.objects.filter(pk=row.pk).update(ring_at=_next_look(row, now))
             else:
                 _end(row, now)
-                aftermath.broadcasts.append(str(row.pk))
-    return aftermath
+                effects.broadcasts.append(str(row.pk))
+    return effects
 
 
 def _next_look(row: Broadcast, now: datetime) -> datetime:

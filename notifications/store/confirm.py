@@ -6,8 +6,8 @@ from typing import Any
 
 from django.db import transaction
 
-from notifications.events import Aftermath
-from runtime import failpoints
+from notifications.events import Effects
+from runtime.failpoints import failpoint
 from runtime.postgres.cursor import arrays_cursor
 
 _FIND = """
@@ -59,7 +59,7 @@ class UnknownEvent(Exception):
     """The person has no such event."""
 
 
-def confirm(confirmations: Sequence[tuple[int, str]], *, now: datetime) -> Aftermath:
+def confirm(confirmations: Sequence[tuple[int, str]], *, now: datetime) -> Effects:
     """Record that the clients of persons have these events: pairs of person id and event id.
 
     An event that has not ended becomes DELIVERED via WEB with CLIENT evidence, and what has not been
@@ -70,7 +70,7 @@ def confirm(confirmations: Sequence[tuple[int, str]], *, now: datetime) -> After
     with transaction.atomic(), arrays_cursor() as cursor:
         cursor.execute(_FIND, [list(people), list(event_ids)])
         found = cursor.fetchall()
-        return _end_with(cursor, _CONFIRM_EVENTS, found, now) if found else Aftermath()
+        return _end_with(cursor, _CONFIRM_EVENTS, found, now) if found else Effects()
 
 
 _FIND_ONE = """
@@ -79,7 +79,7 @@ WHERE person_id = %s AND event_id = %s ORDER BY id FOR UPDATE
 """
 
 
-def acknowledge(person_id: int, event_id: str, *, now: datetime) -> Aftermath:
+def acknowledge(person_id: int, event_id: str, *, now: datetime) -> Effects:
     """Record that the person has acknowledged the event: HUMAN evidence, seen and read. Once is enough.
 
     An event that has not ended becomes DELIVERED via WEB, as with `confirm`; one that was delivered gets
@@ -95,14 +95,14 @@ def acknowledge(person_id: int, event_id: str, *, now: datetime) -> Aftermath:
         return _end_with(cursor, _ACKNOWLEDGE_EVENTS, found, now)
 
 
-def _end_with(cursor: Any, update: str, found: list[tuple[Any, ...]], now: datetime) -> Aftermath:
+def _end_with(cursor: Any, update: str, found: list[tuple[Any, ...]], now: datetime) -> Effects:
     """Write it to the found events (id, unfinished, person id, event id, reply to), which are locked."""
     given: Any = {"now": now, "ids": [row[0] for row in found]}
     cursor.execute(update, given)
     cursor.execute(_CONFIRM_DELIVERIES, given)
     cursor.execute(_CANCEL_OTHERS, given)
-    failpoints.passing("confirm_before_commit")
+    failpoint("confirm_before_commit")
     confirmed = list(dict.fromkeys((row[2], row[3]) for row in found))
     ended = [row for row in found if row[1]]
     replies = any(row[4] for row in ended)
-    return Aftermath(finals=[row[0] for row in ended], confirmed=confirmed, replies=replies)
+    return Effects(finals=[row[0] for row in ended], confirmed=confirmed, replies=replies)

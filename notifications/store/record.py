@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 
-from notifications.events import Aftermath
+from notifications.events import Effects
 from notifications.models import Attempt, Delivery, Event
 from notifications.states import AttemptOutcome, DeliveryState, EventState, FailureKind, Priority, may_become
 from notifications.store.advance import (
@@ -19,7 +19,7 @@ from notifications.store.advance import (
     next_step,
 )
 from notifications.store.claim import Claimed, LeaseLost, id_arrays
-from runtime import failpoints
+from runtime.failpoints import failpoint
 from runtime.postgres.cursor import arrays_cursor
 from users.models import Destination
 
@@ -99,7 +99,7 @@ def _columns(successes: Sequence[Success]) -> list[Any]:
     ]  # type: ignore[list-item]
 
 
-def succeed(successes: Sequence[Success]) -> tuple[Aftermath, list[str]]:
+def record_sent(successes: Sequence[Success]) -> tuple[Effects, list[str]]:
     """Record sends that the provider accepted. Return what follows, and the ids whose lease was lost."""
     columns = _columns(successes)
     with connection.cursor() as cursor:
@@ -108,10 +108,10 @@ def succeed(successes: Sequence[Success]) -> tuple[Aftermath, list[str]]:
     written = {str(row[0]) for row in rows}
     lost = [item.delivery_id for item in successes if item.delivery_id not in written]
     ended = [(pk, reply_to) for _, pk, reply_to in rows if pk is not None]
-    return Aftermath(finals=[pk for pk, _ in ended], replies=any(reply_to for _, reply_to in ended)), lost
+    return Effects(finals=[pk for pk, _ in ended], replies=any(reply_to for _, reply_to in ended)), lost
 
 
-def pushed(successes: Sequence[Success], deadlines: Sequence[datetime]) -> None:
+def record_pushed(successes: Sequence[Success], deadlines: Sequence[datetime]) -> None:
     """Record frames that at least one socket took; each waits for its confirmation until its deadline.
 
     A row that was confirmed in the meantime stays confirmed.
@@ -121,7 +121,7 @@ def pushed(successes: Sequence[Success], deadlines: Sequence[datetime]) -> None:
         cursor.execute(_PUSHED, [*_columns(successes), list(deadlines)])
 
 
-def defer(failure: Failure, *, not_before: datetime, ring_at: datetime) -> None:
+def record_deferred(failure: Failure, *, not_before: datetime, ring_at: datetime) -> None:
     """Record a try that failed for a reason that passes. Raises: `LeaseLost`.
 
     The sweep looks at the row at `ring_at`, or when the event expires, whichever comes first.
@@ -130,10 +130,10 @@ def defer(failure: Failure, *, not_before: datetime, ring_at: datetime) -> None:
         expires_at = Event.objects.values_list("expires_at", flat=True).get(pk=failure.claimed.event_pk)
         ring_at = min(ring_at, expires_at or ring_at)
         _move(failure, DeliveryState.DEFERRED, not_before=not_before, ring_at=ring_at)
-        failpoints.passing("defer_before_commit")
+        failpoint("defer_before_commit")
 
 
-def fail(failure: Failure, kind: FailureKind, *, now: datetime) -> Aftermath:
+def record_failed(failure: Failure, kind: FailureKind, *, now: datetime) -> Effects:
     """Record that this channel is used up, and go on to the next. Raises: `LeaseLost`."""
     with transaction.atomic():
         event = lock_event(failure.claimed.event_pk)
@@ -143,7 +143,7 @@ def fail(failure: Failure, kind: FailureKind, *, now: datetime) -> Aftermath:
         return _go_on(event, failure.claimed, code=f"{kind}", now=now)
 
 
-def skip(failure: Failure, *, now: datetime) -> Aftermath:
+def record_skipped(failure: Failure, *, now: datetime) -> Effects:
     """Record that the channel was no longer usable, and go on to the next. Raises: `LeaseLost`."""
     with transaction.atomic():
         event = lock_event(failure.claimed.event_pk)
@@ -151,13 +151,13 @@ def skip(failure: Failure, *, now: datetime) -> Aftermath:
         return _go_on(event, failure.claimed, code=f"{failure.outcome}", now=now)
 
 
-def _go_on(event: Event, claimed: Claimed, *, code: str, now: datetime) -> Aftermath:
+def _go_on(event: Event, claimed: Claimed, *, code: str, now: datetime) -> Effects:
     return next_step(
         event, claimed.position, now=now, possible_duplicate=claimed.possible_duplicate, code=code
     )
 
 
-def lose(failure: Failure, *, now: datetime, backoff_s: float) -> Aftermath:
+def record_unknown(failure: Failure, *, now: datetime, backoff_s: float) -> Effects:
     """Record a send whose outcome cannot be known. Raises: `LeaseLost`.
 
     NORMAL: recorded, not repeated. CRITICAL: the next channel, its message marked as a possible
@@ -170,18 +170,18 @@ def lose(failure: Failure, *, now: datetime, backoff_s: float) -> Aftermath:
         return after_unknown(row, now=now, backoff_s=backoff_s)
 
 
-def after_unknown(row: Delivery, *, now: datetime, backoff_s: float) -> Aftermath:
+def after_unknown(row: Delivery, *, now: datetime, backoff_s: float) -> Effects:
     """Decide what follows an unknown outcome. The row has just become `unknown`."""
     locked = lock_event(row.event_id)
     if locked.state != EventState.ACCEPTED:
-        return Aftermath()
+        return Effects()
     if row.priority != Priority.CRITICAL:
         return end_event(locked, EventState.FAILED, code="outcome_unknown", now=now)
     if row.possible_duplicate or has_next(locked, row.position):
         return next_step(locked, row.position, now=now, possible_duplicate=True, code="outcome_unknown")
     Delivery.objects.filter(pk=row.pk).update(ended_at=None)
     flag_repeat(row, now=now, backoff_s=backoff_s)
-    return Aftermath()
+    return Effects()
 
 
 def _move(failure: Failure, state: DeliveryState, **changes: object) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import F, Max, Q
 
-from notifications.events import Aftermath, JsonObject, Plan, Ring
+from notifications.events import Effects, JsonObject, Plan, Ring
 from notifications.knobs import Knobs
 from notifications.models import Delivery, Event, Replay
 from notifications.states import (
@@ -44,7 +44,7 @@ class Chunk:
 
     count: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
-    aftermath: Aftermath = field(default_factory=Aftermath)
+    effects: Effects = field(default_factory=Effects)
 
 
 def may_replay(*, force: bool) -> Q:
@@ -93,7 +93,7 @@ def replay(order: Replay, routes: Sequence[Rerouted], *, now: datetime, knobs: K
             insert_deliveries(rows)
             paced_until = start + timedelta(seconds=len(rows) / knobs.replay_per_s)
             Replay.objects.filter(pk=order.pk).update(count=F("count") + len(rows), paced_until=paced_until)
-        chunk.aftermath.rings += [
+        chunk.effects.rings += [
             Ring(str(row["id"]), Priority(row["priority"])) for row in rows if row["not_before"] <= now
         ]
         return chunk

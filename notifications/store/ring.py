@@ -6,28 +6,28 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from notifications.events import Aftermath, Ring
+from notifications.events import Effects, Ring
 from notifications.knobs import Knobs
 from notifications.models import Attempt, Delivery
 from notifications.states import AttemptOutcome, Channel, DeliveryState, EventState, FailureKind, Priority
 from notifications.store.advance import expire, give_up, lock_event, postpone
 from notifications.store.record import after_unknown
-from runtime import failpoints
+from runtime.failpoints import failpoint
 
 log = logging.getLogger(__name__)
 
 _PART = 50  # rows after which the doorbells are handed out
 
 
-def rings_due(*, now: datetime, knobs: Knobs) -> Aftermath:
+def rings_due(*, now: datetime, knobs: Knobs) -> Effects:
     """Look after every row whose `ring_at` has passed, as `rings_due_in_parts` does."""
-    aftermath = Aftermath()
+    effects = Effects()
     for part in rings_due_in_parts(now=now, knobs=knobs):
-        aftermath.add(part)
-    return aftermath
+        effects.add(part)
+    return effects
 
 
-def rings_due_in_parts(*, now: datetime, knobs: Knobs) -> Iterator[Aftermath]:
+def rings_due_in_parts(*, now: datetime, knobs: Knobs) -> Iterator[Effects]:
     """Look after every row whose `ring_at` has passed, the most urgent first.
 
     What follows is handed out after every few rows: the first doorbell must not wait for the last row.
@@ -42,17 +42,17 @@ def rings_due_in_parts(*, now: datetime, knobs: Knobs) -> Iterator[Aftermath]:
         )
         # Another sweep, or the next one, leaves these alone while this one works.
         postpone([str(row.pk) for row in rows], until=now + timedelta(seconds=knobs.ring_again_s))
-    failpoints.passing("sweep_postponed")
+    failpoint("sweep_postponed")
     for start in range(0, len(rows), _PART):
         yield _look_after_part(rows[start : start + _PART], now, knobs)
 
 
-def _look_after_part(rows: list[Delivery], now: datetime, knobs: Knobs) -> Aftermath:
+def _look_after_part(rows: list[Delivery], now: datetime, knobs: Knobs) -> Effects:
     """Give up the pages that have stayed silent together, and look after the rest one by one."""
-    aftermath = Aftermath()
+    effects = Effects()
     silent = [row for row in rows if _is_silent_page(row, now)]
     try:
-        aftermath.add(_give_up_pages(silent, now))
+        effects.add(_give_up_pages(silent, now))
     except Exception:  # one of them; alone, it cannot hold up the others
         log.exception("sweep_part_failed", extra={"count": len(silent)})
         silent = []
@@ -61,10 +61,10 @@ def _look_after_part(rows: list[Delivery], now: datetime, knobs: Knobs) -> After
         if row.pk in together:
             continue
         try:
-            aftermath.add(_look_after(row, now, knobs))
+            effects.add(_look_after(row, now, knobs))
         except Exception:  # one row must not hold up the others; its turn comes again
             log.exception("sweep_failed", extra={"delivery_id": str(row.pk)})
-    return aftermath
+    return effects
 
 
 def _is_silent_page(row: Delivery, now: datetime) -> bool:
@@ -79,7 +79,7 @@ def _is_silent_page(row: Delivery, now: datetime) -> bool:
     return goes_on and deadline is not None and deadline <= now
 
 
-def _look_after(row: Delivery, now: datetime, knobs: Knobs) -> Aftermath:
+def _look_after(row: Delivery, now: datetime, knobs: Knobs) -> Effects:
     event = row.event
     pk = str(row.pk)
     if event.state != EventState.ACCEPTED:
@@ -87,29 +87,29 @@ def _look_after(row: Delivery, now: datetime, knobs: Knobs) -> Aftermath:
     if event.expires_at is not None and event.expires_at <= now and row.state != DeliveryState.SENDING:
         return expire(event.pk, now=now)
     if row.channel == Channel.WEB and row.state in {DeliveryState.SENDING, DeliveryState.SENT}:
-        return _give_up_pages([row], now) if _is_silent_page(row, now) else Aftermath()
+        return _give_up_pages([row], now) if _is_silent_page(row, now) else Effects()
     if row.state == DeliveryState.SENDING:
         return _lease_expired(row, now, knobs)
     if row.attempts >= knobs.max_tries:
         return give_up([pk], now=now, kind=FailureKind.TEMPORARY, error="tries used up", code="temporary")
     if row.slot_at is not None and row.slot_at > now:
         delay_s = (row.slot_at - now).total_seconds()
-        return Aftermath(rings=[Ring(pk, Priority(row.priority), delay_s=delay_s, alone=True)])
-    return Aftermath(rings=[Ring(pk, Priority(row.priority), alone=row.attempts > 0)])
+        return Effects(rings=[Ring(pk, Priority(row.priority), delay_s=delay_s, alone=True)])
+    return Effects(rings=[Ring(pk, Priority(row.priority), alone=row.attempts > 0)])
 
 
-def _close(row: Delivery, now: datetime) -> Aftermath:
+def _close(row: Delivery, now: datetime) -> Effects:
     """End an open row of an event that has ended elsewhere; a send in flight keeps its lease."""
     if row.state == DeliveryState.SENDING and row.lease_until is not None and row.lease_until > now:
-        return Aftermath()
+        return Effects()
     state = DeliveryState.UNKNOWN if row.state == DeliveryState.SENDING else DeliveryState.CANCELLED
     Delivery.objects.filter(pk=row.pk, state=row.state, ended_at__isnull=True).update(
         state=state, ring_at=None, lease_token=None, ended_at=now
     )
-    return Aftermath()
+    return Effects()
 
 
-def _give_up_pages(rows: list[Delivery], now: datetime) -> Aftermath:
+def _give_up_pages(rows: list[Delivery], now: datetime) -> Effects:
     return give_up(
         [str(row.pk) for row in rows],
         now=now,
@@ -119,7 +119,7 @@ def _give_up_pages(rows: list[Delivery], now: datetime) -> Aftermath:
     )
 
 
-def _lease_expired(row: Delivery, now: datetime, knobs: Knobs) -> Aftermath:
+def _lease_expired(row: Delivery, now: datetime, knobs: Knobs) -> Effects:
     """A worker died or hung while it held the row: nobody knows whether the message left."""
     with transaction.atomic():
         lock_event(row.event_id)
@@ -133,7 +133,7 @@ def _lease_expired(row: Delivery, now: datetime, knobs: Knobs) -> Aftermath:
             error="the lease expired",
         )
         if not changed:
-            return Aftermath()
+            return Effects()
         Attempt.objects.create(
             delivery=row,
             number=row.attempts,
@@ -141,6 +141,6 @@ def _lease_expired(row: Delivery, now: datetime, knobs: Knobs) -> Aftermath:
             ended_at=now,
             outcome=AttemptOutcome.LEASE_EXPIRED,
         )
-        aftermath = after_unknown(row, now=now, backoff_s=knobs.unknown_backoff_s)
-        failpoints.passing("unknown_before_commit")
-        return aftermath
+        effects = after_unknown(row, now=now, backoff_s=knobs.unknown_backoff_s)
+        failpoint("unknown_before_commit")
+        return effects

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from notifications import store
-from notifications.events import Ack, refusal
+from notifications.events import Ack, rejected_ack
 from notifications.models import Broadcast
 from notifications.states import EventState, Evidence
 
@@ -19,7 +19,7 @@ _CONFLICT = "This event_id was accepted before with other content; nothing was s
 def kept_ack(event_id: str, kept: store.Kept, now: datetime) -> Ack:
     """Return the ack for what the store said about a broadcast."""
     if kept.kind == "conflict" or kept.row is None:
-        return refusal(event_id, "conflict", _CONFLICT, now)
+        return rejected_ack(event_id, "conflict", _CONFLICT, now)
     return broadcast_ack(kept.row, now=now, duplicate=kept.kind == "duplicate")
 
 
@@ -27,7 +27,7 @@ def broadcast_ack(row: Broadcast, *, now: datetime, duplicate: bool = False) -> 
     """Return the ack of a stored broadcast as it stands now. The counts of a final one never change."""
     state = EventState(row.state)
     final = state is not EventState.ACCEPTED
-    counts = row.counts if final else store.counts(row.pk)
+    counts = row.counts if final else store.broadcasts.counts(row.pk)
     return Ack(
         row.event_id,
         _STATUS.get(state, "ACK_ERROR"),

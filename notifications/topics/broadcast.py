@@ -5,16 +5,15 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from notifications import store
-from notifications.events import Ack, Aftermath, Envelope, FanOut, refusal
+from notifications.events import Ack, Effects, Envelope, FanOut, rejected_ack
 from notifications.live import pubsub
 from notifications.live.frames import event_frame
 from notifications.models import Broadcast
-from notifications.routing.plan import expires_at
 from notifications.states import Channel, EventState, Evidence, Priority
 from notifications.topics import subscriptions
 from notifications.topics.acks import kept_ack
 from notifications.topics.fan_out import content_of
-from runtime import failpoints
+from runtime.failpoints import failpoint
 
 
 def may_publish(envelope: Envelope) -> bool:
@@ -30,7 +29,7 @@ def push_live(batch: Sequence[Envelope], *, now: datetime) -> list[Ack]:
 def _live_ack(envelope: Envelope, processes: int, now: datetime) -> Ack:
     if not processes:
         detail = "No live session follows this topic; INFORMATIONAL events are not kept."
-        return refusal(envelope.event_id, "no_session", detail, now)
+        return rejected_ack(envelope.event_id, "no_session", detail, now)
     return Ack(
         envelope.event_id,
         "DELIVERED",
@@ -55,24 +54,24 @@ def _frame(envelope: Envelope) -> bytes:
     )
 
 
-def keep(batch: Sequence[Envelope], *, now: datetime) -> tuple[list[Ack], Aftermath]:
+def accept(batch: Sequence[Envelope], *, now: datetime) -> tuple[list[Ack], Effects]:
     """Store events to topics and commit. Return one ack for each, in order, and what follows.
 
     Guarantee: an ack QUEUED is returned only after the commit, and from then on everybody who followed
     the topic at that time gets an event of their own, once, whatever crashes.
     """
     if not batch:
-        return [], Aftermath()
+        return [], Effects()
     followed = {topic: _is_followed(topic, now) for topic in {envelope.topic for envelope in batch}}
-    kept = store.keep([_row(envelope, followed[envelope.topic], now) for envelope in batch])
-    failpoints.passing("broadcast_after_commit")
+    kept = store.broadcasts.accept([_row(envelope, followed[envelope.topic], now) for envelope in batch])
+    failpoint("broadcast_after_commit")
     new = [item.row for item in kept if item.kind == "accepted" and item.row is not None]
-    aftermath = Aftermath(
+    effects = Effects(
         fan_outs=[FanOut(str(row.pk), Priority(row.priority)) for row in new if row.ring_at],
         broadcasts=[str(row.pk) for row in new if not row.ring_at],
     )
     acks = [kept_ack(envelope.event_id, item, now) for envelope, item in zip(batch, kept, strict=True)]
-    return acks, aftermath
+    return acks, effects
 
 
 def _is_followed(topic: str, now: datetime) -> bool:
@@ -88,14 +87,14 @@ def _row(envelope: Envelope, followed: bool, now: datetime) -> Broadcast:
         event_type=envelope.event_type,
         priority=envelope.priority,
         accepted_at=now,
-        expires_at=expires_at(envelope, now=now),
+        expires_at=store.expires_at(envelope, now=now),
         content=content_of(envelope),
         raw=envelope.raw,
         digest=envelope.digest,
         state=EventState.ACCEPTED if followed else EventState.FAILED,
         code="" if followed else "no_subscribers",
         # A doorbell is rung at once; the sweep looks a little later.
-        ring_at=store.ring_after_doorbell(now) if followed else None,
+        ring_at=store.broadcasts.ring_after_doorbell(now) if followed else None,
         told_at=None if followed else now,
         final_at=None if followed else now,
         reply_to=envelope.reply_to,

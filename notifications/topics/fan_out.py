@@ -9,15 +9,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from notifications import knobs, store
-from notifications.events import Aftermath, ChannelChoice, Envelope, FanOut, JsonObject, SourceGrant
-from notifications.live import pubsub
+from notifications.events import ChannelChoice, Effects, Envelope, FanOut, JsonObject, SourceGrant
 from notifications.live.push import push_accepted
 from notifications.models import Broadcast
-from notifications.routing import recipients
-from notifications.routing.plan import acceptance, routed
+from notifications.routing.plan import plan_for
 from notifications.states import Channel, Priority
 from notifications.topics import subscriptions
-from runtime import failpoints
+from runtime.failpoints import failpoint
 
 _CHUNK_S = (
     15.0  # after this the sweep takes a chunk for cut off; to tell it twice costs time and nothing else
@@ -25,51 +23,46 @@ _CHUNK_S = (
 _IDS = uuid.UUID("6f0c3c56-7b0e-4b43-9a5e-2f8d5b6f1c11")  # ours: keeps these ids apart from all other uuid5
 
 
-def tell_next(broadcast_pk: str, *, now: datetime) -> Aftermath:
+def tell_next(broadcast_pk: str, *, now: datetime) -> Effects:
     """Tell the next chunk of persons. Return what their events ask for, and the next chunk if there is one.
 
     Guarantee: nobody gets two events, and who followed at the acceptance is never passed over.
     """
     settled = knobs.current()
-    row = store.begin(broadcast_pk, now=now, again_s=_CHUNK_S)
+    row = store.broadcasts.claim(broadcast_pk, now=now, again_s=_CHUNK_S)
     if row is None:
-        return Aftermath()
+        return Effects()
     if row.expires_at <= now:
-        store.told_all(broadcast_pk, now=now)
-        return Aftermath()
+        store.broadcasts.finish(broadcast_pk, now=now)
+        return Effects()
     size = settled.fan_out_chunk
     chunk = subscriptions.audience(row.topic, before=row.accepted_at, after=row.told_up_to, limit=size)
-    aftermath = _tell(row, chunk, now)
-    failpoints.passing("fan_out_before_advance")
+    effects = _tell(row, chunk, now)
+    failpoint("fan_out_before_advance")
     if chunk:
-        store.told(broadcast_pk, up_to=chunk[-1][0], now=now)
+        store.broadcasts.advance(broadcast_pk, up_to=chunk[-1][0], now=now)
     if len(chunk) < size:
-        store.told_all(broadcast_pk, now=now)
+        store.broadcasts.finish(broadcast_pk, now=now)
     else:
-        aftermath.fan_outs.append(FanOut(broadcast_pk, Priority(row.priority)))
-    return aftermath
+        effects.fan_outs.append(FanOut(broadcast_pk, Priority(row.priority)))
+    return effects
 
 
-def _tell(row: Broadcast, chunk: Sequence[tuple[int, str]], now: datetime) -> Aftermath:
+def _tell(row: Broadcast, chunk: Sequence[tuple[int, str]], now: datetime) -> Effects:
     """Accept one event for each person, and push it to whoever is online."""
-    persons = recipients.load(
-        (external_id for _, external_id in chunk), now=now, active_s=knobs.current().telegram_active_s
-    )
-    if not persons:
-        return Aftermath()
-    online = pubsub.online(person.id for person in persons.values())
     envelope = envelope_of(row)
-    items = [
-        routed(_for_person(envelope, row, person.id, name), person, online=person.id in online)
-        for name, person in persons.items()
+    own = [
+        replace(envelope, user_id=user_id, event_id=event_id_for(row, person_id))
+        for person_id, user_id in chunk
     ]
-    answers = store.accept([acceptance(item, now=now, broadcast_id=row.pk) for item in items], now=now)
-    failpoints.passing("fan_out_after_accept")
-    return push_accepted(list(zip(items, answers, strict=True)), online, now)
-
-
-def _for_person(envelope: Envelope, row: Broadcast, person_id: int, name: str) -> Envelope:
-    return replace(envelope, user_id=name, event_id=event_id_for(row, person_id))
+    planned = [item for item in plan_for(own, now=now) if item is not None]
+    if not planned:
+        return Effects()
+    answers = store.accept(
+        [store.acceptance(item, now=now, broadcast_id=row.pk) for item in planned], now=now
+    )
+    failpoint("fan_out_after_accept")
+    return push_accepted(list(zip(planned, answers, strict=True)), now)
 
 
 def event_id_for(row: Broadcast, person_id: int) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from django.db import OperationalError
 
-from gateway.sockets.feed import Outbox
+from gateway.sockets.feed import SessionFeed
 from gateway.sockets.window import Window
 from notifications.live import frames, pubsub
 from notifications.live.recovery import Missed
@@ -63,7 +63,7 @@ class Socket:
         self.connection = Connection()
         self.table = Table(last)
         self.slow = asyncio.Event()
-        self.outbox = Outbox(
+        self.outbox = SessionFeed(
             self.connection,
             Window(window, 10**6),
             read=self.table.read,

@@ -17,13 +17,13 @@ WEBSOCKET = (ROOT / "docs/websocket.md").read_text()
 
 # Who refuses, and which argument is the code.
 REFUSERS = {
-    "Malformed": 0,
+    "InvalidEvent": 0,
     "problem": 0,
     "AuthFailed": 0,
     "FrameRefused": 0,
     "Refused": 0,
-    "no": 0,
-    "refusal": 1,
+    "reject": 0,
+    "rejected_ack": 1,
 }
 
 

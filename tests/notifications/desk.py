@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from notifications.events import Aftermath, Envelope, Plan, SourceGrant, Step
+from notifications.events import Effects, Envelope, Plan, SourceGrant, Step
 from notifications.states import AttemptOutcome, Channel, FailureKind, Priority
 
 if TYPE_CHECKING:
@@ -117,24 +117,26 @@ class Records:
 
         return Success(claimed.delivery_id, claimed.token, self.now, self.now, message_id)
 
-    def sent(self, row: "Delivery | str", *, after_s: float = 0) -> tuple[Aftermath, list[str]]:
+    def sent(self, row: "Delivery | str", *, after_s: float = 0) -> tuple[Effects, list[str]]:
         """Claim the row some seconds after the given time and record that the provider took it."""
         from notifications import store
 
         claimed = self.desk.claim(row, now=self.desk.now + timedelta(seconds=after_s))
-        return store.succeed([self.success(claimed)])
+        return store.record_sent([self.success(claimed)])
 
-    def failed(self, row: "Delivery | str", kind: FailureKind, error: str = "no") -> Aftermath:
+    def failed(self, row: "Delivery | str", kind: FailureKind, error: str = "no") -> Effects:
         """Claim the row and record that its channel is used up."""
         from notifications import store
 
         claimed = self.desk.claim(row, now=self.now)
-        return store.fail(self.failure(claimed, AttemptOutcome(kind.value), error), kind, now=self.now)
+        return store.record_failed(
+            self.failure(claimed, AttemptOutcome(kind.value), error), kind, now=self.now
+        )
 
-    def lost(self, row: "Delivery | str", backoff_s: float = 30) -> Aftermath:
+    def lost(self, row: "Delivery | str", backoff_s: float = 30) -> Effects:
         """Claim the row and record that the provider's answer was lost."""
         from notifications import store
 
         claimed = self.desk.claim(row, now=self.now)
         failure = self.failure(claimed, AttemptOutcome.UNKNOWN, "answer lost")
-        return store.lose(failure, now=self.now, backoff_s=backoff_s)
+        return store.record_unknown(failure, now=self.now, backoff_s=backoff_s)

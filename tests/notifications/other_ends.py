@@ -74,7 +74,7 @@ class Doorbells:
         """Return (queue, task, ids) of what was rung until now, and remove it."""
         from notifications import dispatch
 
-        dispatch.finish_ringing()
+        dispatch.flush()
         return [(queue, task, ids) for queue, task, ids, _ in self.take_all()]
 
     def take_all(self) -> list[tuple[str, str, Any, str | None]]:

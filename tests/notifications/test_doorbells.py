@@ -14,7 +14,7 @@ from django.conf import settings
 from config.env import ROOT
 from notifications import dispatch, tasks
 from notifications.delivery import retries
-from notifications.events import Aftermath, Ring
+from notifications.events import Effects, Ring
 from notifications.models import Delivery
 from notifications.states import Priority
 from notifications.transports.base import LimitedError, Receipt, TemporaryError
@@ -61,13 +61,13 @@ def test_a_short_wait_is_a_countdown_and_a_long_one_is_left_to_the_sweep(doorbel
 
 
 def test_nothing_to_do_rings_nothing(doorbells) -> None:
-    tasks.follow(Aftermath())
+    tasks.run_effects(Effects())
     assert doorbells.take() == []
 
 
 def test_what_is_handed_to_the_thread_is_rung_in_few_messages(doorbells) -> None:
     for ring in rings(50):
-        dispatch.follow_later(Aftermath([ring]))
+        dispatch.run_effects_later(Effects([ring]))
     found = doorbells.take()
     ids = [pk for _, _, some in found for pk in ([some] if isinstance(some, str) else some)]
     assert ids == [ring.delivery_id for ring in rings(50)]
@@ -77,13 +77,13 @@ _RING_WITHOUT_BROKER = """
 import django, time
 django.setup()
 from notifications import dispatch, tasks
-from notifications.events import Aftermath, Ring
+from notifications.events import Effects, Ring
 from notifications.states import Priority
 tasks.ring([Ring("1", Priority.CRITICAL), Ring("2", Priority.NORMAL)])
 started = time.monotonic()
-dispatch.follow_later(Aftermath([Ring("3", Priority.NORMAL)]))
+dispatch.run_effects_later(Effects([Ring("3", Priority.NORMAL)]))
 assert time.monotonic() - started < 0.2, "the caller waited for the broker"
-dispatch.finish_ringing()
+dispatch.flush()
 print([int(tasks.RINGS_LOST.labels(queue)._value.get()) for queue in ("critical", "normal")])
 """
 

@@ -7,10 +7,10 @@ import pytest
 from django.db import DataError
 
 from notifications import dispatch
-from notifications.events import Plan, Step
+from notifications.events import Plan, Planned, Recipient, Step
 from notifications.ingest import ingest
+from notifications.live.push import push_accepted
 from notifications.models import Delivery, Event
-from notifications.routing.route import Person
 from notifications.states import Channel, Priority
 from notifications.store import accept
 
@@ -192,8 +192,8 @@ def test_a_page_that_closed_between_the_look_and_the_push_gives_way(desk, ada, c
     plan = Plan((Step(Channel.WEB), Step(Channel.TELEGRAM, chat.pk)))
     item = replace(desk.acceptance(ada, "e1", priority=CRITICAL), plan=plan)
     [stored] = accept([item], now=now)
-    routed = dispatch.Routed(item.envelope, Person(ada.pk, "ada"), plan)
-    dispatch.dispatch([(routed, stored)], frozenset({ada.pk}), now)
+    planned = Planned(item.envelope, Recipient(ada.pk, "ada"), True, plan)
+    dispatch.run_effects_later(push_accepted([(planned, stored)], now))
     first, second = Delivery.objects.order_by("position")
     assert (first.state, first.error, second.state) == ("skipped", "no_session", "pending")
     assert doorbells.take() == [("critical", "tocsin.deliver", str(second.pk))]

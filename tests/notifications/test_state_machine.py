@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 )
 
 from notifications import store
-from notifications.events import Aftermath
+from notifications.events import Effects
 from notifications.states import AttemptOutcome, Channel, DeliveryState, EventState, FailureKind, Priority
 from tests.notifications.promises import KNOBS, PICK, Hold, Promises, by_holder
 
@@ -46,7 +46,7 @@ class Deliveries(Promises, RuleBasedStateMachine):
         self.accepted: list[store.Acceptance] = []
         self.bells: list[str] = []
         self.holds: list[Hold] = []
-        self.aftermath = Aftermath()
+        self.effects = Effects()
 
     # --- producers --------------------------------------------------------------------------------------
     @precondition(lambda self: len(self.accepted) < 4)
@@ -116,7 +116,7 @@ class Deliveries(Promises, RuleBasedStateMachine):
         """Write a result. A worker that has lost its lease must be told, and must have changed nothing."""
         current = self._is_current(hold)
         try:
-            self.aftermath = write() or Aftermath()
+            self.effects = write() or Effects()
         except store.LeaseLost:
             assert not current
             self.assert_unchanged()
@@ -132,7 +132,7 @@ class Deliveries(Promises, RuleBasedStateMachine):
     def succeed(self, hold):
         current = self._is_current(hold)
         success = store.Success(hold.id, hold.claim.token, self.now, self.now, "m1")
-        self.aftermath, lost = store.succeed([success])
+        self.effects, lost = store.record_sent([success])
         assert lost == ([] if current else [hold.id])
 
     @by_holder(lambda hold: hold.may_send, wait_s=st.sampled_from([0, 40]))
@@ -140,21 +140,21 @@ class Deliveries(Promises, RuleBasedStateMachine):
         failure = self.failure(hold, AttemptOutcome.TEMPORARY)
         due = self.now + timedelta(seconds=wait_s)
         if hold.claim.attempt < KNOBS.max_tries:
-            self._record(hold, lambda: store.defer(failure, not_before=due, ring_at=due))
+            self._record(hold, lambda: store.record_deferred(failure, not_before=due, ring_at=due))
         else:
-            self._record(hold, lambda: store.fail(failure, FailureKind.TEMPORARY, now=self.now))
+            self._record(hold, lambda: store.record_failed(failure, FailureKind.TEMPORARY, now=self.now))
 
     @by_holder(lambda hold: hold.may_send, kind=st.sampled_from(KINDS))
     def fail_for_good(self, hold, kind):
         failure = self.failure(hold, AttemptOutcome(kind.value))
-        self._record(hold, lambda: store.fail(failure, kind, now=self.now))
+        self._record(hold, lambda: store.record_failed(failure, kind, now=self.now))
 
     @by_holder(lambda hold: hold.sent or hold.may_send)
     def lose_the_answer(self, hold):
         self._send(hold)
         failure = self.failure(hold, AttemptOutcome.UNKNOWN)
         backoff_s = KNOBS.unknown_backoff_s
-        self._record(hold, lambda: store.lose(failure, now=self.now, backoff_s=backoff_s))
+        self._record(hold, lambda: store.record_unknown(failure, now=self.now, backoff_s=backoff_s))
 
     @by_holder(lambda hold: hold.may_send)
     def give_back(self, hold):
@@ -173,7 +173,7 @@ class Deliveries(Promises, RuleBasedStateMachine):
     @by_holder(lambda hold: not hold.is_page and hold.claim.unusable)
     def skip_the_unusable(self, hold):
         failure = self.failure(hold, AttemptOutcome.RECIPIENT)
-        self._record(hold, lambda: store.skip(failure, now=self.now))
+        self._record(hold, lambda: store.record_skipped(failure, now=self.now))
 
     @property
     def tried(self):
@@ -183,21 +183,21 @@ class Deliveries(Promises, RuleBasedStateMachine):
     @rule(pick=PICK)
     def use_up_the_retries(self, pick):
         tried = self.tried
-        self.aftermath = store.give_up([tried[pick % len(tried)]], now=self.now, **GIVEN_UP)
+        self.effects = store.give_up([tried[pick % len(tried)]], now=self.now, **GIVEN_UP)
 
     # --- pages ------------------------------------------------------------------------------------------
     @by_holder(lambda hold: hold.is_page)
     def push(self, hold):
         success = store.Success(hold.id, hold.claim.token, self.now, self.now)
-        store.pushed([success], [self.now + timedelta(seconds=5)])
+        store.record_pushed([success], [self.now + timedelta(seconds=5)])
 
     @by_holder(lambda hold: hold.is_page)
     def find_no_page(self, hold):
         if isinstance(hold.claim, store.Success):
-            self.aftermath = store.skip_unpushed([hold.id], now=self.now)
+            self.effects = store.skip_unpushed([hold.id], now=self.now)
         else:
             failure = self.failure(hold, AttemptOutcome.NO_SESSION)
-            self._record(hold, lambda: store.skip(failure, now=self.now))
+            self._record(hold, lambda: store.record_skipped(failure, now=self.now))
 
     @precondition(lambda self: self.accepted)
     @rule(pick=PICK, silent=st.sampled_from([True, True, False]))  # or every event would end this way
@@ -205,12 +205,12 @@ class Deliveries(Promises, RuleBasedStateMachine):
         if silent:
             return
         event_id = self.accepted[pick % len(self.accepted)].envelope.event_id
-        self.aftermath = store.confirm([(self.person.pk, event_id)], now=self.now)
+        self.effects = store.confirm([(self.person.pk, event_id)], now=self.now)
 
     # --- the rest of the world --------------------------------------------------------------------------
     @rule()
     def sweep(self):
-        self.aftermath = store.rings_due(now=self.now, knobs=KNOBS)
+        self.effects = store.rings_due(now=self.now, knobs=KNOBS)
         assert "sweep_failed" not in self.caplog.messages
 
     @rule(seconds=st.sampled_from(JUMPS_S))
@@ -234,16 +234,16 @@ class Deliveries(Promises, RuleBasedStateMachine):
     # --- the end ------------------------------------------------------------------------------------------
     @invariant()
     def every_promise_is_kept(self):
-        rows, events, aftermath, self.aftermath = self.rows, self.events, self.aftermath, Aftermath()
+        rows, events, effects, self.effects = self.rows, self.events, self.effects, Effects()
         self.look()
-        self.bells += [ring.delivery_id for ring in aftermath.rings]
+        self.bells += [ring.delivery_id for ring in effects.rings]
         assert set(self.bells) <= self.rows.keys(), "a doorbell for no row"
         for pk, row in self.rows.items():
             self.check_row(row, rows.get(pk))
         for pk, event in self.events.items():
             self.check_event(event, events.get(pk))
         ended = [pk for pk, event in self.events.items() if event["final_at"] and not events[pk]["final_at"]]
-        assert sorted(aftermath.finals) == sorted(ended), "every end is told, once"
+        assert sorted(effects.finals) == sorted(ended), "every end is told, once"
 
     def teardown(self):
         try:

@@ -11,7 +11,7 @@ import pytest
 from config.env import ROOT
 from runtime import failpoints
 
-_PASSAGE = re.compile(r'failpoints\.passing\("(\w+)"\)')
+_PASSAGE = re.compile(r'\bfailpoint\("(\w+)"\)')
 
 
 def passages() -> "Counter[str]":
@@ -30,13 +30,13 @@ def test_every_point_is_documented():
 
 
 def test_nothing_is_armed_without_the_variable():
-    assert failpoints.passing is failpoints._nothing
+    assert failpoints.failpoint is failpoints._nothing
 
 
 def pass_three_times(orders: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     code = (
-        "from runtime import failpoints\n"
-        "for n in range(3):\n    failpoints.passing('sweep_postponed'); print(n)"
+        "from runtime.failpoints import failpoint\n"
+        "for n in range(3):\n    failpoint('sweep_postponed'); print(n)"
     )
     return subprocess.run(
         [sys.executable, "-u", "-c", code],

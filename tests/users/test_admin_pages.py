@@ -95,7 +95,7 @@ def deliver_one_of_two(person, chat, source):
         now=NOW,
     )
     [claimed] = store.claim([stored.delivery_id], now=NOW, lease_s=55, max_tries=8)
-    store.succeed([store.Success(claimed.delivery_id, claimed.token, NOW, NOW, "m1")])
+    store.record_sent([store.Success(claimed.delivery_id, claimed.token, NOW, NOW, "m1")])
 
 
 def url(model, page, *args):

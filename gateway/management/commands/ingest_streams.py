@@ -37,7 +37,7 @@ class Command(BaseCommand):
         finally:
             stopping.set()
             outbox.join()
-            dispatch.finish_ringing()
+            dispatch.flush()
 
 
 def _collect_seldom() -> None:

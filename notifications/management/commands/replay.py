@@ -11,7 +11,7 @@ from django.utils.dateparse import parse_datetime
 from notifications.operations.replay import Operator, preview, replay
 from notifications.operations.search import EventFilter
 from notifications.states import EventState, Priority, Surface
-from notifications.tasks import follow
+from notifications.tasks import run_effects
 
 
 class Command(BaseCommand):
@@ -42,7 +42,7 @@ class Command(BaseCommand):
             raise CommandError("Nothing was sent.")
         by = Operator(Surface.COMMAND, getpass.getuser())
         done = replay(which, by=by, now=timezone.now(), force=force)
-        follow(done.aftermath)
+        run_effects(done.effects)
         self.stdout.write(f"{done.count} accepted anew{_reasons(done.skipped)}; replay {done.replay_id},")
         self.stdout.write(f"the last one is due at {done.paced_until.isoformat(timespec='seconds')}")
 

@@ -24,7 +24,7 @@ PLACES: dict[str, tuple[str, int]] = {
     "confirm_before_commit": ("web", 3),
     "claimed_before_send": ("workers", 3),
     "sent_before_record": ("workers", 4),
-    "recorded_before_follow": ("workers", 3),
+    "recorded_before_effects": ("workers", 3),
     "defer_before_commit": ("workers", 2),
     "next_step_before_commit": ("workers", 1),
     "unknown_before_commit": ("control", 2),

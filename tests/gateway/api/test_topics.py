@@ -40,7 +40,7 @@ def manager(daphne: Server, venue, ann):
         yield client
 
 
-def refusal(answer: httpx.Response) -> tuple[int, str]:
+def rejected_ack(answer: httpx.Response) -> tuple[int, str]:
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.json()["detail"]
     return answer.status_code, answer.json()["code"]
@@ -62,7 +62,7 @@ def test_a_change_by_browser_session_needs_its_csrf_token(daphne: Server, ann) -
     url, cookie = f"{daphne.url}/api/v1/users/me/topics", {"Cookie": cookie_of(ann)}
     for method in ("PUT", "DELETE"):
         answer = httpx.request(method, f"{url}/market.BTC", headers=cookie, trust_env=False)
-        assert refusal(answer) == (403, "csrf_failed")
+        assert rejected_ack(answer) == (403, "csrf_failed")
     assert httpx.get(url, headers=cookie, trust_env=False).json() == {"topics": []}
 
 
@@ -70,17 +70,20 @@ def test_a_person_follows_with_a_token_too(daphne: Server, ann) -> None:
     url, headers = f"{daphne.url}/api/v1/users/me/topics", {"Authorization": f"Bearer {token_for('ann')}"}
     answer = httpx.put(f"{url}/market.BTC", headers=headers, trust_env=False)
     assert (answer.status_code, answer.json()) == (200, {"topics": ["market.BTC"]})
-    assert refusal(httpx.put(f"{url}/vip.1", headers=headers, trust_env=False)) == (403, "topic_forbidden")
+    assert rejected_ack(httpx.put(f"{url}/vip.1", headers=headers, trust_env=False)) == (
+        403,
+        "topic_forbidden",
+    )
 
 
 def test_what_a_person_may_not(person, bob) -> None:
-    assert refusal(person.put("/me/topics/vip.1")) == (403, "topic_forbidden")
-    assert refusal(person.put("/me/topics/" + quote("no way"))) == (422, "invalid_topic")
-    assert refusal(person.put("/me/topics/" + "x" * 129)) == (422, "invalid_topic")
-    assert refusal(person.put("/me/topics/a%00b")) == (422, "invalid_topic")
+    assert rejected_ack(person.put("/me/topics/vip.1")) == (403, "topic_forbidden")
+    assert rejected_ack(person.put("/me/topics/" + quote("no way"))) == (422, "invalid_topic")
+    assert rejected_ack(person.put("/me/topics/" + "x" * 129)) == (422, "invalid_topic")
+    assert rejected_ack(person.put("/me/topics/a%00b")) == (422, "invalid_topic")
     for method in (person.get, person.delete, person.put):
         path = "/bob/topics" if method == person.get else "/bob/topics/market.BTC"
-        assert refusal(method(path)) == (404, "not_found")
+        assert rejected_ack(method(path)) == (404, "not_found")
 
 
 def test_nobody_gets_in_without_a_session_or_a_key_with_the_scope(daphne: Server, venue, ann) -> None:
@@ -95,17 +98,17 @@ def test_nobody_gets_in_without_a_session_or_a_key_with_the_scope(daphne: Server
             (wrong, (401, "invalid_key")),
         ):
             answer = httpx.request(method, path, headers=headers, trust_env=False)
-            assert refusal(answer) == expected
+            assert rejected_ack(answer) == expected
 
 
 def test_a_source_subscribes_persons_also_where_they_may_not_themselves(manager) -> None:
     assert manager.put("/ann/topics/vip.1").json() == {"topics": ["vip.1"]}
     assert manager.get("/ann/topics").json() == {"topics": ["vip.1"]}
     assert manager.delete("/ann/topics/vip.1").json() == {"topics": []}
-    assert refusal(manager.put("/ann/topics/other")) == (403, "topic_forbidden")
-    assert refusal(manager.get("/nobody/topics")) == (404, "not_found")
-    assert refusal(manager.get("/me/topics")) == (404, "not_found")
-    assert refusal(manager.get("/a%00b/topics")) == (404, "not_found")
+    assert rejected_ack(manager.put("/ann/topics/other")) == (403, "topic_forbidden")
+    assert rejected_ack(manager.get("/nobody/topics")) == (404, "not_found")
+    assert rejected_ack(manager.get("/me/topics")) == (404, "not_found")
+    assert rejected_ack(manager.get("/a%00b/topics")) == (404, "not_found")
 
 
 def test_an_event_to_a_topic_by_http_ends_with_counts(person, producer: Producer) -> None:
@@ -147,7 +150,7 @@ def test_refusals_by_http_name_the_topic(producer: Producer) -> None:
         for priority in ("INFORMATIONAL", "CRITICAL"):
             event = event_json(user_id=..., topic=topic, delivery={"priority": priority})
             answer = producer.post("/events", json=event)
-            assert refusal(answer) == (status, code)
+            assert rejected_ack(answer) == (status, code)
             assert answer.json()["field"] == "topic"
     assert not Broadcast.objects.exists()
 

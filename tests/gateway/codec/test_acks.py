@@ -9,7 +9,7 @@ import pytest
 
 from config.env import ROOT
 from gateway.codec.acks import ack_to_json, ack_to_protobuf, acks_to_protobuf
-from notifications.events import Ack, ChannelOutcome, refusal
+from notifications.events import Ack, ChannelOutcome, rejected_ack
 from notifications.states import Channel, EventState, Evidence
 from proto.tocsin.v1 import user_events_pb2 as wire
 
@@ -75,7 +75,7 @@ def test_every_field_of_an_ack_stands_in_its_protobuf() -> None:
 
 
 def test_a_refusal_in_protobuf_says_what_and_where() -> None:
-    data = ack_to_protobuf(refusal("e-1", "too_long", "At most 200 bytes.", AT, field="event_id"))
+    data = ack_to_protobuf(rejected_ack("e-1", "too_long", "At most 200 bytes.", AT, field="event_id"))
     ack = wire.EventAck.FromString(data)
     assert (ack.status, ack.final, ack.code) == (wire.ACK_ERROR, True, "too_long")
     assert ack.error_message == "event_id: At most 200 bytes."

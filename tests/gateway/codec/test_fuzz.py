@@ -1,4 +1,4 @@
-"""Whatever arrives, the codec either understands it or refuses it with `Malformed`."""
+"""Whatever arrives, the codec either understands it or refuses it with `InvalidEvent`."""
 
 import random
 
@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.codec import events
-from gateway.codec.limits import Malformed
+from gateway.codec.limits import InvalidEvent
 from notifications.events import Envelope
 from proto.tocsin.v1 import user_events_pb2 as wire
 from tests.gateway.codec.test_events import FULL
@@ -25,7 +25,7 @@ values = st.recursive(
 def outcome(decode, given_value) -> str:
     try:
         envelope = decode(given_value, GRANT)
-    except Malformed as refused:
+    except InvalidEvent as refused:
         assert refused.code
         assert refused.detail
         return "refused"

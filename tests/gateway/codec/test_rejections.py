@@ -6,7 +6,7 @@ import time
 import pytest
 
 from gateway.codec import events, limits
-from gateway.codec.limits import Malformed
+from gateway.codec.limits import InvalidEvent
 from tests.gateway.good_events import GRANT, event_json, event_message
 
 DEEP: dict = {}
@@ -113,7 +113,7 @@ REFUSED_JSON = {
 @pytest.mark.parametrize(("changes", "code", "field"), REFUSED_JSON.values(), ids=REFUSED_JSON)
 def test_refused_in_json(changes: dict, code: str, field: str | None) -> None:
     event = event_json(**changes)
-    with pytest.raises(Malformed) as refused:
+    with pytest.raises(InvalidEvent) as refused:
         events.from_json(event, GRANT)
     assert refused.value.code == code
     assert field is None or refused.value.field == field
@@ -122,7 +122,7 @@ def test_refused_in_json(changes: dict, code: str, field: str | None) -> None:
 
 @pytest.mark.parametrize("body", [None, [], "event", 1, True])
 def test_an_event_is_an_object(body: object) -> None:
-    with pytest.raises(Malformed, match="not_an_object"):
+    with pytest.raises(InvalidEvent, match="not_an_object"):
         events.from_json(body, GRANT)
 
 
@@ -198,14 +198,14 @@ REFUSED_PROTOBUF = {
 
 @pytest.mark.parametrize(("data", "code", "field"), REFUSED_PROTOBUF.values(), ids=REFUSED_PROTOBUF)
 def test_refused_in_protobuf(data: bytes, code: str, field: str) -> None:
-    with pytest.raises(Malformed) as refused:
+    with pytest.raises(InvalidEvent) as refused:
         events.from_protobuf(data, GRANT)
     assert (refused.value.code, refused.value.field) == (code, field)
 
 
 def test_one_large_event_of_a_json_batch_is_refused() -> None:
     event = event_json(payload={"candles": list(range(10**9, 10**9 + 30_000))})
-    with pytest.raises(Malformed, match="too_large") as refused:
+    with pytest.raises(InvalidEvent, match="too_large") as refused:
         events.from_json(event, GRANT)
     assert refused.value.event_id == event["event_id"]
 
@@ -214,21 +214,21 @@ def test_nesting_that_python_cannot_write_is_refused() -> None:
     endless: list = []
     for _ in range(50_000):
         endless = [endless]
-    with pytest.raises(Malformed, match="invalid_json"):
+    with pytest.raises(InvalidEvent, match="invalid_json"):
         events.from_json(event_json(payload={"a": endless}), GRANT)
 
 
 @pytest.mark.parametrize("name", ["priority", "channels"])
 def test_what_belongs_into_delivery_is_said_so(name: str) -> None:
-    with pytest.raises(Malformed) as refused:
+    with pytest.raises(InvalidEvent) as refused:
         events.from_json(event_json(**{name: 1}), GRANT)
     assert f'{{"delivery": {{"{name}": …}}}}' in refused.value.detail
 
 
 def test_a_refusal_names_its_event() -> None:
-    with pytest.raises(Malformed) as json_refused:
+    with pytest.raises(InvalidEvent) as json_refused:
         events.from_json(event_json(event_id="e-7", user_id=...), GRANT)
-    with pytest.raises(Malformed) as protobuf_refused:
+    with pytest.raises(InvalidEvent) as protobuf_refused:
         events.from_message(event_message(event_id="e-7", user_id=""), GRANT)
     assert json_refused.value.event_id == protobuf_refused.value.event_id == "e-7"
 

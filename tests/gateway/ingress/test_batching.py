@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from gateway.hub.threads import Threads
-from gateway.ingress.batching import Gathering, Unavailable
+from gateway.ingress.batching import BatchedCalls, Unavailable
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -17,14 +17,14 @@ class Desk:
 
     def __init__(self) -> None:
         self.calls: list[list[int]] = []
-        self.door = threading.Event()
-        self.door.set()
+        self.connection_limiter = threading.Event()
+        self.connection_limiter.set()
         self.inside = threading.Semaphore(0)
 
     def take(self, items: Sequence[int]) -> list[int | Exception]:
         self.calls.append(list(items))
         self.inside.release()
-        assert self.door.wait(10)
+        assert self.connection_limiter.wait(10)
         if -1 in items:
             raise ValueError("a bug that this item meets")
         if -2 in items:
@@ -39,18 +39,20 @@ def desk() -> Desk:
 
 def gathering(
     desk: Desk, *, threads: int = 1, weight: int = 10, patience_s: float = 10
-) -> Gathering[int, int]:
-    return Gathering(desk.take, Threads("test", threads), weight=weight, patience_s=patience_s)
+) -> BatchedCalls[int, int]:
+    return BatchedCalls(desk.take, Threads("test", threads), weight=weight, patience_s=patience_s)
 
 
-async def gathered(desk: Desk, asked: Gathering[int, int], items: Sequence[int], *, weight: int = 1) -> list:
+async def gathered(
+    desk: Desk, asked: BatchedCalls[int, int], items: Sequence[int], *, weight: int = 1
+) -> list:
     """Return the answers to items that all come while one call is busy."""
-    desk.door.clear()
+    desk.connection_limiter.clear()
     first = asyncio.ensure_future(asked.answer(100))
     assert await asyncio.to_thread(desk.inside.acquire, timeout=10)
     others = [asyncio.ensure_future(asked.answer(item, weight=weight)) for item in items]
     await asyncio.sleep(0)
-    desk.door.set()
+    desk.connection_limiter.set()
     assert await first == 200
     return await asyncio.gather(*others, return_exceptions=True)
 
@@ -77,11 +79,11 @@ async def test_what_is_heavier_than_a_call_is_taken_alone(desk: Desk) -> None:
 
 async def test_each_thread_has_a_call_of_its_own(desk: Desk) -> None:
     asked = gathering(desk, threads=2)
-    desk.door.clear()
+    desk.connection_limiter.clear()
     both = [asyncio.ensure_future(asked.answer(item)) for item in (1, 2)]
     for _ in both:
         assert await asyncio.to_thread(desk.inside.acquire, timeout=10)
-    desk.door.set()
+    desk.connection_limiter.set()
     assert await asyncio.gather(*both) == [2, 4]
     assert sorted(desk.calls) == [[1], [2]]
 
@@ -107,12 +109,12 @@ async def test_what_is_away_is_away_for_all_and_not_asked_again(desk: Desk) -> N
 
 async def test_who_finds_no_free_call_in_time_is_told_and_not_taken(desk: Desk) -> None:
     asked = gathering(desk, patience_s=0.05)
-    desk.door.clear()
+    desk.connection_limiter.clear()
     first = asyncio.ensure_future(asked.answer(100))
     assert await asyncio.to_thread(desk.inside.acquire, timeout=10)
     with pytest.raises(Unavailable):
         await asked.answer(1)
-    desk.door.set()
+    desk.connection_limiter.set()
     assert await first == 200  # it was taken: its patience is the call's own
     assert await asked.answer(2) == 4
     assert desk.calls == [[100], [2]]
@@ -120,12 +122,12 @@ async def test_who_finds_no_free_call_in_time_is_told_and_not_taken(desk: Desk) 
 
 async def test_who_has_gone_is_not_taken(desk: Desk) -> None:
     asked = gathering(desk)
-    desk.door.clear()
+    desk.connection_limiter.clear()
     first = asyncio.ensure_future(asked.answer(100))
     assert await asyncio.to_thread(desk.inside.acquire, timeout=10)
     gone, waiting = asyncio.ensure_future(asked.answer(1)), asyncio.ensure_future(asked.answer(2))
     await asyncio.sleep(0)
     gone.cancel()
-    desk.door.set()
+    desk.connection_limiter.set()
     assert await asyncio.gather(first, waiting) == [200, 4]
     assert desk.calls == [[100], [2]]

@@ -5,41 +5,41 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.presence.floods import Floods
+from gateway.presence.floods import FloodPenalties
 
 ANN, BOB = 1, 2
 
 
 @pytest.fixture
-def floods(settings) -> Floods:
+def flood_penalties(settings) -> FloodPenalties:
     settings.TOCSIN = replace(settings.TOCSIN, flood_pause_s=8.0)
-    return Floods()
+    return FloodPenalties()
 
 
-def test_who_flooded_waits_for_the_rest_of_the_pause(floods) -> None:
-    floods.note(ANN, 100.0)
-    assert floods.wait_s(ANN, 103.0) == 5.0
-    assert floods.wait_s(ANN, 109.0) == 0
-    assert floods.wait_s(BOB, 103.0) == 0
+def test_who_flooded_waits_for_the_rest_of_the_pause(flood_penalties) -> None:
+    flood_penalties.note(ANN, 100.0)
+    assert flood_penalties.wait_s(ANN, 103.0) == 5.0
+    assert flood_penalties.wait_s(ANN, 109.0) == 0
+    assert flood_penalties.wait_s(BOB, 103.0) == 0
 
 
-def test_a_further_flood_lets_the_pause_begin_anew(floods) -> None:
-    floods.note(ANN, 100.0)
-    floods.note(BOB, 101.0)
-    floods.note(ANN, 104.0)
-    assert (floods.wait_s(ANN, 105.0), floods.wait_s(BOB, 105.0)) == (7.0, 4.0)
+def test_a_further_flood_lets_the_pause_begin_anew(flood_penalties) -> None:
+    flood_penalties.note(ANN, 100.0)
+    flood_penalties.note(BOB, 101.0)
+    flood_penalties.note(ANN, 104.0)
+    assert (flood_penalties.wait_s(ANN, 105.0), flood_penalties.wait_s(BOB, 105.0)) == (7.0, 4.0)
 
 
-def test_no_more_is_kept_than_one_pause_brings(floods) -> None:
+def test_no_more_is_kept_than_one_pause_brings(flood_penalties) -> None:
     for number in range(1_000):
-        floods.note(number, number)
-    assert len(floods._until) <= 9
+        flood_penalties.note(number, number)
+    assert len(flood_penalties._until) <= 9
 
 
-async def test_others_are_not_held_up(floods) -> None:
-    floods.note(ANN, asyncio.get_running_loop().time())
+async def test_others_are_not_held_up(flood_penalties) -> None:
+    flood_penalties.note(ANN, asyncio.get_running_loop().time())
     async with asyncio.timeout(0.5):
-        await floods.over(BOB)
+        await flood_penalties.over(BOB)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.5):
-            await floods.over(ANN)
+            await flood_penalties.over(ANN)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from gateway.server import flow
-from gateway.server.flow import QUEUED_BYTES, QUEUED_FRAMES, Flow
+from gateway.server.flow import QUEUED_BYTES, QUEUED_FRAMES, FlowControl
 
 
 class Notes:
@@ -36,7 +36,7 @@ RECEIVED = {"type": "websocket.receive", "text": "x"}
 
 
 def test_a_full_buffer_pauses_who_writes_and_an_empty_one_resumes(notes) -> None:
-    control = Flow(notes)
+    control = FlowControl(notes)
     control.follow(notes)
     control.pauseProducing()
     control.pauseProducing()
@@ -49,14 +49,14 @@ def test_a_full_buffer_pauses_who_writes_and_an_empty_one_resumes(notes) -> None
 
 
 def test_who_comes_when_the_buffer_is_full_is_told_at_once(notes) -> None:
-    control = Flow(notes)
+    control = FlowControl(notes)
     control.pauseProducing()
     control.follow(notes)
     assert notes.told == ["pause"]
 
 
 def test_a_lost_connection_tells_nobody(notes) -> None:
-    control = Flow(notes)
+    control = FlowControl(notes)
     control.follow(notes)
     control.stopProducing()
     control.pauseProducing()
@@ -65,7 +65,7 @@ def test_a_lost_connection_tells_nobody(notes) -> None:
 
 @pytest.mark.parametrize(("size", "count"), [(10, QUEUED_FRAMES + 1), (QUEUED_BYTES // 2 + 1, 2)])
 def test_a_socket_is_not_read_while_too_much_waits(notes, size: int, count: int) -> None:
-    control = Flow(notes)
+    control = FlowControl(notes)
     for _ in range(count):
         assert not control.behind
         control.queue(size)
@@ -75,7 +75,7 @@ def test_a_socket_is_not_read_while_too_much_waits(notes, size: int, count: int)
 
 
 async def test_the_application_sees_nothing_of_what_waits_after_a_verdict(notes) -> None:
-    control = Flow(notes)
+    control = FlowControl(notes)
     queue: asyncio.Queue[dict] = asyncio.Queue()
     seen: list[str] = []
 
@@ -107,7 +107,7 @@ async def test_other_servers_queues_are_left_alone() -> None:
 
 
 def test_a_flood_is_told_when_it_comes_and_to_who_asks_later(notes) -> None:
-    control, told = Flow(notes), []
+    control, told = FlowControl(notes), []
     control.on_flood(lambda: told.append("at once"))
     assert (control.useless, told) == (False, [])
     control.stop_listening()

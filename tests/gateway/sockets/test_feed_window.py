@@ -88,7 +88,7 @@ async def test_what_comes_too_early_is_bounded() -> None:
 
 async def test_what_the_client_is_not_sent_costs_no_credit_and_breaks_no_order() -> None:
     socket = Socket(window=4)
-    socket.outbox.worded = lambda data: data if json.loads(data).get("seq", 1) % 10 == 0 else None
+    socket.outbox.encode = lambda data: data if json.loads(data).get("seq", 1) % 10 == 0 else None
     socket.start()
     socket.push(*range(1, 31))
     socket.outbox.receive(MIRROR)

@@ -7,9 +7,9 @@ from django.utils import timezone
 
 from gateway.auth.bearer import grant_of
 from gateway.codec import events
-from notifications import dispatch
-from notifications.events import Plan
+from notifications.events import Plan, Planned
 from notifications.live import pubsub
+from notifications.live.push import push_accepted
 from notifications.models import Event
 from notifications.routing import recipients
 from notifications.states import EventState
@@ -156,9 +156,9 @@ def test_who_came_between_the_routing_and_the_commit_is_told(open_page, ann, ven
     page = open_page(ann)
     envelope = events.from_json(event_json(), grant_of(venue))
     person = recipients.load(["ann"], now=timezone.now(), active_s=0)["ann"]
-    routed = dispatch.Routed(envelope, person, Plan())
+    planned = Planned(envelope, person, False, Plan())
     stored = Stored("accepted", 1, 1, EventState.ACCEPTED)
-    dispatch.dispatch([(routed, stored)], frozenset(), timezone.now())
+    push_accepted([(planned, stored)], timezone.now())
     assert page.receive()["event_id"] == envelope.event_id
 
 

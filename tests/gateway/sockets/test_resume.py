@@ -278,7 +278,7 @@ def test_an_event_that_comes_back_to_the_page_is_pushed_as_a_repeat(
         [new_delivery(event.pk, channel=1, destination_id=None, position=1, priority=2, now=now)]
     )
     row = Delivery.objects.get(event=event, position=1)
-    attempt.attempt_one(str(row.pk), clock=timezone.now, follow=dispatch.follow_later)
+    attempt.attempt_one(str(row.pk), clock=timezone.now, run_effects=dispatch.run_effects_later)
     again = page.receive()
     assert (again["event_id"], again["seq"], again["repeat"]) == (first["event_id"], 1, True)
     assert again["ack_by"] > first["ack_by"]

@@ -47,10 +47,10 @@ def test_with_all_well_everything_may_be_sent(desk, ada, chat, now) -> None:
 def test_an_open_breaker_moves_critical_to_its_next_channel_at_once(desk, ada, chat, mailbox, now) -> None:
     event = desk.event(ada, chat, mailbox, priority=Priority.CRITICAL)
     open_breaker()
-    admitted, aftermath = admission.admit(claimed(desk, now, event), clock=lambda: now)
+    admitted, effects = admission.admit(claimed(desk, now, event), clock=lambda: now)
     assert admitted == []
     assert desk.delivery(event).state == "skipped"
-    assert [ring.delivery_id for ring in aftermath.rings] == [str(desk.delivery(event, 1).pk)]
+    assert [ring.delivery_id for ring in effects.rings] == [str(desk.delivery(event, 1).pk)]
     assert Attempt.objects.get().outcome == "circuit_open"
 
 
@@ -59,9 +59,9 @@ def test_an_open_breaker_moves_critical_to_its_next_channel_at_once(desk, ada, c
 def test_what_has_nowhere_else_to_go_waits_and_no_try_is_counted(desk, ada, chat, now, priority) -> None:
     event = desk.event(ada, chat, priority=priority)
     open_breaker()
-    admitted, aftermath = admission.admit(claimed(desk, now, event), clock=lambda: now)
+    admitted, effects = admission.admit(claimed(desk, now, event), clock=lambda: now)
     row = desk.delivery(event)
-    assert (admitted, aftermath.rings) == ([], [])
+    assert (admitted, effects.rings) == ([], [])
     assert (row.state, row.attempts) == ("pending", 0)
     earliest = now + timedelta(milliseconds=OPEN_MS - 1_000)
     assert earliest < row.ring_at == row.not_before < now + timedelta(milliseconds=OPEN_MS + 6_000)
@@ -94,9 +94,9 @@ def test_a_limited_send_waits_for_its_slot_and_then_needs_no_other(desk, ada, ch
 def test_a_near_slot_is_rung_for_to_the_moment(desk, ada, chat, now, limited) -> None:
     first, second = (desk.event(ada, chat, event_id=name) for name in "ab")
     admission.admit(claimed(desk, now, first), clock=lambda: now)
-    _, aftermath = admission.admit(claimed(desk, now, second), clock=lambda: now)
+    _, effects = admission.admit(claimed(desk, now, second), clock=lambda: now)
     waiting = desk.delivery(second)
-    [ring] = aftermath.rings
+    [ring] = effects.rings
     assert (ring.delivery_id, ring.alone) == (str(waiting.pk), True)
     assert waiting.slot_at <= now + timedelta(seconds=ring.delay_s) < waiting.slot_at + timedelta(seconds=0.1)
     assert waiting.ring_at == waiting.slot_at + timedelta(seconds=store.GRACE_S)
@@ -169,13 +169,13 @@ def limited(knobs):
 
 
 def test_a_fuse_blows_when_a_batch_sees_a_provider_fail() -> None:
-    fuse = admission.Fuse()
+    batch_breaker = admission.BatchBreaker()
     for _ in range(CALLS_AT_LEAST - 1):
-        fuse.count(Channel.TELEGRAM, failed=True)
-    assert not fuse.blown(Channel.TELEGRAM)
-    fuse.count(Channel.TELEGRAM, failed=True)
-    assert fuse.blown(Channel.TELEGRAM)
-    assert not fuse.blown(Channel.EMAIL)
+        batch_breaker.count(Channel.TELEGRAM, failed=True)
+    assert not batch_breaker.tripped(Channel.TELEGRAM)
+    batch_breaker.count(Channel.TELEGRAM, failed=True)
+    assert batch_breaker.tripped(Channel.TELEGRAM)
+    assert not batch_breaker.tripped(Channel.EMAIL)
 
 
 def test_the_default_limit_is_below_telegrams() -> None:

@@ -30,7 +30,7 @@ def event(desk, ada, chat, mailbox):
 @pytest.fixture
 def attempt(desk, event, now):
     def attempt(position=0, at=now):
-        return attempt_one(str(desk.delivery(event, position).pk), clock=lambda: at, follow=unused)
+        return attempt_one(str(desk.delivery(event, position).pk), clock=lambda: at, run_effects=unused)
 
     return attempt
 
@@ -41,9 +41,9 @@ def next_pk(desk, event):
 
 def test_an_accepted_message_ends_the_event(desk, event, chat, provider, attempt) -> None:
     fake = provider(Receipt("m77"))
-    aftermath = attempt()
+    effects = attempt()
     row = desk.delivery(event)
-    assert aftermath.finals == [event.pk]
+    assert effects.finals == [event.pk]
     assert (row.state, row.provider_message_id) == ("sent", "m77")
     [(address, message)] = fake.sent
     assert (address, message.key) == (chat.address, str(row.pk))
@@ -93,10 +93,10 @@ def test_quick_waits_are_the_tasks_and_the_tables_end_is_the_channels(
             attempt()
         waits.append((desk.delivery(event).ring_at - now).total_seconds() - 5)
     assert waits == [2, 4]
-    aftermath = attempt()
+    effects = attempt()
     row = desk.delivery(event)
     assert (row.state, row.failure_kind, row.attempts) == ("failed", "temporary", 3)
-    assert [ring.delivery_id for ring in aftermath.rings] == [next_pk(desk, event)]
+    assert [ring.delivery_id for ring in effects.rings] == [next_pk(desk, event)]
 
 
 @pytest.mark.parametrize(
@@ -111,10 +111,10 @@ def test_a_lasting_failure_gives_way_to_the_next_channel(
     desk, event, chat, provider, attempt, error, kind
 ) -> None:
     provider(error)
-    aftermath = attempt()
+    effects = attempt()
     row = desk.delivery(event)
     assert (row.state, row.failure_kind, row.error) == ("failed", kind, error.reason)
-    assert [ring.delivery_id for ring in aftermath.rings] == [next_pk(desk, event)]
+    assert [ring.delivery_id for ring in effects.rings] == [next_pk(desk, event)]
     assert Attempt.objects.get().outcome == kind
     chat.refresh_from_db()
     assert (chat.disabled_at is not None) == (kind == "recipient")
@@ -125,10 +125,10 @@ def test_a_lost_answer_and_a_transports_bug_are_unknown_and_not_repeated(
     desk, event, provider, attempt, error
 ) -> None:
     fake = provider(error)
-    aftermath = attempt()
+    effects = attempt()
     assert desk.delivery(event).state == "unknown"
     assert desk.delivery(event, 1).possible_duplicate
-    assert [ring.delivery_id for ring in aftermath.rings] == [next_pk(desk, event)]
+    assert [ring.delivery_id for ring in effects.rings] == [next_pk(desk, event)]
     with pytest.raises(AlreadyClaimed):
         attempt()
     assert len(fake.sent) == 1
@@ -145,11 +145,11 @@ def test_the_marked_repeat_says_so_to_the_person(desk, event, provider, attempt)
 def test_a_message_that_cannot_be_rendered_fails_without_a_send(desk, event, provider, attempt) -> None:
     Event.objects.update(payload=["not", "an", "object"])
     fake = provider()
-    aftermath = attempt()
+    effects = attempt()
     row = desk.delivery(event)
     assert (row.state, row.failure_kind, fake.sent) == ("failed", "message", [])
     assert row.error == "the message cannot be rendered"
-    assert [ring.delivery_id for ring in aftermath.rings] == [next_pk(desk, event)]
+    assert [ring.delivery_id for ring in effects.rings] == [next_pk(desk, event)]
 
 
 def test_a_destination_that_was_disabled_meanwhile_is_skipped_without_a_send(
@@ -158,10 +158,10 @@ def test_a_destination_that_was_disabled_meanwhile_is_skipped_without_a_send(
     chat.disabled_at, chat.disabled_reason = now, "blocked"
     chat.save()
     fake = provider()
-    aftermath = attempt()
+    effects = attempt()
     row = desk.delivery(event)
     assert (row.state, row.error, fake.sent) == ("skipped", "disabled: blocked", [])
-    assert [ring.delivery_id for ring in aftermath.rings] == [next_pk(desk, event)]
+    assert [ring.delivery_id for ring in effects.rings] == [next_pk(desk, event)]
 
 
 def test_a_channel_without_a_transport_is_not_lost(desk, event, attempt) -> None:
@@ -200,7 +200,7 @@ def test_a_page_whose_turn_comes_later_is_pushed_with_a_deadline(
 ) -> None:
     page = open_page(ada)
     row = desk.delivery(later_page, 1)
-    assert attempt_one(str(row.pk), clock=lambda: now, follow=unused).rings == []
+    assert attempt_one(str(row.pk), clock=lambda: now, run_effects=unused).rings == []
     row.refresh_from_db()
     deadline = now + timedelta(seconds=5)
     assert (row.state, row.ack_deadline, row.ring_at) == ("sent", deadline, deadline)
@@ -211,7 +211,7 @@ def test_a_page_whose_turn_comes_later_is_pushed_with_a_deadline(
 
 def test_a_page_that_is_gone_when_its_turn_comes_is_skipped(desk, later_page, now) -> None:
     row = desk.delivery(later_page, 1)
-    assert attempt_one(str(row.pk), clock=lambda: now, follow=unused).finals == [later_page.pk]
+    assert attempt_one(str(row.pk), clock=lambda: now, run_effects=unused).finals == [later_page.pk]
     row.refresh_from_db()
     assert (row.state, Attempt.objects.get(delivery=row).outcome) == ("skipped", "no_session")
 

@@ -10,7 +10,7 @@ from django.db import connection
 from notifications import store
 from notifications.delivery import sending_loop
 from notifications.delivery.attempt import attempt_many
-from notifications.events import Aftermath
+from notifications.events import Effects
 from notifications.models import Attempt, Delivery, Event
 from notifications.states import Channel, Priority
 from notifications.transports.base import (
@@ -33,15 +33,15 @@ def events(desk, ada, chat, mailbox):
 def attempt(desk, now):
     def attempt(events):
         ids = [str(desk.delivery(event).pk) for event in events]
-        return attempt_many(ids, clock=lambda: now, follow=unused)
+        return attempt_many(ids, clock=lambda: now, run_effects=unused)
 
     return attempt
 
 
-def together(aftermaths) -> Aftermath:
-    whole = Aftermath()
-    for aftermath in aftermaths:
-        whole.add(aftermath)
+def together(aftermaths) -> Effects:
+    whole = Effects()
+    for effects in aftermaths:
+        whole.add(effects)
     return whole
 
 
@@ -114,7 +114,7 @@ def test_a_channel_that_hangs_does_not_hold_up_another(
     provider(channel=Channel.EMAIL)
     by_chat, by_mail = desk.event(ada, chat, event_id="a"), desk.event(ada, mailbox, event_id="b")
     ids = [str(desk.delivery(event).pk) for event in (by_chat, by_mail)]
-    results = attempt_many(ids, clock=lambda: now, follow=unused)
+    results = attempt_many(ids, clock=lambda: now, run_effects=unused)
     assert next(results).finals == [by_mail.pk]
     answer.set()
     assert together(results).finals == [by_chat.pk]
@@ -190,7 +190,7 @@ def test_pages_and_providers_of_one_batch_are_both_served(
     to_chat = desk.event(ada, chat, event_id="chat")
     provider()
     ids = [str(desk.delivery(later_page, 1).pk), str(desk.delivery(to_chat).pk)]
-    assert together(attempt_many(ids, clock=lambda: now, follow=unused)).finals == [to_chat.pk]
+    assert together(attempt_many(ids, clock=lambda: now, run_effects=unused)).finals == [to_chat.pk]
     assert [frame["event_id"] for frame in page.frames()] == ["page"]
     store.confirm([(ada.pk, "page")], now=now)
     assert set(Event.objects.values_list("state", flat=True)) == {"delivered"}
@@ -232,7 +232,7 @@ def test_a_result_survives_a_connection_that_was_cut_before_its_record(desk, ada
         return Receipt("m1")
 
     fake = provider(taken_while_postgres_goes)
-    whole = together(attempt_many([str(desk.delivery(event).pk)], clock=lambda: now, follow=unused))
+    whole = together(attempt_many([str(desk.delivery(event).pk)], clock=lambda: now, run_effects=unused))
     assert whole.finals == [event.pk]
     row = desk.delivery(event)
     assert (row.state, row.provider_message_id, len(fake.sent)) == ("sent", "m1", 1)

@@ -28,8 +28,8 @@ def test_a_confirmation_during_the_push_does_not_stop_the_rest_of_the_batch(
             store.confirm([(ada.pk, "e1")], now=now)
         return now + timedelta(seconds=len(readings))
 
-    [aftermath] = attempt.attempt_many(pages, clock=clock, follow=unused)
-    assert [ring.delivery_id for ring in aftermath.rings] == [str(desk.delivery(events[1], 2).pk)]
+    [effects] = attempt.attempt_many(pages, clock=clock, run_effects=unused)
+    assert [ring.delivery_id for ring in effects.rings] == [str(desk.delivery(events[1], 2).pk)]
     assert [row.state for row in Delivery.objects.filter(pk__in=pages).order_by("event_id")] == [
         "confirmed",
         "skipped",

@@ -14,23 +14,23 @@ def record(offset_ms: int, *, good: int = 0, bad: int = 0) -> bool:
     return breaker.record("X", calls=good + bad, failed=bad, now_ms=START + offset_ms)
 
 
-def verdict(offset_ms: int) -> breaker.Verdict:
+def verdict(offset_ms: int) -> breaker.Decision:
     return breaker.verdict("X", now_ms=START + offset_ms)
 
 
 def test_it_stays_closed_while_most_sends_succeed() -> None:
     assert not record(0, good=CALLS_AT_LEAST, bad=CALLS_AT_LEAST - 1)
-    assert verdict(1) == breaker.Verdict()
+    assert verdict(1) == breaker.Decision()
 
 
 def test_few_failures_say_nothing() -> None:
     assert not record(0, bad=CALLS_AT_LEAST - 1)
-    assert verdict(1) == breaker.Verdict()
+    assert verdict(1) == breaker.Decision()
 
 
 def test_it_opens_when_half_of_the_sends_fail_and_says_for_how_long() -> None:
     assert record(0, good=5, bad=5)
-    assert verdict(1_000) == breaker.Verdict(open=True, wait_s=(OPEN_MS - 1_000) / 1000)
+    assert verdict(1_000) == breaker.Decision(open=True, wait_s=(OPEN_MS - 1_000) / 1000)
 
 
 def test_failures_of_an_earlier_window_are_forgotten() -> None:
@@ -50,7 +50,7 @@ def test_good_probes_close_it() -> None:
     for _ in range(PROBES):
         assert verdict(OPEN_MS + 1).probe
         record(OPEN_MS + 2, good=1)
-    assert verdict(OPEN_MS + 3) == breaker.Verdict()
+    assert verdict(OPEN_MS + 3) == breaker.Decision()
 
 
 def test_a_bad_probe_opens_it_for_twice_as_long_up_to_a_limit() -> None:

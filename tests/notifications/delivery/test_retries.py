@@ -17,10 +17,10 @@ def test_every_transport_has_a_schedule_that_grows(channel, priority) -> None:
 
 
 def test_a_critical_event_on_its_last_channel_goes_on(knobs) -> None:
-    used_up = 1 + len(retries.SCHEDULES[Channel.TELEGRAM, Priority.NORMAL])
+    retries_exhausted = 1 + len(retries.SCHEDULES[Channel.TELEGRAM, Priority.NORMAL])
 
     def wait(priority: Priority, *, last: bool) -> float | None:
-        return retries.wait_s(Channel.TELEGRAM, priority, used_up + 20, last=last)
+        return retries.wait_s(Channel.TELEGRAM, priority, retries_exhausted + 20, last=last)
 
     assert wait(Priority.CRITICAL, last=True) == retries.LAST_RESORT_S
     assert wait(Priority.CRITICAL, last=False) is None

@@ -9,7 +9,7 @@ import pytest
 
 from notifications.delivery import slow_sends
 from notifications.delivery.attempt import attempt_many, attempt_one
-from notifications.events import Aftermath
+from notifications.events import Effects
 from notifications.states import Channel, Priority
 from notifications.transports.base import Receipt, TemporaryError
 
@@ -46,13 +46,13 @@ def hang(answer, provider):
 def attempt(desk, now, knobs):
     """Try events' first deliveries; return what came at once, and what follows later."""
     knobs(slow_send_s=0.01, send_concurrency=2)
-    later = Aftermath()
+    later = Effects()
 
-    def attempt(*events) -> tuple[Aftermath, Aftermath]:
-        at_once = Aftermath()
+    def attempt(*events) -> tuple[Effects, Effects]:
+        at_once = Effects()
         ids = [str(desk.delivery(event).pk) for event in events]
-        for aftermath in attempt_many(ids, clock=lambda: now, follow=later.add):
-            at_once.add(aftermath)
+        for effects in attempt_many(ids, clock=lambda: now, run_effects=later.add):
+            at_once.add(effects)
         return at_once, later
 
     return attempt
@@ -80,9 +80,9 @@ def test_who_hangs_keeps_no_worker_and_no_other_channel(
 def test_a_slow_failure_is_tried_again_as_any_other(desk, ada, chat, hang, answer, now, knobs) -> None:
     knobs(slow_send_s=0.01)
     hang(TemporaryError("busy"))
-    event, later = desk.event(ada, chat), Aftermath()
+    event, later = desk.event(ada, chat), Effects()
     pk = str(desk.delivery(event).pk)
-    assert attempt_one(pk, clock=lambda: now, follow=later.add) == Aftermath()
+    assert attempt_one(pk, clock=lambda: now, run_effects=later.add) == Effects()
     answer.set()
     assert slow_sends.wait_until_recorded(within_s=10)
     [ring] = later.rings
@@ -119,5 +119,5 @@ def test_only_brief_sends_are_waited_for(
     def clock():
         return now + timedelta(seconds=taken_s * next(passing))  # from one look to the next
 
-    attempt_one(str(desk.delivery(desk.event(ada, chat)).pk), clock=clock, follow=Aftermath().add)
+    attempt_one(str(desk.delivery(desk.event(ada, chat)).pk), clock=clock, run_effects=Effects().add)
     assert slow_sends.patience_s([Channel.TELEGRAM]) == pytest.approx(patience_s)

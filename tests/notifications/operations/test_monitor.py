@@ -17,7 +17,7 @@ def after(now, seconds):
 
 
 def test_with_nothing_unfinished_there_is_no_age(desk, now) -> None:
-    found = monitor.vitals(now=now)
+    found = monitor.snapshot(now=now)
     assert (found.oldest_critical_s, found.overdue, found.orphaned, found.dead_letters) == (0.0, 0, 0, 0)
     assert found.unfinished == {"NORMAL": 0, "CRITICAL": 0}
     assert set(found.recent.values()) == {0}
@@ -70,10 +70,10 @@ def test_events_are_counted_by_state_and_priority(desk, ada, chat, now) -> None:
     desk.event(ada, chat, event_id="a", priority=Priority.CRITICAL)
     desk.event(ada, chat, event_id="b")
     desk.event(ada, event_id="dead")
-    found = monitor.vitals(now=after(now, 1))
+    found = monitor.snapshot(now=after(now, 1))
     assert found.unfinished == {"NORMAL": 1, "CRITICAL": 1}
     assert (found.dead_letters, found.recent["accepted"], found.recent["failed"]) == (1, 2, 1)
-    later = monitor.vitals(now=after(now, 301))
+    later = monitor.snapshot(now=after(now, 301))
     assert (later.dead_letters, later.recent["failed"]) == (1, 0)
 
 
@@ -86,18 +86,18 @@ def canaries(now):
 
 def test_all_is_well(desk, ada, chat, now, canaries) -> None:
     desk.event(ada, chat, priority=Priority.CRITICAL)
-    assert monitor.ailments(now=after(now, 5)) == []
+    assert monitor.problems(now=after(now, 5)) == []
 
 
 def test_each_ailment_is_named(desk, ada, chat, now, canaries, knobs) -> None:
     knobs(heartbeat_critical_age_s=100, canary_max_age_s=200)
     desk.event(ada, chat, event_id="open", priority=Priority.CRITICAL)
-    assert monitor.ailments(now=after(now, 50)) == []
-    assert monitor.ailments(now=after(now, 101)) == ["oldest_critical", "overdue"]
+    assert monitor.problems(now=after(now, 50)) == []
+    assert monitor.problems(now=after(now, 101)) == ["oldest_critical", "overdue"]
     desk.event(ada, chat, event_id="orphan")
     Delivery.objects.filter(event__event_id="orphan").update(ring_at=None)
     canary.mark("critical", now=after(now, 201))
-    assert monitor.ailments(now=after(now, 201)) == [
+    assert monitor.problems(now=after(now, 201)) == [
         "oldest_critical",
         "overdue",
         "orphaned",
@@ -128,6 +128,6 @@ def test_stats_count_one_sources_events_of_the_window(desk, ada, chat, now, reco
 def test_looking_takes_one_query_each(desk, ada, chat, now, django_assert_num_queries) -> None:
     desk.event(ada, chat)
     with django_assert_num_queries(6):
-        monitor.vitals(now=now)
+        monitor.snapshot(now=now)
     with django_assert_num_queries(3):
         monitor.stats(desk.source.pk, now=now, window_s=60)

@@ -29,7 +29,7 @@ def test_its_new_delivery_stands_behind_the_old_ones_and_is_due(
     old, new = desk.delivery(dead_letter), desk.delivery(dead_letter, 1)
     assert (old.state, old.error, old.replay) == ("failed", "too long", 0)
     assert (new.state, new.destination, new.replay, new.possible_duplicate) == ("pending", chat, 1, False)
-    assert [(ring.delivery_id, ring.priority) for ring in done.aftermath.rings] == [
+    assert [(ring.delivery_id, ring.priority) for ring in done.effects.rings] == [
         (str(new.pk), Priority.CRITICAL)
     ]
     assert new.ring_at > new.not_before  # the doorbell comes before the sweep
@@ -38,9 +38,9 @@ def test_its_new_delivery_stands_behind_the_old_ones_and_is_due(
 def test_it_ends_again_with_a_further_final_ack(desk, dead_letter, replay_again, records) -> None:
     Event.objects.update(reply_to="stream", replied_at=desk.now)
     replay_again()
-    aftermath, lost = records.sent(desk.delivery(dead_letter, 1), after_s=60)
+    effects, lost = records.sent(desk.delivery(dead_letter, 1), after_s=60)
     event = Event.objects.get()
-    assert (aftermath.finals, lost) == ([event.pk], [])
+    assert (effects.finals, lost) == ([event.pk], [])
     assert (event.state, event.delivered_via, event.replied_at) == ("delivered", Channel.TELEGRAM, None)
     ack = acks.event_ack(event, event.deliveries.order_by("position"), now=desk.now)
     assert ack.status == "DELIVERED"

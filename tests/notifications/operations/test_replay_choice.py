@@ -15,7 +15,7 @@ from notifications.states import EventState, FailureKind, Priority
 def test_a_second_replay_sends_nothing_while_the_first_is_on_its_way(dead_letter, replay_again) -> None:
     replay_again()
     second = replay_again(EventFilter(event_ids=("e1",)))
-    assert (second.count, +second.skipped, second.aftermath.rings) == (0, Counter(running=1), [])
+    assert (second.count, +second.skipped, second.effects.rings) == (0, Counter(running=1), [])
     assert replay_again(EventFilter(event_ids=("e1",)), force=True).count == 0
     assert Delivery.objects.count() == 2
 

@@ -18,7 +18,7 @@ def test_replays_are_paced(desk, ada, chat, replay_again, now, knobs, priority) 
     done = replay_again(after_s=0)
     due = Counter((row.not_before - now).total_seconds() for row in Delivery.objects.all())
     assert due == {0.0: 10, 1.0: 10, 2.0: 5}
-    assert (done.count, len(done.aftermath.rings)) == (25, 10)
+    assert (done.count, len(done.effects.rings)) == (25, 10)
     assert done.paced_until == now + timedelta(seconds=2.5)
     waiting = Delivery.objects.filter(not_before__gt=now)
     assert [row.ring_at == row.not_before for row in waiting] == [True] * 15

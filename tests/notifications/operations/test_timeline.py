@@ -38,12 +38,12 @@ def pushed(desk, ada, chat, mailbox, at):
         Decision(Channel.EMAIL, "chosen", "usable", mailbox.pk),
     )
     [stored] = store.accept([replace(item, plan=Plan(item.plan.steps, trace))], now=at(0))
-    store.pushed([store.Success(stored.delivery_id, stored.token, at(0), at(0.01))], [at(5)])
+    store.record_pushed([store.Success(stored.delivery_id, stored.token, at(0), at(0.01))], [at(5)])
     return Event.objects.get()
 
 
 def attempt(desk, event, position, moment):
-    return attempt_one(str(desk.delivery(event, position).pk), clock=lambda: moment, follow=unused)
+    return attempt_one(str(desk.delivery(event, position).pk), clock=lambda: moment, run_effects=unused)
 
 
 def test_the_fall_from_the_page_to_telegram_to_email_is_told_step_by_step(

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from notifications.events import Address, Preference
 from notifications.routing import recipients
-from notifications.routing.route import Address, Preference
 from notifications.states import Channel
 from users.models import ChannelPreference
 

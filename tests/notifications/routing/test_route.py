@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifications.events import ChannelChoice
-from notifications.routing.route import Address, Person, Preference, route
+from notifications.events import Address, ChannelChoice, Preference, Recipient
+from notifications.routing.route import route
 from notifications.states import Channel, Priority
 
 WEB, TELEGRAM, EMAIL, ACTIVE = Channel.WEB, Channel.TELEGRAM, Channel.EMAIL, Channel.ACTIVE_SESSION
@@ -18,7 +18,7 @@ def routed(*requested, addresses=(CHAT, MAIL), preferences=(), online=True, prio
         event_type="ORDER_FILLED",
         priority=priority,
         requested=tuple(requested),
-        person=Person(7, "ada", addresses=tuple(addresses), preferences=tuple(preferences)),
+        recipient=Recipient(7, "ada", addresses=tuple(addresses), preferences=tuple(preferences)),
         online=online,
         supported=SUPPORTED,
     )

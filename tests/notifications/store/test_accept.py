@@ -77,7 +77,7 @@ def test_the_same_event_again_is_a_duplicate_and_tells_the_stored_truth(desk, ad
     item = desk.acceptance(ada, "e1", chat)
     [first] = accept(item)
     claimed = desk.claim(first.delivery_id)
-    store.succeed([store.Success(claimed.delivery_id, claimed.token, now, now, "m1")])
+    store.record_sent([store.Success(claimed.delivery_id, claimed.token, now, now, "m1")])
     [again] = accept(item)
     assert (again.kind, again.event_pk, again.seq) == ("duplicate", first.event_pk, 1)
     assert (again.state, again.delivered_via, again.evidence, again.final_at) == (

@@ -21,9 +21,9 @@ def fresh(event: Event) -> Event:
 
 
 def test_it_ends_an_event_that_waits_and_cancels_the_rest(desk, ada, event, now) -> None:
-    aftermath = acks.acknowledge(ada.pk, "e1", now=now)
+    effects = acks.acknowledge(ada.pk, "e1", now=now)
     ended = fresh(event)
-    assert (aftermath.finals, aftermath.confirmed) == ([event.pk], [(ada.pk, "e1")])
+    assert (effects.finals, effects.confirmed) == ([event.pk], [(ada.pk, "e1")])
     assert (ended.state, ended.delivered_via, ended.evidence) == ("delivered", Channel.WEB, "human")
     assert {ended.final_at, ended.confirmed_at, ended.acknowledged_at, ended.seen_at, ended.read_at} == {now}
     assert desk.delivery(event).state == "confirmed"

@@ -117,8 +117,8 @@ def untouched(row) -> bool:
 
 
 def test_a_late_success_is_reported_as_lost_and_not_written(late, records, row) -> None:
-    aftermath, lost = store.succeed([records.success(late)])
-    assert (aftermath.finals, lost) == ([], [late.delivery_id])
+    effects, lost = store.record_sent([records.success(late)])
+    assert (effects.finals, lost) == ([], [late.delivery_id])
     assert untouched(row)
     assert Event.objects.get().state == "accepted"
 
@@ -126,13 +126,13 @@ def test_a_late_success_is_reported_as_lost_and_not_written(late, records, row) 
 def test_a_late_failure_is_refused_and_changes_nothing(late, records, row, chat, now) -> None:
     failure = records.failure(late, AttemptOutcome.TEMPORARY)
     with pytest.raises(LeaseLost):
-        store.defer(failure, not_before=now, ring_at=now)
+        store.record_deferred(failure, not_before=now, ring_at=now)
     with pytest.raises(LeaseLost):
-        store.fail(failure, FailureKind.RECIPIENT, now=now)
+        store.record_failed(failure, FailureKind.RECIPIENT, now=now)
     with pytest.raises(LeaseLost):
-        store.skip(failure, now=now)
+        store.record_skipped(failure, now=now)
     with pytest.raises(LeaseLost):
-        store.lose(failure, now=now, backoff_s=30)
+        store.record_unknown(failure, now=now, backoff_s=30)
     assert untouched(row)
     chat.refresh_from_db()
     assert chat.disabled_at is None
@@ -147,6 +147,6 @@ def test_a_late_release_gives_nothing_back(late, row, now) -> None:
 def test_a_late_push_is_not_written(desk, ada, records, now) -> None:
     [stored] = store.accept([desk.acceptance(ada, "e1", None)], now=now)
     Delivery.objects.update(state="failed", lease_token=None)
-    store.pushed([store.Success(stored.delivery_id, stored.token, now, now)], [now])
+    store.record_pushed([store.Success(stored.delivery_id, stored.token, now, now)], [now])
     assert Delivery.objects.get().state == "failed"
     assert not Attempt.objects.exists()

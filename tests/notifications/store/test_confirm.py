@@ -21,7 +21,7 @@ def push(desk, event, now):
     def push():
         row = desk.delivery(event)
         success = store.Success(str(row.pk), str(row.lease_token), now, now)
-        store.pushed([success], [now + timedelta(seconds=5)])
+        store.record_pushed([success], [now + timedelta(seconds=5)])
 
     return push
 
@@ -38,10 +38,10 @@ def test_a_pushed_frame_waits_for_its_confirmation(desk, event, push, now) -> No
 
 def test_a_confirmation_delivers_the_event_with_the_clients_evidence(desk, ada, event, push, now) -> None:
     push()
-    aftermath = store.confirm([(ada.pk, "e1")], now=now)
+    effects = store.confirm([(ada.pk, "e1")], now=now)
     event.refresh_from_db()
     row = desk.delivery(event)
-    assert (aftermath.finals, aftermath.rings) == ([event.pk], [])
+    assert (effects.finals, effects.rings) == ([event.pk], [])
     assert (event.state, event.delivered_via, event.evidence) == ("delivered", Channel.WEB, "client")
     assert event.final_at == event.confirmed_at == now
     assert (row.state, row.ring_at, row.ended_at) == ("confirmed", None, now)
@@ -51,7 +51,7 @@ def test_a_confirmation_that_comes_before_the_push_was_recorded_holds(desk, ada,
     row = desk.delivery(event)
     store.confirm([(ada.pk, "e1")], now=now)
     success = store.Success(str(row.pk), str(row.lease_token), now, now)
-    store.pushed([success], [now + timedelta(seconds=5)])
+    store.record_pushed([success], [now + timedelta(seconds=5)])
     row.refresh_from_db()
     assert (row.state, row.ring_at) == ("confirmed", None)
 
@@ -80,9 +80,9 @@ def test_a_send_in_flight_is_left_to_its_worker(desk, ada, event, push, records,
     store.rings_due(now=now + timedelta(seconds=5), knobs=Knobs())
     claimed = desk.claim(desk.delivery(event, 1), now=now + timedelta(seconds=5))
     assert store.confirm([(ada.pk, "e1")], now=now).finals == [event.pk]
-    aftermath, lost = store.succeed([records.success(claimed)])
+    effects, lost = store.record_sent([records.success(claimed)])
     event.refresh_from_db()
-    assert (aftermath.finals, lost, event.delivered_via) == ([], [], Channel.WEB)
+    assert (effects.finals, lost, event.delivered_via) == ([], [], Channel.WEB)
     assert desk.delivery(event, 1).state == "sent"
 
 
@@ -91,9 +91,9 @@ def test_a_late_confirmation_is_noted_and_changes_no_end(desk, ada, event, push,
     store.rings_due(now=now + timedelta(seconds=5), knobs=Knobs())
     records.sent(desk.delivery(event, 1), after_s=5)
     late = now + timedelta(seconds=30)
-    aftermath = store.confirm([(ada.pk, "e1")], now=late)
+    effects = store.confirm([(ada.pk, "e1")], now=late)
     event.refresh_from_db()
-    assert aftermath.finals == []
+    assert effects.finals == []
     assert (event.confirmed_at, event.final_at) == (late, now)
     assert (event.delivered_via, event.evidence) == (Channel.TELEGRAM, "transport")
     assert desk.delivery(event).state == "confirmed"
@@ -129,8 +129,8 @@ def test_a_batch_confirms_each_persons_own_event(desk, ada, event, push, now) ->
     push()
     bob = desk.person("bob")
     his = desk.event(bob, None, event_id="b1")
-    aftermath = store.confirm([(bob.pk, "b1"), (ada.pk, "e1"), (bob.pk, "e1")], now=now)
-    assert sorted(aftermath.finals) == sorted([event.pk, his.pk])
+    effects = store.confirm([(bob.pk, "b1"), (ada.pk, "e1"), (bob.pk, "e1")], now=now)
+    assert sorted(effects.finals) == sorted([event.pk, his.pk])
     assert set(Event.objects.values_list("state", "evidence")) == {("delivered", "client")}
 
 

@@ -178,8 +178,8 @@ def test_a_sweep_leaves_rows_alone_that_another_has_locked(desk, people, now, si
     Delivery.objects.update(ring_at=now)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM notifications_delivery WHERE id = %s FOR UPDATE", [first])
-        [aftermath] = side_by_side(lambda: store.rings_due(now=now, knobs=Knobs()))
-    assert [ring.delivery_id for ring in aftermath.rings] == [second]
+        [effects] = side_by_side(lambda: store.rings_due(now=now, knobs=Knobs()))
+    assert [ring.delivery_id for ring in effects.rings] == [second]
 
 
 def test_pushes_and_confirmations_of_the_same_events_do_not_deadlock(desk, people, now, side_by_side) -> None:
@@ -189,7 +189,7 @@ def test_pushes_and_confirmations_of_the_same_events_do_not_deadlock(desk, peopl
         answers = store.accept([desk.acceptance(person, name, None) for name in names], now=now)
         pushes = [store.Success(answer.delivery_id, answer.token, now, now) for answer in reversed(answers)]
         side_by_side(
-            partial(store.pushed, pushes, [now] * len(pushes)),
+            partial(store.record_pushed, pushes, [now] * len(pushes)),
             partial(store.confirm, [(person.pk, name) for name in names], now=now),
         )
     assert set(Delivery.objects.values_list("state", flat=True)) == {"confirmed"}

@@ -17,10 +17,10 @@ def event(desk, ada, chat, mailbox):
 
 
 def test_a_success_ends_the_delivery_and_the_event(desk, event, records, now) -> None:
-    aftermath, lost = store.succeed([records.success(desk.claim(desk.delivery(event)), "m77")])
+    effects, lost = store.record_sent([records.success(desk.claim(desk.delivery(event)), "m77")])
     event.refresh_from_db()
     row = desk.delivery(event)
-    assert (aftermath.finals, aftermath.rings, lost) == ([event.pk], [], [])
+    assert (effects.finals, effects.rings, lost) == ([event.pk], [], [])
     assert (event.state, event.delivered_via, event.evidence) == ("delivered", Channel.TELEGRAM, "transport")
     assert (event.final_at, row.ended_at) == (now, now)
     assert (row.state, row.provider_message_id, row.ring_at, row.lease_token) == ("sent", "m77", None, None)
@@ -30,9 +30,9 @@ def test_a_success_ends_the_delivery_and_the_event(desk, event, records, now) ->
 def test_a_success_of_an_ended_event_is_recorded_and_changes_no_end(desk, event, records, now) -> None:
     claimed = desk.claim(desk.delivery(event))
     Event.objects.update(state="delivered", delivered_via=Channel.WEB, evidence="client", final_at=now)
-    aftermath, lost = store.succeed([records.success(claimed)])
+    effects, lost = store.record_sent([records.success(claimed)])
     event.refresh_from_db()
-    assert (aftermath.finals, lost, event.delivered_via) == ([], [], Channel.WEB)
+    assert (effects.finals, lost, event.delivered_via) == ([], [], Channel.WEB)
     assert desk.delivery(event).state == "sent"
 
 
@@ -40,7 +40,7 @@ def test_a_deferred_row_waits_and_may_be_claimed_again(desk, event, records, now
     claimed = desk.claim(desk.delivery(event))
     later = now + timedelta(seconds=30)
     failure = records.failure(claimed, AttemptOutcome.LIMITED, "slow down")
-    store.defer(failure, not_before=later, ring_at=later + timedelta(seconds=9))
+    store.record_deferred(failure, not_before=later, ring_at=later + timedelta(seconds=9))
     row = desk.delivery(event)
     assert (row.state, row.not_before, row.ring_at) == ("deferred", later, later + timedelta(seconds=9))
     assert (row.error, row.lease_token, row.ended_at) == ("slow down", None, None)
@@ -49,17 +49,17 @@ def test_a_deferred_row_waits_and_may_be_claimed_again(desk, event, records, now
 
 
 def test_a_failed_channel_starts_the_next_step(desk, event, records, mailbox, now) -> None:
-    aftermath = records.failed(desk.delivery(event), FailureKind.MESSAGE, "too long")
+    effects = records.failed(desk.delivery(event), FailureKind.MESSAGE, "too long")
     first, second = desk.delivery(event), desk.delivery(event, 1)
     assert (first.state, first.failure_kind, first.error) == ("failed", "message", "too long")
     assert (first.ended_at, first.ring_at) == (now, None)
     assert (second.state, second.destination, second.priority) == ("pending", mailbox, Priority.CRITICAL)
     assert not second.possible_duplicate
-    assert [(ring.delivery_id, ring.priority) for ring in aftermath.rings] == [
+    assert [(ring.delivery_id, ring.priority) for ring in effects.rings] == [
         (str(second.pk), Priority.CRITICAL)
     ]
     event.refresh_from_db()
-    assert (aftermath.finals, event.state) == ([], "accepted")
+    assert (effects.finals, event.state) == ([], "accepted")
 
 
 def test_a_dead_recipient_disables_the_destination_with_the_reason(
@@ -81,25 +81,25 @@ def test_a_dead_recipient_is_disabled_even_without_a_reason(desk, event, records
 @pytest.mark.parametrize("kind", [kind for kind in FailureKind if kind is not FailureKind.RECIPIENT])
 def test_other_failures_leave_the_destination_alone(desk, event, records, chat, kind, now) -> None:
     failure = records.failure(desk.claim(desk.delivery(event)), AttemptOutcome.MESSAGE)
-    store.fail(failure, kind, now=now)
+    store.record_failed(failure, kind, now=now)
     chat.refresh_from_db()
     assert chat.disabled_at is None
 
 
 def test_the_last_channels_failure_is_the_events_end(desk, event, records, now) -> None:
     records.failed(desk.delivery(event), FailureKind.MESSAGE)
-    aftermath = records.failed(desk.delivery(event, 1), FailureKind.CONFIGURATION)
+    effects = records.failed(desk.delivery(event, 1), FailureKind.CONFIGURATION)
     event.refresh_from_db()
-    assert (aftermath.finals, aftermath.rings) == ([event.pk], [])
+    assert (effects.finals, effects.rings) == ([event.pk], [])
     assert (event.state, event.code, event.final_at) == ("failed", "configuration", now)
     assert (event.delivered_via, event.evidence) == (None, "")
 
 
 def test_a_skipped_channel_starts_the_next_step(desk, event, records, now) -> None:
     claimed = desk.claim(desk.delivery(event))
-    aftermath = store.skip(records.failure(claimed, AttemptOutcome.MESSAGE, "disabled: x"), now=now)
+    effects = store.record_skipped(records.failure(claimed, AttemptOutcome.MESSAGE, "disabled: x"), now=now)
     assert (desk.delivery(event).state, desk.delivery(event, 1).state) == ("skipped", "pending")
-    assert len(aftermath.rings) == 1
+    assert len(effects.rings) == 1
 
 
 def test_the_next_step_passes_over_what_is_unusable_by_now(desk, ada, chat, mailbox, records, now) -> None:
@@ -107,46 +107,50 @@ def test_the_next_step_passes_over_what_is_unusable_by_now(desk, ada, chat, mail
     event = desk.event(ada, chat, gone, dead, mailbox)
     gone.delete()
     Destination.objects.filter(pk=dead.pk).update(disabled_at=now, disabled_reason="bounced")
-    aftermath = records.failed(desk.delivery(event), FailureKind.MESSAGE)
+    effects = records.failed(desk.delivery(event), FailureKind.MESSAGE)
     rows = Delivery.objects.filter(event=event).order_by("position")
     assert [(row.state, row.error) for row in rows[1:]] == [
         ("skipped", "the destination was removed"),
         ("skipped", "disabled: bounced"),
         ("pending", ""),
     ]
-    assert [ring.delivery_id for ring in aftermath.rings] == [str(rows[3].pk)]
+    assert [ring.delivery_id for ring in effects.rings] == [str(rows[3].pk)]
     assert [row.ended_at for row in rows[1:3]] == [now, now]
 
 
 def test_an_event_ends_when_no_further_step_is_usable(desk, event, records, mailbox) -> None:
     mailbox.delete()
-    aftermath = records.failed(desk.delivery(event), FailureKind.MESSAGE)
+    effects = records.failed(desk.delivery(event), FailureKind.MESSAGE)
     event.refresh_from_db()
-    assert (event.state, event.code, aftermath.finals) == ("failed", "message", [event.pk])
+    assert (event.state, event.code, effects.finals) == ("failed", "message", [event.pk])
 
 
 def test_an_event_whose_time_is_over_ends_instead_of_going_on(desk, event, records, now) -> None:
     claimed = desk.claim(desk.delivery(event))
     Event.objects.update(expires_at=now)
-    aftermath = store.fail(records.failure(claimed, AttemptOutcome.MESSAGE), FailureKind.MESSAGE, now=now)
+    effects = store.record_failed(
+        records.failure(claimed, AttemptOutcome.MESSAGE), FailureKind.MESSAGE, now=now
+    )
     event.refresh_from_db()
-    assert (event.state, event.code, aftermath.finals) == ("expired", "expired", [event.pk])
+    assert (event.state, event.code, effects.finals) == ("expired", "expired", [event.pk])
     assert Delivery.objects.count() == 1
 
 
 def test_a_failure_of_an_ended_event_starts_nothing(desk, event, records, now) -> None:
     claimed = desk.claim(desk.delivery(event))
     Event.objects.update(state="delivered", final_at=now)
-    aftermath = store.fail(records.failure(claimed, AttemptOutcome.MESSAGE), FailureKind.MESSAGE, now=now)
-    assert (aftermath.rings, aftermath.finals, Delivery.objects.count()) == ([], [], 1)
+    effects = store.record_failed(
+        records.failure(claimed, AttemptOutcome.MESSAGE), FailureKind.MESSAGE, now=now
+    )
+    assert (effects.rings, effects.finals, Delivery.objects.count()) == ([], [], 1)
 
 
 def test_a_page_that_nobody_took_is_skipped_and_the_next_channel_rings(desk, ada, chat, now) -> None:
     event = desk.event(ada, None, chat)
     pk = str(desk.delivery(event).pk)
-    aftermath = store.skip_unpushed([pk], now=now)
+    effects = store.skip_unpushed([pk], now=now)
     assert (desk.delivery(event).state, desk.delivery(event).error) == ("skipped", "no_session")
-    assert [ring.delivery_id for ring in aftermath.rings] == [str(desk.delivery(event, 1).pk)]
+    assert [ring.delivery_id for ring in effects.rings] == [str(desk.delivery(event, 1).pk)]
     assert store.skip_unpushed([pk], now=now).rings == []
 
 
@@ -192,7 +196,7 @@ def test_a_row_that_waits_longer_than_its_event_lives_is_looked_at_when_the_even
     [claimed] = store.claim([str(row.pk)], now=now, lease_s=55, max_tries=8)
     failure = store.Failure(claimed, now, now, AttemptOutcome.TEMPORARY, "busy")
     later = now + timedelta(seconds=300)
-    store.defer(failure, not_before=later, ring_at=later)
+    store.record_deferred(failure, not_before=later, ring_at=later)
     assert desk.delivery(event).ring_at == expires_at
 
 
@@ -205,7 +209,7 @@ def test_an_end_says_whether_it_is_told_on_a_reply_stream(
     confirmed = desk.event(ada, None, event_id="confirmed", reply_to=reply_to)
     failed = desk.event(ada, chat, event_id="failed", reply_to=reply_to)
     ends = [
-        store.succeed([records.success(desk.claim(desk.delivery(sent)))])[0],
+        store.record_sent([records.success(desk.claim(desk.delivery(sent)))])[0],
         store.confirm([(ada.pk, confirmed.event_id)], now=now),
         records.failed(desk.delivery(failed), FailureKind.MESSAGE, "too long"),
     ]

@@ -26,16 +26,16 @@ def after(now):
     return after
 
 
-def rung(aftermath):
-    return [ring.delivery_id for ring in aftermath.rings]
+def rung(effects):
+    return [ring.delivery_id for ring in effects.rings]
 
 
 def test_a_pending_row_rings_after_its_doorbell_had_time(desk, ada, chat, after) -> None:
     row = desk.delivery(desk.event(ada, chat))
     assert rung(after(4.9)) == []
-    aftermath = after(5)
-    assert rung(aftermath) == [str(row.pk)]
-    assert (aftermath.rings[0].priority, aftermath.rings[0].alone) == (Priority.NORMAL, False)
+    effects = after(5)
+    assert rung(effects) == [str(row.pk)]
+    assert (effects.rings[0].priority, effects.rings[0].alone) == (Priority.NORMAL, False)
 
 
 def test_a_row_does_not_ring_again_at_once(desk, ada, chat, after) -> None:
@@ -47,7 +47,7 @@ def test_a_row_does_not_ring_again_at_once(desk, ada, chat, after) -> None:
 
 def test_a_row_that_was_tried_before_rings_alone(desk, ada, chat, records, now, after) -> None:
     failure = records.failure(desk.claim(desk.delivery(desk.event(ada, chat))), AttemptOutcome.TEMPORARY)
-    store.defer(failure, not_before=now, ring_at=now + timedelta(seconds=9))
+    store.record_deferred(failure, not_before=now, ring_at=now + timedelta(seconds=9))
     assert rung(after(8)) == []
     assert [ring.alone for ring in after(9).rings] == [True]
 
@@ -65,12 +65,12 @@ def test_a_page_that_did_not_confirm_gives_way_to_the_next_channel_exactly_once(
 ) -> None:
     event = desk.event(ada, None, chat, priority=CRITICAL)
     row, deadline = desk.delivery(event), now + timedelta(seconds=5)
-    store.pushed([store.Success(str(row.pk), str(row.lease_token), now, now)], [deadline])
+    store.record_pushed([store.Success(str(row.pk), str(row.lease_token), now, now)], [deadline])
     assert rung(after(4.9)) == []
-    aftermath = after(5)
+    effects = after(5)
     row.refresh_from_db()
     assert (row.state, row.failure_kind, row.ended_at) == ("failed", "unconfirmed", deadline)
-    assert rung(aftermath) == [str(desk.delivery(event, 1).pk)]
+    assert rung(effects) == [str(desk.delivery(event, 1).pk)]
     assert rung(after(9.9)) == []
     assert Delivery.objects.count() == 2
 
@@ -110,11 +110,11 @@ def test_a_send_under_a_lease_is_left_alone(desk, ada, chat, after) -> None:
 def test_a_lease_that_ended_is_an_unknown_outcome(desk, ada, chat, mailbox, now, after) -> None:
     event = desk.event(ada, chat, mailbox, priority=CRITICAL)
     desk.claim(desk.delivery(event))
-    aftermath = after(55)
+    effects = after(55)
     first, second = desk.delivery(event), desk.delivery(event, 1)
     assert (first.state, first.error, first.lease_token) == ("unknown", "the lease expired", None)
     assert second.possible_duplicate
-    assert rung(aftermath) == [str(second.pk)]
+    assert rung(effects) == [str(second.pk)]
     attempt = Attempt.objects.get()
     assert (attempt.outcome, attempt.number, attempt.started_at) == ("lease_expired", 1, now)
 
@@ -144,19 +144,21 @@ def test_a_row_whose_tries_are_used_up_gives_way_to_the_next_channel(desk, ada, 
 
 def test_an_event_whose_time_is_over_ends_with_its_open_rows(desk, ada, chat, now, after) -> None:
     event = desk.event(ada, chat, expires_s=10)
-    aftermath = after(10)
+    effects = after(10)
     event.refresh_from_db()
     row = desk.delivery(event)
     ended = now + timedelta(seconds=10)
     assert (event.state, event.code, event.final_at) == ("expired", "expired", ended)
     assert (row.state, row.ring_at, row.ended_at) == ("expired", None, ended)
-    assert (aftermath.finals, aftermath.rings) == ([event.pk], [])
+    assert (effects.finals, effects.rings) == ([event.pk], [])
 
 
 def test_a_page_that_did_not_confirm_before_the_event_expired_is_closed(desk, ada, chat, now, after) -> None:
     event = desk.event(ada, None, chat, expires_s=3)
     row = desk.delivery(event)
-    store.pushed([store.Success(str(row.pk), str(row.lease_token), now, now)], [now + timedelta(seconds=5)])
+    store.record_pushed(
+        [store.Success(str(row.pk), str(row.lease_token), now, now)], [now + timedelta(seconds=5)]
+    )
     assert after(5).finals == [event.pk]
     after(5 + KNOBS.ring_again_s)
     event.refresh_from_db()
@@ -169,8 +171,8 @@ def test_a_send_in_flight_is_not_expired_under_its_worker(desk, ada, chat, recor
     event = desk.event(ada, chat, expires_s=10)
     claimed = desk.claim(desk.delivery(event), now=now + timedelta(seconds=9))
     assert expire(event.pk, now=now + timedelta(seconds=10)).finals == []
-    aftermath, lost = store.succeed([records.success(claimed)])
-    assert (aftermath.finals, lost) == ([event.pk], [])
+    effects, lost = store.record_sent([records.success(claimed)])
+    assert (effects.finals, lost) == ([event.pk], [])
 
 
 @pytest.mark.parametrize(
@@ -192,7 +194,7 @@ def test_a_send_in_flight_of_an_ended_event_keeps_its_lease(desk, ada, chat, rec
     Event.objects.update(state="delivered", final_at=now)
     Delivery.objects.update(ring_at=now)
     after(5)
-    _, lost = store.succeed([records.success(claimed)])
+    _, lost = store.record_sent([records.success(claimed)])
     assert lost == []
 
 

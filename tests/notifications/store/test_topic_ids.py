@@ -50,4 +50,4 @@ def test_an_id_raced_for_a_person_and_a_topic_belongs_to_one_of_them(
     kept = set(Event.objects.values_list("event_id", flat=True))
     told = set(Broadcast.objects.values_list("event_id", flat=True))
     assert (kept & told, kept | told) == (set(), set(ids))
-    dispatch.finish_ringing()
+    dispatch.flush()

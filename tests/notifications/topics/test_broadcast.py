@@ -118,12 +118,12 @@ def test_the_end_comes_when_everybodys_event_has_ended_and_tells_the_weakest_evi
     waiting = broadcast_ack(Broadcast.objects.get(), now=now)
     assert (waiting.status, waiting.counts) == ("QUEUED", {"delivered": 1, "accepted": 1})
     claimed = desk.claim(desk.delivery(Event.objects.get(person=bea)))
-    store.succeed([store.Success(claimed.delivery_id, claimed.token, now, now, "m1")])
+    store.record_sent([store.Success(claimed.delivery_id, claimed.token, now, now, "m1")])
     looked_at(now)  # not yet: it was looked at just now
     assert Broadcast.objects.get().state == "accepted"
-    aftermath = sweep(now=now + timedelta(seconds=3))
+    effects = sweep(now=now + timedelta(seconds=3))
     row = Broadcast.objects.get()
-    assert aftermath.broadcasts == [str(row.pk)]
+    assert effects.broadcasts == [str(row.pk)]
     ended = broadcast_ack(row, now=now)
     assert (ended.status, ended.evidence, ended.counts) == (
         "DELIVERED",
@@ -189,7 +189,7 @@ def test_a_hundred_at_once_are_one_event(desk, follower, envelope, side_by_side,
     answers = side_by_side(*(lambda batch=batch: ingest(batch, now=now) for batch in batches))
     assert sum(not ack.duplicate for acks_of in answers for ack in acks_of) == 2
     side_by_side(*([lambda: tell_all(now)] * 4))
-    dispatch.finish_ringing()
+    dispatch.flush()
     assert (Broadcast.objects.count(), Event.objects.count()) == (2, 2)
 
 

@@ -37,7 +37,8 @@ from notifications import store
 from notifications.models import Broadcast
 from django.utils import timezone
 now = timezone.now()
-store.keep([Broadcast(source_id=int(sys.argv[1]), event_id="e1", topic="market.BTC", event_type="CUSTOM",
+store.broadcasts.accept([Broadcast(
+    source_id=int(sys.argv[1]), event_id="e1", topic="market.BTC", event_type="CUSTOM",
     priority=1, accepted_at=now, expires_at=now, content={}, raw=b"", digest=b"d" * 32, state="accepted",
     ring_at=now)])
 """
@@ -106,9 +107,9 @@ def test_a_fan_out_that_was_cut_off_goes_on_and_nobody_gets_it_twice(
     [left] = sweep(now=now + timedelta(minutes=5)).fan_outs
     assert left.broadcast_pk == str(broadcast.pk)
     knobs(fan_out_chunk=CHUNK)
-    aftermath = fan_out.tell_next(left.broadcast_pk, now=now)
-    while aftermath.fan_outs:
-        aftermath = fan_out.tell_next(left.broadcast_pk, now=now)
+    effects = fan_out.tell_next(left.broadcast_pk, now=now)
+    while effects.fan_outs:
+        effects = fan_out.tell_next(left.broadcast_pk, now=now)
     events = Event.objects.values_list("person_id", "pk", "seq")
     assert sorted(person for person, _, _ in events) == sorted(person.pk for person in thousand)
     assert {seq for _, _, seq in events} == {1}
@@ -133,5 +134,8 @@ def test_two_workers_at_the_same_broadcast_tell_everybody_once(broadcast, side_b
 
     side_by_side(work, work, work)
     assert Event.objects.count() == Event.objects.values("person").distinct().count() == PERSONS
-    assert store.counts(broadcast.pk) == {"accepted": PERSONS // 100, "failed": PERSONS * 99 // 100}
+    assert store.broadcasts.counts(broadcast.pk) == {
+        "accepted": PERSONS // 100,
+        "failed": PERSONS * 99 // 100,
+    }
     assert subscriptions.audience("market.BTC", before=now, limit=1)
