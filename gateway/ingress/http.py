@@ -21,10 +21,11 @@ from gateway.codec.problems import not_allowed, problem, unavailable
 from gateway.hub.threads import publishing
 from gateway.hub.waiting import until_final
 from gateway.ingress import publishing as posts
-from gateway.ingress.batching import BatchedCalls, Unavailable
+from gateway.ingress.batching import batched
 from gateway.ingress.publishing import PublishRequest
 from gateway.server.flow import Application, Receive
 from notifications.events import Ack
+from runtime.batching import Unavailable
 from runtime.loops import per_loop
 from runtime.postgres.away import DATABASE_AWAY
 
@@ -36,11 +37,7 @@ _DJANGOS = frozenset({"GET", "HEAD", "OPTIONS"})
 _TOGETHER = 500  # events of one call
 _PATIENCE_S = 5.0  # until a thread is free; as long as for a connection of the pool
 
-_gathering = per_loop(
-    lambda: BatchedCalls[PublishRequest, list[Ack]](
-        posts.take, publishing, weight=_TOGETHER, patience_s=_PATIENCE_S
-    )
-)
+_gathering = per_loop(lambda: batched(posts.take, publishing, weight=_TOGETHER, patience_s=_PATIENCE_S))
 
 
 class _Gone(Exception):
@@ -129,7 +126,7 @@ def _post(request: HttpRequest, body: bytes | None, *, many: bool) -> PublishReq
 async def _published(post: PublishRequest, receive: Receive) -> HttpResponse:
     """Take the post in and answer it. Raises: `AuthFailed`, `Unavailable`, `_Gone`."""
     try:
-        acks = await _gathering().answer(post, weight=post.weight)
+        acks = await _gathering().put(post, weight=post.weight)
     except InvalidEvent as error:
         return posts.malformed_answer(error, protobuf=post.protobuf)
     if post.many:

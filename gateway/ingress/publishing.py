@@ -13,9 +13,9 @@ from gateway.codec import events, limits
 from gateway.codec.acks import ack_to_json, ack_to_protobuf, acks_to_protobuf
 from gateway.codec.limits import InvalidEvent
 from gateway.codec.problems import from_ack, from_malformed, status_of
-from gateway.ingress.batching import Unavailable
 from notifications.events import Ack, Envelope, SourceGrant, rejected_ack
 from notifications.ingest import ingest
+from runtime.batching import Unavailable
 from runtime.postgres.away import DATABASE_AWAY
 from users import keys
 from users.keys import LiveKey

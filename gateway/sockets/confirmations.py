@@ -1,14 +1,14 @@
 """Confirmations of all sockets of this process, gathered into few updates.
 
-What was taken is kept until it is stored, also while the database is away. A process that is killed
-forgets a few milliseconds of them: the clients confirm again what they are sent again, and at worst the
-next channel rings.
+They are kept until they are stored, also while the database is away. A killed process loses a few
+milliseconds of them: clients confirm again when they receive the events again, and at worst the next channel
+is used.
 """
 
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from django.utils import timezone
 
@@ -17,6 +17,7 @@ from gateway.hub.threads import in_thread
 from gateway.server.shutdown import at_shutdown
 from notifications import acks, dispatch
 from notifications.live import pubsub
+from runtime.batching import Batcher
 from runtime.loops import per_loop
 from runtime.postgres.away import DATABASE_AWAY
 
@@ -31,59 +32,47 @@ _AGAIN_S, _AGAIN_MAX_S = 0.1, 2.0
 
 
 class Overloaded(Exception):
-    """More confirmations wait for the database than this process keeps; nothing of this was taken."""
+    """Too many confirmations wait for the database; none of these was added."""
 
 
 class Confirmations:
-    """One per event loop."""
+    """One per event loop. All confirmations that gather for one update share one future."""
 
     def __init__(self) -> None:
         self._waiting: dict[Pair, str] = {}  # → the socket that was first to confirm
-        self._taken = 0
-        self._stored: asyncio.Future[None] | None = None  # set with what has been added since the last start
-        self._task: asyncio.Task[None] | None = None
+        self._storing = 0
+        self._stored: asyncio.Future[None] | None = None  # of the pairs in `_waiting`
+        self._batcher = Batcher[dict[Pair, str], None](self._store, weight=1, gather_s=_GATHER_S)
 
     def add(self, person_id: int, event_ids: Iterable[str], socket_id: str) -> "asyncio.Future[None]":
-        """Take confirmations of one socket. The answer is done when they are stored.
+        """Add the confirmations of one socket; return the future that is done when they are stored.
 
         Raises: `Overloaded`.
         """
         pairs = [(person_id, event_id) for event_id in event_ids]
-        if len(self._waiting) + self._taken + len(pairs) > AT_MOST:
+        if len(self._waiting) + self._storing + len(pairs) > AT_MOST:
             raise Overloaded
         for pair in pairs:
             self._waiting.setdefault(pair, socket_id)
-        loop = asyncio.get_running_loop()
         if self._stored is None:
-            self._stored = loop.create_future()
-        if self._task is None:
-            self._task = loop.create_task(self._run())
+            self._stored = self._batcher.put(self._waiting)
         return self._stored
 
     async def flush(self) -> None:
-        """Return when everything that was taken is stored. For a graceful stop: bound it by a timeout."""
-        while self._task is not None:
-            await asyncio.wait({self._task})
+        """Return when all confirmations are stored. Bound it with a timeout."""
+        await self._batcher.flush()
 
-    async def _run(self) -> None:
-        try:
-            while self._waiting:
-                await asyncio.sleep(_GATHER_S)
-                waiting, self._waiting = self._waiting, {}
-                stored, self._stored = self._stored, None
-                self._taken = len(waiting)
-                await self._store(list(waiting.items()))
-                self._taken = 0
-                if stored is not None and not stored.done():
-                    stored.set_result(None)
-        finally:
-            self._task = None
-
-    async def _store(self, taken: list[tuple[Pair, str]]) -> None:
-        for start in range(0, len(taken), _BATCH):
-            batch = dict(taken[start : start + _BATCH])
+    async def _store(self, gathered: Sequence[dict[Pair, str]]) -> list[None]:
+        [pairs] = gathered
+        self._waiting, self._stored = {}, None
+        self._storing = len(pairs)
+        items = list(pairs.items())
+        for start in range(0, len(items), _BATCH):
+            batch = dict(items[start : start + _BATCH])
             sockets = {person_id: hub().socket_count(person_id) for person_id, _ in batch}
             await self._retry_while_database_away(batch, sockets)
+        self._storing = 0
+        return [None]
 
     async def _retry_while_database_away(self, batch: dict[Pair, str], sockets: dict[int, int]) -> None:
         pause_s = _AGAIN_S
@@ -92,7 +81,7 @@ class Confirmations:
                 return await in_thread(_confirm, batch, sockets)
             except DATABASE_AWAY as error:
                 log.warning("confirmations_wait", extra={"error": type(error).__name__, "count": len(batch)})
-            except Exception:  # a batch that can never be stored must not keep the next ones back
+            except Exception:  # a batch that can never be stored must not block the next ones
                 log.exception("confirmations_lost")
                 return None
             await asyncio.sleep(pause_s)
@@ -100,7 +89,7 @@ class Confirmations:
 
 
 def _confirm(batch: dict[Pair, str], sockets: dict[int, int]) -> None:
-    """Store a batch, and tell the persons' other sockets. `sockets`: how many each has in this process."""
+    """Store a batch, and notify the persons' other sockets. `sockets`: each person's number here."""
     effects = acks.confirm(list(batch), now=timezone.now())
     dispatch.run_effects_later(effects)
     processes = pubsub.processes({person_id for person_id, _ in effects.confirmed})
@@ -118,7 +107,7 @@ def _confirm(batch: dict[Pair, str], sockets: dict[int, int]) -> None:
 
 @per_loop
 def confirmations() -> Confirmations:
-    """Return those of the running event loop."""
-    made = Confirmations()
-    at_shutdown(made.flush)
-    return made
+    """Return the confirmations of the running event loop."""
+    created = Confirmations()
+    at_shutdown(created.flush)
+    return created

@@ -6,11 +6,10 @@ with its lease as unknown.
 """
 
 import logging
-import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 
 from django.db import connection
 
@@ -19,6 +18,7 @@ from notifications.delivery import sending_loop
 from notifications.delivery.record import Clock, Tried, record
 from notifications.events import Effects
 from notifications.states import Channel
+from runtime.batching import ThreadBatcher
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Results:
         if self._later is None:
             self._queue.put(tried)
         else:
-            _recorder().put((tried, *self._later))
+            _recorder.put((tried, *self._later))
 
     def get(self, *, within_s: float) -> list[Tried]:
         """Return what there is, waiting for the first of it. Raises: `queue.Empty`."""
@@ -66,12 +66,11 @@ class Results:
     def _hand_over(self, clock: Clock, run_effects: RunEffects) -> None:
         self._later = (clock, run_effects)
         while not self._queue.empty():
-            _recorder().put((self._queue.get(), clock, run_effects))
+            _recorder.put((self._queue.get(), clock, run_effects))
 
 
 _open: Counter[Channel] = Counter()  # rows that the recorder waits for
 _typical_s: dict[Channel, float] = {}
-_recorders: dict[int, "SimpleQueue[_Item]"] = {}
 _lock = threading.Lock()
 _all_recorded = threading.Condition(_lock)
 
@@ -109,45 +108,23 @@ def _note(tried: Tried) -> None:
         _typical_s[channel] = typical_s + _WEIGHT * (taken_s - typical_s)
 
 
-def _recorder() -> "SimpleQueue[_Item]":
-    pid = os.getpid()  # a forked child has no threads of its parent
-    with _lock:
-        if pid not in _recorders:
-            _recorders[pid] = SimpleQueue()
-            threading.Thread(target=_record_for_ever, args=(pid,), name="recorder", daemon=True).start()
-        return _recorders[pid]
-
-
-def _record_for_ever(pid: int) -> None:
-    queue = _recorders[pid]
-    while True:
-        items = [_next(queue)]
-        while not queue.empty():
-            items.append(queue.get())
-        _, clock, run_effects = items[0]  # one process has one of each
-        _record([tried for tried, _, _ in items], clock, run_effects)
-
-
-def _next(queue: "SimpleQueue[_Item]") -> "_Item":
-    """Wait for the next one; the connection is kept over short pauses only: the next may be hours away."""
-    try:
-        return queue.get(timeout=_KEEP_S)
-    except Empty:
-        connection.close()
-        return queue.get()
-
-
-def _record(batch: list[Tried], clock: Clock, run_effects: RunEffects) -> None:
+def _record(items: Sequence[_Item]) -> None:
+    batch = [tried for tried, _, _ in items]
+    _, clock, run_effects = items[0]  # the same ones in all items of a process
     try:
         run_effects(record(batch, clock))
-    except Exception:  # their leases end, and the sweep takes over
+    except Exception:  # the leases expire, and the sweep takes over
         log.exception("slow_sends_not_recorded", extra={"rows": len(batch)})
-        connection.close()  # it may be the reason
+        connection.close()  # it may be the cause
     finally:
         sending_loop.call(set_recorded, batch)
         with _lock:
             _open.subtract(Counter(tried.claimed.channel for tried in batch))
             _all_recorded.notify_all()
+
+
+# The next send may be hours away: an idle recorder gives its connection back.
+_recorder = ThreadBatcher("recorder", _record, idle_s=_KEEP_S, on_idle=lambda: connection.close())
 
 
 def set_recorded(batch: Sequence[Tried]) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from gateway.hub.threads import Threads
-from gateway.ingress.batching import BatchedCalls, Unavailable
+from gateway.ingress.batching import batched
+from runtime.batching import Batcher, Unavailable
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -37,20 +38,16 @@ def desk() -> Desk:
     return Desk()
 
 
-def gathering(
-    desk: Desk, *, threads: int = 1, weight: int = 10, patience_s: float = 10
-) -> BatchedCalls[int, int]:
-    return BatchedCalls(desk.take, Threads("test", threads), weight=weight, patience_s=patience_s)
+def gathering(desk: Desk, *, threads: int = 1, weight: int = 10, patience_s: float = 10) -> Batcher[int, int]:
+    return batched(desk.take, Threads("test", threads), weight=weight, patience_s=patience_s)
 
 
-async def gathered(
-    desk: Desk, asked: BatchedCalls[int, int], items: Sequence[int], *, weight: int = 1
-) -> list:
+async def gathered(desk: Desk, asked: Batcher[int, int], items: Sequence[int], *, weight: int = 1) -> list:
     """Return the answers to items that all come while one call is busy."""
     desk.connection_limiter.clear()
-    first = asyncio.ensure_future(asked.answer(100))
+    first = asked.put(100)
     assert await asyncio.to_thread(desk.inside.acquire, timeout=10)
-    others = [asyncio.ensure_future(asked.answer(item, weight=weight)) for item in items]
+    others = [asked.put(item, weight=weight) for item in items]
     await asyncio.sleep(0)
     desk.connection_limiter.set()
     assert await first == 200
@@ -58,7 +55,7 @@ async def gathered(
 
 
 async def test_one_alone_is_taken_at_once(desk: Desk) -> None:
-    assert await gathering(desk).answer(3) == 6
+    assert await gathering(desk).put(3) == 6
     assert desk.calls == [[3]]
 
 
@@ -80,7 +77,7 @@ async def test_what_is_heavier_than_a_call_is_taken_alone(desk: Desk) -> None:
 async def test_each_thread_has_a_call_of_its_own(desk: Desk) -> None:
     asked = gathering(desk, threads=2)
     desk.connection_limiter.clear()
-    both = [asyncio.ensure_future(asked.answer(item)) for item in (1, 2)]
+    both = [asked.put(item) for item in (1, 2)]
     for _ in both:
         assert await asyncio.to_thread(desk.inside.acquire, timeout=10)
     desk.connection_limiter.set()
@@ -110,22 +107,22 @@ async def test_what_is_away_is_away_for_all_and_not_asked_again(desk: Desk) -> N
 async def test_who_finds_no_free_call_in_time_is_told_and_not_taken(desk: Desk) -> None:
     asked = gathering(desk, patience_s=0.05)
     desk.connection_limiter.clear()
-    first = asyncio.ensure_future(asked.answer(100))
+    first = asked.put(100)
     assert await asyncio.to_thread(desk.inside.acquire, timeout=10)
     with pytest.raises(Unavailable):
-        await asked.answer(1)
+        await asked.put(1)
     desk.connection_limiter.set()
     assert await first == 200  # it was taken: its patience is the call's own
-    assert await asked.answer(2) == 4
+    assert await asked.put(2) == 4
     assert desk.calls == [[100], [2]]
 
 
 async def test_who_has_gone_is_not_taken(desk: Desk) -> None:
     asked = gathering(desk)
     desk.connection_limiter.clear()
-    first = asyncio.ensure_future(asked.answer(100))
+    first = asked.put(100)
     assert await asyncio.to_thread(desk.inside.acquire, timeout=10)
-    gone, waiting = asyncio.ensure_future(asked.answer(1)), asyncio.ensure_future(asked.answer(2))
+    gone, waiting = asked.put(1), asked.put(2)
     await asyncio.sleep(0)
     gone.cancel()
     desk.connection_limiter.set()
