@@ -203,7 +203,7 @@ class SessionConsumer(FrameHandlers, AsyncWebsocketConsumer):  # type: ignore[mi
         self._live.push_async_callback(self._topics.leave)
         await self._topics.look()
         await self._begin(person, frames.asked_resume(frame, self.scope["query_string"]))
-        self._live.enter_context(resync().watching(person.pk, self._look))
+        self._live.enter_context(resync().watching(person.pk, lambda head: self._look(*head)))
         self._ready = True
 
     async def _may_go_on(self, person_id: int) -> bool:

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Callable
 
 from django.utils import timezone
 
+from gateway.auth import revocation
 from gateway.auth.credentials import Credential
-from gateway.auth.revocation import revocations
 from gateway.presence.registry import Socket
 from gateway.presence.sockets import presence
 
@@ -60,7 +60,7 @@ async def signed_in(
     async with presence().entered(socket_id, credential.person.pk, device) as socket:
         identity = Identity(credential, socket, end)
         try:
-            with revocations().watching(identity):
+            with revocation.watching(identity):
                 yield identity
         finally:
             identity.stop()
