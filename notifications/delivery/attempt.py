@@ -14,7 +14,7 @@ from notifications.delivery.record import Clock, Tried
 from notifications.delivery.slow_sends import Results, RunEffects
 from notifications.events import Effects
 from notifications.live import pubsub
-from notifications.live.frames import event_frame, to_ms
+from notifications.live.frames import event_frame, stored_content
 from notifications.rendering.render import render
 from notifications.states import AttemptOutcome, Channel
 from notifications.store import Claimed, Failure, LeaseLost, Success
@@ -173,16 +173,8 @@ async def _send(row: Claimed) -> Receipt:
     if row.unusable:
         raise PermanentError(row.unusable)
     try:
-        message = render(
-            event_type=row.event_type,
-            payload=row.payload,
-            channel=row.channel,
-            priority=row.priority,
-            timestamp_ms=to_ms(row.occurred_at),
-            time_zone=row.time_zone,
-            key=row.delivery_id,
-            possible_duplicate=row.possible_duplicate,
-        )
+        content = stored_content(row, row.time_zone)
+        message = render(content, row.channel, key=row.delivery_id, possible_duplicate=row.possible_duplicate)
     except Exception as failure:
         log.exception("render_failed", extra={"delivery_id": row.delivery_id, "type": row.event_type})
         raise MessageError("the message cannot be rendered") from failure
@@ -194,21 +186,7 @@ def _push(rows: list[Claimed], clock: Clock) -> Effects:
     started_at = clock()
     deadlines = [started_at + timedelta(milliseconds=row.ack_timeout_ms) for row in rows]
     frames = [
-        (
-            row.person_id,
-            event_frame(
-                event_id=row.event_id,
-                event_type=row.event_type,
-                priority=row.priority,
-                timestamp_ms=to_ms(row.occurred_at),
-                payload=row.payload,
-                time_zone=row.time_zone,
-                seq=row.seq,
-                ack_by=deadline,
-                repeat=True,
-                topic=row.topic,
-            ),
-        )
+        (row.person_id, event_frame(stored_content(row, row.time_zone), ack_by=deadline, repeat=True))
         for row, deadline in zip(rows, deadlines, strict=True)
     ]
     receivers = pubsub.push(frames)
