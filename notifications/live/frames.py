@@ -3,14 +3,15 @@
 import json
 import logging
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
+from notifications.events import Content
 from notifications.live import pubsub
+from notifications.models import Event
 from notifications.rendering.render import render
 from notifications.states import Channel, Priority
+from notifications.store import Claimed
 from notifications.transports.base import Message
 
 log = logging.getLogger(__name__)
@@ -46,27 +47,30 @@ def to_ms(at: datetime) -> int:
     return round(at.timestamp() * 1000)
 
 
-def event_frame(
-    *,
-    event_id: str,
-    event_type: str,
-    priority: Priority,
-    timestamp_ms: int,
-    payload: Mapping[str, Any],
-    time_zone: str,
-    seq: int = 0,
-    ack_by: datetime | None = None,
-    repeat: bool = False,
-    topic: str = "",
-) -> bytes:
-    """Return the frame. Without `seq` it is not stored; without `ack_by` nobody waits for an `ack`.
+def stored_content(row: Event | Claimed, time_zone: str) -> Content:
+    """Return what a message shows of a stored event, read as its own row or with a claimed delivery."""
+    return Content(
+        row.event_id,
+        row.event_type,
+        Priority(row.priority),
+        to_ms(row.occurred_at),
+        row.payload,
+        time_zone,
+        row.topic,
+        row.seq,
+    )
 
-    `repeat`: other channels were tried, or the page before; it may come out of order and may be known.
+
+def event_frame(content: Content, *, ack_by: datetime | None = None, repeat: bool = False) -> bytes:
+    """Return the frame. Without `ack_by` the server does not wait for the client's `ack`.
+
+    `repeat`: the event was sent before, to this page or on another channel; the frame may come out of
+    order and the client may already have it.
     """
-    message = _worded(event_id, event_type, priority, timestamp_ms, payload, time_zone)
+    message = _render_or_name(content)
     optional: dict[str, object] = {}
-    if seq:
-        optional["seq"] = seq
+    if content.seq:
+        optional["seq"] = content.seq
     if ack_by is not None:
         optional["ack_by"] = to_ms(ack_by)
     if repeat:
@@ -74,36 +78,21 @@ def event_frame(
     return pubsub.frame(
         "event",
         **optional,
-        event_id=event_id,
-        event_type=event_type,
-        priority=priority.name,
-        timestamp=timestamp_ms,
-        payload=payload,
+        event_id=content.event_id,
+        event_type=content.event_type,
+        priority=content.priority.name,
+        timestamp=content.timestamp_ms,
+        payload=content.payload,
         title=message.title,
         body=message.text,
-        **({"topic": topic} if topic else {}),  # behind what `head` reads
+        **({"topic": content.topic} if content.topic else {}),  # after the fields that `head` reads
     )
 
 
-def _worded(
-    event_id: str,
-    event_type: str,
-    priority: Priority,
-    timestamp_ms: int,
-    payload: Mapping[str, Any],
-    time_zone: str,
-) -> Message:
-    """Render the event for the page; what cannot be rendered is named by its type."""
+def _render_or_name(content: Content) -> Message:
+    """Render the event for the page; an event that cannot be rendered shows its type."""
     try:
-        return render(
-            event_type=event_type,
-            payload=payload,
-            channel=Channel.WEB,
-            priority=priority,
-            timestamp_ms=timestamp_ms,
-            time_zone=time_zone,
-            key=event_id,
-        )
-    except Exception:  # after the commit: a template's fault must not keep the batch's frames back
-        log.exception("render_failed", extra={"event_id": event_id, "type": event_type})
-        return Message(event_id, event_type, "")
+        return render(content, Channel.WEB, key=content.event_id)
+    except Exception:  # after the commit: one bad template must not hold back the batch's other frames
+        log.exception("render_failed", extra={"event_id": content.event_id, "type": content.event_type})
+        return Message(content.event_id, content.event_type, "")

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from notifications.events import JsonObject
-from notifications.live.frames import to_ms
+from notifications.live.frames import stored_content
 from notifications.models import Event, InboxCursor
 from notifications.rendering.render import render
-from notifications.states import Channel, Priority
+from notifications.states import Channel
 
 MARKS = {"seen": "seen_at", "read": "read_at", "archive": "archived_at"}
 
@@ -42,21 +42,14 @@ def page(person_id: int, *, time_zone: str, before: int | None, limit: int) -> l
 
 
 def item(event: Event, time_zone: str) -> JsonObject:
-    message = render(
-        event_type=event.event_type,
-        payload=event.payload,
-        channel=Channel.WEB,
-        priority=Priority(event.priority),
-        timestamp_ms=to_ms(event.occurred_at),
-        time_zone=time_zone,
-        key=event.event_id,
-    )
+    content = stored_content(event, time_zone)
+    message = render(content, Channel.WEB, key=event.event_id)
     return {
         "seq": event.seq,
         "event_id": event.event_id,
         "event_type": event.event_type,
-        "priority": Priority(event.priority).name,
-        "timestamp": to_ms(event.occurred_at),
+        "priority": content.priority.name,
+        "timestamp": content.timestamp_ms,
         "title": message.title,
         "body": message.text,
         "payload": event.payload,

@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 REPLIES_DUE = "tocsin.replies"  # wakes the ingress that writes final acks to reply streams
 # To a person's sockets, and never to their clients: look again which topics they follow.
 TOPICS_CHANGED = b'{"type":"topics.changed"}'
+# Made once: `json.dumps` with these options makes an encoder for every call.
+_to_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 def user_channel(person_id: int) -> str:
@@ -106,4 +108,4 @@ def announce_finals(pks: Sequence[int | str], *, replies: bool) -> None:
 
 def frame(kind: str, **fields: object) -> bytes:
     """Return one JSON text frame as it will be written to the sockets."""
-    return json.dumps({"type": kind, **fields}, separators=(",", ":"), ensure_ascii=False).encode()
+    return _to_json({"type": kind, **fields}).encode()

@@ -82,15 +82,4 @@ def _deadline(item: PlannedEvent, now: datetime) -> datetime:
 
 
 def _frame(item: PlannedEvent, seq: int = 0, ack_by: datetime | None = None) -> bytes:
-    envelope = item.request
-    return event_frame(
-        event_id=envelope.event_id,
-        event_type=envelope.event_type,
-        priority=envelope.priority,
-        timestamp_ms=envelope.timestamp_ms,
-        payload=envelope.payload,
-        time_zone=item.recipient.time_zone,
-        seq=seq,
-        ack_by=ack_by,
-        topic=envelope.topic,
-    )
+    return event_frame(item.request.content(item.recipient.time_zone, seq), ack_by=ack_by)

@@ -10,9 +10,9 @@ from itertools import accumulate
 from notifications import knobs
 from notifications.events import JsonObject
 from notifications.live import inbox
-from notifications.live.frames import Head, event_frame, to_ms
+from notifications.live.frames import Head, event_frame, stored_content, to_ms
 from notifications.models import Delivery, Event, InboxCursor
-from notifications.states import Channel, DeliveryState, EventState, Priority
+from notifications.states import Channel, DeliveryState, EventState
 
 PAGE = 300
 SNAPSHOT_ITEMS = 50
@@ -96,17 +96,7 @@ def _deadlines(event_pks: list[int]) -> dict[int, datetime]:
 
 
 def _frame(event: Event, ack_by: datetime | None, time_zone: str) -> tuple[Head, bytes]:
-    frame = event_frame(
-        event_id=event.event_id,
-        event_type=event.event_type,
-        priority=Priority(event.priority),
-        timestamp_ms=to_ms(event.occurred_at),
-        payload=event.payload,
-        time_zone=time_zone,
-        seq=event.seq,
-        ack_by=ack_by,
-        topic=event.topic,
-    )
+    frame = event_frame(stored_content(event, time_zone), ack_by=ack_by)
     return Head(event.seq, event.event_id, to_ms(ack_by) if ack_by else 0), frame
 
 

@@ -17,7 +17,7 @@ payload is context, never a template, and no template makes a link of it.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from functools import cache, lru_cache
@@ -28,6 +28,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from django.template import Context, Engine
 from django.template.base import Template
 
+from notifications.events import Content
 from notifications.rendering.wording import Payload, clean, local_time, restore, sentence, shorten
 from notifications.states import Channel, Priority
 from notifications.transports.base import Message
@@ -57,31 +58,21 @@ class _Choice:
     html: Template | None
 
 
-def render(
-    *,
-    event_type: str,
-    payload: Mapping[str, Any],
-    channel: Channel,
-    priority: Priority,
-    timestamp_ms: int,
-    time_zone: str,
-    key: str,
-    possible_duplicate: bool = False,
-) -> Message:
+def render(content: Content, channel: Channel, *, key: str, possible_duplicate: bool = False) -> Message:
     """Render one event for one channel; pure, and total over JSON payloads.
 
     Args:
-        payload: the producer's JSON object; any field may be missing or of another kind.
-        timestamp_ms: Unix milliseconds, shown in `time_zone` (an IANA name; UTC when it is unknown).
+        content: any field of its payload may be missing or of another kind; its time is shown in its
+            time zone, or in UTC when that is unknown.
         possible_duplicate: a try whose outcome is unknown went before: external channels say so.
 
     Returns:
         A message whose `text` repeats the title on TELEGRAM and EMAIL and is the body alone elsewhere.
         It is plain text: a transport with a markup of its own (Slack, Discord) escapes it.
     """
-    choice = _choose(event_type[:120], channel)
-    zone = _zone(time_zone[:64])
-    view = Payload(payload, zone)
+    choice = _choose(content.event_type[:120], channel)
+    zone = _zone(content.time_zone[:64])
+    view = Payload(content.payload, zone)
     title, body = _say(choice, view)
     notice = _NOTICE if possible_duplicate and channel not in _LIVE else ""
     if choice.text is None:
@@ -91,8 +82,8 @@ def render(
         "title": title,
         "body": body,
         "notice": notice,
-        "critical": priority == Priority.CRITICAL,
-        "when": local_time(timestamp_ms, zone),
+        "critical": content.priority == Priority.CRITICAL,
+        "when": local_time(content.timestamp_ms, zone),
         "fields": cache(lambda: view.fields(FIELDS_IN_TABLE)),  # only for the layouts that ask
     }
     return _lay_out(key, choice, values, channel)

@@ -43,15 +43,7 @@ def _live_ack(envelope: Envelope, processes: int, now: datetime) -> Ack:
 
 def _frame(envelope: Envelope) -> bytes:
     """Return the one frame for everybody: times in its wording are UTC."""
-    return event_frame(
-        event_id=envelope.event_id,
-        event_type=envelope.event_type,
-        priority=envelope.priority,
-        timestamp_ms=envelope.timestamp_ms,
-        payload=envelope.payload,
-        time_zone="UTC",
-        topic=envelope.topic,
-    )
+    return event_frame(envelope.content("UTC"))
 
 
 def accept(batch: Sequence[Envelope], *, now: datetime) -> tuple[list[Ack], Effects]:

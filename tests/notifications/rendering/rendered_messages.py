@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 from gateway.web.samples import SAMPLES
+from notifications.events import Content
 from notifications.rendering.render import MAX_TELEGRAM_UNITS, MAX_TITLE_CHARS, render
 from notifications.states import Channel, Priority
 from notifications.transports.base import Message
@@ -34,16 +35,15 @@ def rendered(
     time_zone: str = "America/New_York",
     possible_duplicate: bool = False,
 ) -> Message:
-    return render(
-        event_type=event_type,
-        payload=SAMPLES[event_type] if payload is None else payload,
-        channel=channel,
-        priority=priority,
-        timestamp_ms=AT_MS,
-        time_zone=time_zone,
-        key="key-1",
-        possible_duplicate=possible_duplicate,
+    content = Content(
+        "e1",
+        event_type,
+        priority,
+        AT_MS,
+        SAMPLES[event_type] if payload is None else payload,
+        time_zone,
     )
+    return render(content, channel, key="key-1", possible_duplicate=possible_duplicate)
 
 
 class Markup(HTMLParser):

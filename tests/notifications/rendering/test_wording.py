@@ -4,6 +4,7 @@ from datetime import UTC
 
 import pytest
 
+from notifications.events import Content
 from notifications.rendering.render import render
 from notifications.rendering.wording import local_time, number, percent, sentence, signed
 from notifications.states import Channel, Priority
@@ -30,15 +31,8 @@ def test_times_are_those_of_the_person(time_zone: str, shown: str) -> None:
 
 @pytest.mark.parametrize("timestamp_ms", [-1, 0, 10**30])
 def test_a_time_that_cannot_be_meant_is_left_out(timestamp_ms: int) -> None:
-    message = render(
-        event_type="ORDER_FILLED",
-        payload={},
-        channel=Channel.TELEGRAM,
-        priority=Priority.NORMAL,
-        timestamp_ms=timestamp_ms,
-        time_zone="UTC",
-        key="k",
-    )
+    content = Content("e1", "ORDER_FILLED", Priority.NORMAL, timestamp_ms, {}, "UTC")
+    message = render(content, Channel.TELEGRAM, key="k")
 
     assert message.text == "Order filled"
 
