@@ -80,6 +80,7 @@ def people(count: int, *, with_telegram: bool) -> list[str]:
     """Create persons and return their external ids."""
     from django.utils import timezone
 
+    from notifications.states import Channel
     from users.models import Destination, User
 
     users = User.objects.bulk_create(
@@ -87,8 +88,7 @@ def people(count: int, *, with_telegram: bool) -> list[str]:
     )
     if with_telegram:
         destinations = [
-            Destination(user=user, kind=Destination.Kind.TELEGRAM, verified_at=timezone.now())
-            for user in users
+            Destination(user=user, kind=Channel.TELEGRAM, verified_at=timezone.now()) for user in users
         ]
         for number, destination in enumerate(destinations):
             destination.set_address(str(10_000 + number))

@@ -1,34 +1,77 @@
-"""System checks: what would only show at three in the morning is refused at the start."""
+"""System checks: refuse at the start what would otherwise fail in production, hours later."""
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
 from notifications import knobs
-from notifications.states import Channel
-from notifications.transports.registry import TRANSPORTS
-from users.models import Destination
+from notifications.events import Address, ChannelChoice, Recipient
+from notifications.routing.route import route
+from notifications.states import Priority
+from notifications.transports import registry
+from notifications.transports.spec import ChannelSpec
+
+_RECIPE = 'CONTRIBUTING.md, "Add a channel", lists the parts of a channel.'
 
 
 @register
-def transports_have_destinations(**_: Any) -> list[CheckMessage]:
-    """Every transport needs a kind of destination, and the other way round."""
-    kinds = {Channel(kind) for kind in Destination.Kind.values}
+def channels_can_be_routed_to(**_: Any) -> list[CheckMessage]:
+    """A registered channel that is in no plan, even for a recipient with an address on it, is never used."""
     return [
-        Error(
-            f"{channel.name} has a destination kind or a transport, but not both.",
-            hint="Add it to notifications/transports/registry.py and users.models.Destination.Kind.",
-            id="tocsin.E001",
-        )
-        for channel in kinds ^ set(TRANSPORTS)
+        Error(f"{spec.channel.name} cannot be routed to.", hint=_RECIPE, id="tocsin.E001")
+        for spec in registry.channels().values()
+        if not _is_routable(spec)
     ]
+
+
+def _is_routable(spec: ChannelSpec) -> bool:
+    channels = registry.channels()
+    plan = route(
+        event_type="",
+        priority=Priority.NORMAL,
+        requested=(),
+        recipient=Recipient(1, "", addresses=(Address(1, spec.channel),)),
+        online=True,
+        channels=channels,
+        default_order=tuple(map(ChannelChoice, channels)),
+    )
+    return any(step.channel is spec.channel for step in plan.steps)
+
+
+@register
+def channels_are_complete(**_: Any) -> list[CheckMessage]:
+    """A channel must have every part that its declaration names."""
+    return [
+        Error(f"{spec.channel.name} has no {part}.", hint=_RECIPE, id="tocsin.E006")
+        for spec in registry.channels().values()
+        for part in _missing_parts(spec)
+    ]
+
+
+def _missing_parts(spec: ChannelSpec) -> Iterator[str]:
+    for declared, suffix in ((spec.fit.has_layout, "txt"), (spec.fit.has_markup, "html")):
+        layout = f"layouts/{spec.name}.{suffix}"
+        if declared and not (spec.templates and (spec.templates / layout).is_file()):
+            yield layout
+    if spec.fit.has_markup and not spec.fit.has_layout:
+        yield "plain layout beside its markup (Fit.has_layout)"
+    if spec.transport is None:
+        return
+    if spec.address is None:
+        yield "address form"
+    if getattr(spec.transport, "channel", spec.channel) is not spec.channel:
+        yield "transport of its own: its class names another channel"
+    for priority in (Priority.NORMAL, Priority.CRITICAL):
+        if not spec.waits_s.get(priority):
+            yield f"retry schedule for {priority.name}"
 
 
 @register
 def leases_outlive_tasks(**_: Any) -> list[CheckMessage]:
-    """A lease that ends before its task would let a second worker send the same message."""
+    """If a lease ended before its task, a second worker could send the same message."""
     lease_s = knobs.current().lease_s
     if lease_s > settings.CELERY_TASK_TIME_LIMIT:
         return []
@@ -43,9 +86,9 @@ def leases_outlive_tasks(**_: Any) -> list[CheckMessage]:
 
 @register
 def batch_ends_in_time(**_: Any) -> list[CheckMessage]:
-    """The last send of a batch must be over before the task's soft time limit."""
-    settled = knobs.current()
-    if settled.batch_budget_s + settled.send_timeout_s < settings.CELERY_TASK_SOFT_TIME_LIMIT:
+    """The last send of a batch must end before the task's soft time limit."""
+    domain = knobs.current()
+    if domain.batch_budget_s + domain.send_timeout_s < settings.CELERY_TASK_SOFT_TIME_LIMIT:
         return []
     return [
         Error(
@@ -58,7 +101,7 @@ def batch_ends_in_time(**_: Any) -> list[CheckMessage]:
 
 @register
 def replays_have_a_pace(**_: Any) -> list[CheckMessage]:
-    """Without a pace above zero a replay could not say when its deliveries are due."""
+    """A replay needs a rate above zero to compute when its deliveries are due."""
     if knobs.current().replay_per_s > 0:
         return []
     return [Error("replay_per_s must be above 0.", hint="Raise TOCSIN_REPLAY_PER_S.", id="tocsin.E004")]
@@ -66,19 +109,19 @@ def replays_have_a_pace(**_: Any) -> list[CheckMessage]:
 
 @register
 def sessions_can_be_served(**_: Any) -> list[CheckMessage]:
-    """A window without a place would never let an event out, and no patience would close every socket."""
-    settled = knobs.current()
+    """An empty window would never send an event; a time limit of zero would close every socket."""
+    domain = knobs.current()
     numbers = ("window_frames", "window_bytes", "slow_close_s", "resync_s")
     return [
         Error(f"{name} must be above 0.", hint=f"Raise TOCSIN_{name.upper()}.", id="tocsin.E005")
         for name in numbers
-        if getattr(settled, name) <= 0
+        if getattr(domain, name) <= 0
     ]
 
 
 @register(deploy=True)
 def production_is_safe(**_: Any) -> list[CheckMessage]:
-    """The demo page, wild-card hosts and missing keys have no place in production."""
+    """Production must have no demo page, no wild-card hosts, no missing keys and no failpoints."""
     problems = {
         "TOCSIN_DEMO must be off.": settings.TOCSIN_DEMO,
         "ALLOWED_HOSTS must name hosts, not '*'.": "*" in settings.ALLOWED_HOSTS,

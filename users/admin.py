@@ -1,4 +1,4 @@
-"""The admin of people, their destinations and preferences, and of sources and their keys."""
+"""Admin pages of users, their destinations and preferences, and of sources and their keys."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from unfold.admin import ModelAdmin, StackedInline, TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from users import keys
+from users import channel_choices, keys
 from users.encryption import digests
 from users.models import ApiKey, ChannelPreference, Destination, Source, User
 
@@ -22,7 +22,13 @@ admin.site.unregister(Group)
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]
-    """Groups are whom a topic's rule may name."""
+    """A topic rule can name a group."""
+
+
+def _address_field(field: Any) -> Any:
+    field.widget = UnfoldAdminTextInputWidget()
+    field.help_text = f"{channel_choices.address_hints()}. {field.help_text}"
+    return field
 
 
 class DestinationInline(StackedInline):  # type: ignore[misc]
@@ -32,9 +38,7 @@ class DestinationInline(StackedInline):  # type: ignore[misc]
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        if db_field.name == "address" and field is not None:
-            field.widget = UnfoldAdminTextInputWidget()
-        return field
+        return _address_field(field) if db_field.name == "address" else field
 
 
 class ChannelPreferenceInline(TabularInline):  # type: ignore[misc]
@@ -82,18 +86,23 @@ class DestinationAdmin(ModelAdmin):  # type: ignore[misc]
         "disabled_reason",
     )
     search_fields = ("user__external_id", "label")
-    search_help_text = "Person, label, or a whole address."
+    search_help_text = "Person, label, or a complete address."
     autocomplete_fields = ("user",)
     list_select_related = ("user",)
     readonly_fields = ("created_at", "last_inbound_at")
     actions = ("enable", "mark_verified")
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        return _address_field(field) if db_field.name == "address" else field
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Destination], search_term: str
     ) -> tuple[QuerySet[Destination], bool]:
-        """Find a whole address too, by its keyed digest: the column itself is encrypted."""
+        """Search by complete address too, through its keyed digest: the column itself is encrypted."""
         found, distinct = super().get_search_results(request, queryset, search_term)
-        wanted = [d for kind in Destination.Kind for d in digests([str(int(kind)), search_term.strip()])]
+        kinds = [str(number) for number, _ in channel_choices.destination_kinds()]
+        wanted = [digest for kind in kinds for digest in digests([kind, search_term.strip()])]
         return found | queryset.filter(address_digest__in=wanted), distinct
 
     @admin.display(boolean=True)
@@ -158,7 +167,7 @@ class ApiKeyAdmin(ModelAdmin):  # type: ignore[misc]
     actions = ("revoke",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return False  # a source's action issues keys: the secret is shown once, and never stored
+        return False  # an action of the source issues keys: the secret is shown once and never stored
 
     @admin.action(description="Revoke")
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:

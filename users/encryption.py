@@ -1,4 +1,4 @@
-"""Addresses at rest: encrypted with keys of their own, found again by a keyed digest."""
+"""Encryption of addresses at rest, with their own keys, and keyed digests to look them up."""
 
 import hmac
 from collections.abc import Iterable
@@ -29,21 +29,21 @@ def encrypt(text: str) -> str:
 
 
 def decrypt(token: str) -> str:
-    """Return what was encrypted. Raises: `InvalidToken` when none of the keys fits."""
+    """Return the decrypted text. Raises: `InvalidToken` if no key matches."""
     return _fernet(_keys()).decrypt(token).decode()
 
 
 def digests(parts: Iterable[str]) -> list[bytes]:
     """Return one keyed digest per configured key, the current key's first.
 
-    A digest allows equality look-ups without the address: it cannot be reversed without the key.
+    A digest allows look-ups by equality, and cannot be reversed without the key.
     """
     text = "\0".join(parts).encode()
     return [hmac.new(key.encode(), text, sha256).digest() for key in _keys()]
 
 
 class EncryptedTextField(models.TextField[str, str]):
-    """Text that is readable in Python and encrypted in the database. Look-ups on it are useless."""
+    """Text that is encrypted in the database and decrypted in Python. Look-ups on it find nothing."""
 
     def get_prep_value(self, value: object) -> str | None:
         return None if value is None else encrypt(str(value))

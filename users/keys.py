@@ -1,7 +1,6 @@
 """API keys: `tsn_<prefix>_<secret>`.
 
-The secret has 256 bits of its own entropy, so one SHA-256 is enough to store it; it is compared in
-constant time.
+The secret is random, with 256 bits, so a single SHA-256 protects it at rest. It is compared in constant time.
 """
 
 import re
@@ -27,7 +26,7 @@ WHERE k.prefix = ANY(%b::text[]) AND s.enabled AND k.revoked_at IS NULL
 
 @dataclass(frozen=True, slots=True)
 class LiveKey:
-    """A key that is good now, with what its source may do."""
+    """A valid key, with the rights of its source."""
 
     prefix: str
     digest: bytes = field(repr=False)
@@ -43,7 +42,7 @@ class LiveKey:
 
 
 def issue(source: Source, scopes: list[str], *, note: str = "", expires_at: datetime | None = None) -> str:
-    """Create a key and return it. It can never be read again."""
+    """Create a key and return it. Its secret is not stored and cannot be read later."""
     prefix = "".join(secrets.choice(_ALPHABET) for _ in range(10))
     secret = secrets.token_urlsafe(32)
     ApiKey.objects.create(
@@ -58,12 +57,12 @@ def issue(source: Source, scopes: list[str], *, note: str = "", expires_at: date
 
 
 def authenticate(text: str, *, now: datetime) -> LiveKey | None:
-    """Return the live key that `text` is, or None. One query."""
+    """Return the valid key with this text, or None. One query."""
     return authenticate_all([text], now=now).get(text)
 
 
 def authenticate_all(texts: Iterable[str], *, now: datetime) -> dict[str, LiveKey]:
-    """Return the live keys among `texts`, by text. One query."""
+    """Return the valid keys among `texts`, by text. One query."""
     asked = {text: match.groups() for text in texts if (match := _FORM.fullmatch(text))}
     if not asked:
         return {}

@@ -1,4 +1,4 @@
-"""People and producers: who is told, where they can be reached, and who may tell them."""
+"""Users with their destinations and preferences, the sources of events, and subscriptions to topics."""
 
 import re
 from collections.abc import Collection
@@ -8,15 +8,15 @@ from zoneinfo import available_timezones
 from django.contrib.auth.models import AbstractUser, Group
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
-from django.core.validators import RegexValidator, validate_email
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
+from users import channel_choices
 from users.encryption import EncryptedTextField, digests
 
-_CHAT_ID = re.compile(r"-?\d{1,20}|@[A-Za-z]\w{4,31}")
 TOPIC = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 validate_topic = RegexValidator(
     rf"\A{TOPIC.pattern}\Z", "Letters, digits and . _ : - only, at most 128.", "invalid_topic"
@@ -29,7 +29,7 @@ def validate_time_zone(name: str) -> None:
 
 
 class User(AbstractUser):
-    """A person. `external_id` is the `user_id` that producers use."""
+    """A person who receives notifications. `external_id` is the `user_id` in events."""
 
     external_id = models.CharField(max_length=128, unique=True, help_text="The user_id in events.")
     time_zone = models.CharField(max_length=64, default="UTC", validators=[validate_time_zone])
@@ -38,7 +38,7 @@ class User(AbstractUser):
         null=True,
         editable=False,
         verbose_name="signed out everywhere",
-        help_text="Sessions, tokens and tickets from before this moment do not count.",
+        help_text="Sessions, tokens and tickets from before this moment are not valid.",
     )
 
     REQUIRED_FIELDS: ClassVar[list[str]] = ["email", "external_id"]
@@ -47,7 +47,7 @@ class User(AbstractUser):
         return self.external_id
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
-        """Let browser sessions end with `sessions_valid_from`, as they end with a changed password."""
+        """Let a change of `sessions_valid_from` end browser sessions, as a change of the password does."""
         digest: str = super()._get_session_auth_hash(secret=secret)  # type: ignore[misc]
         if self.sessions_valid_from is None:
             return digest
@@ -56,7 +56,7 @@ class User(AbstractUser):
 
 
 class Source(models.Model):
-    """A producer, and what it may do."""
+    """A producer and its rights."""
 
     class HighestPriority(models.IntegerChoices):
         INFORMATIONAL = 0
@@ -78,12 +78,12 @@ class Source(models.Model):
         models.CharField(max_length=128, validators=[validate_topic]),
         default=list,
         blank=True,
-        help_text="Beginnings of the topics that it may publish to, separated by commas. Empty: none.",
+        help_text="Prefixes of the topics that it may publish to, separated by commas. Empty: none.",
     )
     allow_stream = models.BooleanField(
         default=False,
         verbose_name="may use the Redis stream",
-        help_text="Whoever may write to the stream can then send as this source.",
+        help_text="Everyone with write access to the stream can then send as this source.",
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -92,7 +92,7 @@ class Source(models.Model):
 
 
 class ApiKey(models.Model):
-    """A key of a source. Only its prefix and a digest of its secret are kept."""
+    """An API key of a source. Only its prefix and a digest of its secret are stored."""
 
     SCOPES: ClassVar[tuple[str, ...]] = ("publish", "read", "replay", "tickets", "admin")
 
@@ -112,22 +112,20 @@ class ApiKey(models.Model):
 
 
 class Destination(models.Model):
-    """A person's address on a channel. WEB needs none: the open page is the address."""
-
-    class Kind(models.IntegerChoices):
-        TELEGRAM = 2, "Telegram"
-        EMAIL = 3, "E-mail"
+    """A user's address on a channel. The kinds are the registered channels that need an address."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="destinations")
-    kind = models.SmallIntegerField(choices=Kind)
-    address = EncryptedTextField(help_text="Telegram chat id or e-mail address. Encrypted at rest.")
+    kind = models.SmallIntegerField(choices=channel_choices.destination_kinds)
+    address = EncryptedTextField(help_text="Encrypted at rest.")
     address_digest = models.BinaryField(max_length=32, editable=False)
     label = models.CharField(max_length=64, blank=True)
-    verified_at = models.DateTimeField(null=True, blank=True, help_text="Unverified ones are never used.")
+    verified_at = models.DateTimeField(
+        null=True, blank=True, help_text="An unverified destination is never used."
+    )
     disabled_at = models.DateTimeField(null=True, blank=True)
     disabled_reason = models.CharField(max_length=200, blank=True)
     last_inbound_at = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="When the person last wrote to us from there."
+        null=True, blank=True, editable=False, help_text="When the person last wrote from this address."
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -154,19 +152,16 @@ class Destination(models.Model):
         super().save(*args, **kwargs)  # type: ignore[arg-type]
 
     def clean(self) -> None:
-        if self.kind == self.Kind.EMAIL:
-            validate_email(self.address)
-        elif self.kind == self.Kind.TELEGRAM and not _CHAT_ID.fullmatch(self.address):
-            raise ValidationError({"address": "A Telegram chat id is a number, or @channelname."})
+        channel_choices.check_address(self.kind, self.address)
         self.set_address(self.address)
 
     def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
-        """Check what forms leave out as well: `clean` sets the digest, a person's own page the person."""
+        """Check the fields that forms exclude too: `clean` sets the digest, an inline form sets the user."""
         super().validate_constraints(set(exclude or ()) - {"address_digest", "user"})
 
     @property
     def masked(self) -> str:
-        """The address with its middle hidden, for lists and logs of what people may see."""
+        """The address with its middle hidden, for lists and logs."""
         name, at, host = self.address.partition("@")
         shown = name[:2] if len(name) > 4 else name[:1]
         return f"{shown}•••{at}{host}" if at and name else f"{shown}•••{self.address[-2:]}"
@@ -177,19 +172,14 @@ class Destination(models.Model):
 
 
 class ChannelPreference(models.Model):
-    """A person's order and on/off of channels, for one event type or for all of them.
+    """The position of a channel in a user's order, and whether it is enabled, for one event type or for all.
 
-    A row for the event's own type wins over the row for every type (an empty `event_type`).
+    A row for the event's own type takes precedence over the row for every type (an empty `event_type`).
     """
-
-    class Channel(models.IntegerChoices):
-        WEB = 1, "Web page"
-        TELEGRAM = 2, "Telegram"
-        EMAIL = 3, "E-mail"
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="channel_preferences")
     event_type = models.CharField(max_length=100, blank=True, help_text="Empty: every type.")
-    channel = models.SmallIntegerField(choices=Channel)
+    channel = models.SmallIntegerField(choices=channel_choices.preference_channels)
     position = models.PositiveSmallIntegerField(default=0, help_text="Lowest first.")
     enabled = models.BooleanField(default=True)
 
@@ -208,15 +198,15 @@ class ChannelPreference(models.Model):
 
 
 class TopicRule(models.Model):
-    """Who may subscribe to the topics that begin with a prefix.
+    """Which users may subscribe to the topics that begin with a prefix.
 
-    The longest prefix that fits a topic decides, with all of its rules. Without a rule nobody may.
+    The rules of the longest prefix that matches a topic apply. Without a rule nobody may subscribe.
     """
 
     class Audience(models.TextChoices):
         EVERYBODY = "everybody", "everybody"
         GROUP = "group", "the members of a group"
-        API = "api", "whom a source subscribes"
+        API = "api", "users whom a source subscribes"
 
     prefix = models.CharField(max_length=128, validators=[validate_topic])
     audience = models.CharField(max_length=12, choices=Audience)
@@ -249,7 +239,7 @@ class TopicRule(models.Model):
 
 
 class TopicSubscription(models.Model):
-    """A topic that a person follows, on all of their sockets, until they unsubscribe."""
+    """A user's subscription to a topic, on all of their sockets, until they unsubscribe."""
 
     person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="topic_subscriptions")
     topic = models.CharField(max_length=128, validators=[validate_topic])
@@ -258,7 +248,7 @@ class TopicSubscription(models.Model):
     class Meta:
         ordering: ClassVar = ["topic"]
         constraints: ClassVar = [
-            # In this order: a fan-out reads the persons of one topic.
+            # Topic first: a fan-out reads the subscribers of one topic.
             models.UniqueConstraint(
                 fields=["topic", "person"],
                 name="topic_subscription_once",

@@ -1,4 +1,4 @@
-"""Signing people out everywhere: no session, token or ticket of before counts any more."""
+"""Signing users out everywhere: their earlier sessions, tokens and tickets become invalid."""
 
 from datetime import datetime
 
@@ -8,9 +8,9 @@ from users.models import User
 
 
 def sign_out_everywhere(people: QuerySet[User], *, now: datetime) -> list[int]:
-    """End what these persons have signed in with until `now`. Return their ids.
+    """Invalidate the sessions, tokens and tickets that these users got until `now`. Return their ids.
 
-    HTTP requests feel it at once; their open sockets when the gateway hears of it or looks again.
+    This applies to HTTP requests at once, and to open sockets when the gateway is notified or checks again.
     """
     ids = list(people.values_list("pk", flat=True))
     User.objects.filter(pk__in=ids).update(sessions_valid_from=now)

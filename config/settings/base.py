@@ -141,6 +141,9 @@ TOCSIN = knobs(countdown_max_s=brokers.countdown_max_s(CELERY_BROKER_URL))
 TOCSIN_DEMO = False
 SANDBOX_URL = ""
 
+# Channels from other packages: dotted paths of their declarations. CONTRIBUTING.md has the recipe.
+TOCSIN_CHANNELS = env.list("TOCSIN_CHANNELS", default=[])
+
 TELEGRAM_BOT_TOKEN = env.str("TELEGRAM_BOT_TOKEN", default="")
 TELEGRAM_API_URL = env.str("TELEGRAM_API_URL", default="https://api.telegram.org/bot")
 

@@ -1,4 +1,4 @@
-"""What may be sent now: the provider's breaker and its rate limits, asked once for a whole batch."""
+"""What may be sent now: checks the provider's breaker and its rate limits, once for a whole batch."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -12,27 +12,27 @@ from notifications.store import Claimed, Failure, LeaseLost
 
 Clock = Callable[[], datetime]
 
-_SPREAD_S = 8.0  # what got no slot comes back over this time
-_AFTER_S = 0.01  # a doorbell must not come before its slot
+_SPREAD_S = 8.0  # sends without a slot come back spread over this time
+_AFTER_S = 0.01  # a doorbell must not ring before its slot
 
 
 def admit(rows: Sequence[Claimed], *, clock: Clock) -> tuple[list[Claimed], Effects]:
-    """Return the rows that may be sent now; the others are given back or moved on.
+    """Return the rows that may be sent now; the others are postponed or go to their next channel.
 
-    An open breaker moves CRITICAL to its next channel at once and lets the rest wait. A send over the rate
-    limit gets the time of its slot, at which it is rung for again.
+    An open breaker sends CRITICAL to its next channel at once and postpones the rest. A send over the rate
+    limit is postponed to its slot, when its doorbell rings again.
     """
     effects = Effects()
     free: list[Claimed] = []
     for channel in dict.fromkeys(row.channel for row in rows):
         mine = [row for row in rows if row.channel is channel]
-        verdict = breaker.verdict(channel.name)
-        if not verdict.open and not verdict.probe:
+        decision = breaker.decision(channel.name)
+        if not decision.open and not decision.probe:
             free += mine
             continue
-        passed = mine[:1] if verdict.probe else []
-        free += passed
-        effects.add(_divert(mine[len(passed) :], verdict.wait_s, clock()))
+        probes = mine[:1] if decision.probe else []
+        free += probes
+        effects.add(_divert(mine[len(probes) :], decision.wait_s, clock()))
     admitted, limited = _within_limits(free, clock())
     effects.add(limited)
     return admitted, effects
@@ -51,7 +51,7 @@ def _divert(rows: Sequence[Claimed], wait_s: float, now: datetime) -> Effects:
         except LeaseLost:
             continue
     if waiting:
-        # Spread: they must not all come back as one burst when the breaker closes.
+        # Spread, so that they do not all come back in one burst when the breaker closes.
         until = [now + timedelta(seconds=wait_s + uniform(0.5, 5)) for _ in waiting]  # noqa: S311
         store.postpone(waiting, until=until, ring_at=until, slots=[False] * len(waiting))
     return effects
@@ -59,11 +59,15 @@ def _divert(rows: Sequence[Claimed], wait_s: float, now: datetime) -> Effects:
 
 def _within_limits(rows: list[Claimed], now: datetime) -> tuple[list[Claimed], Effects]:
     settings = knobs.current()
-    asking = [row for row in rows if not row.unusable]
-    if not asking or not settings.telegram_per_s:
+    asks = [
+        (row, rate_limits.Ask(limits, _horizon_s(row, settings), row.has_slot))
+        for row in rows
+        if not row.unusable and (limits := rate_limits.limits_of(row.channel, row.address))
+    ]
+    if not asks:
         return rows, Effects()
-    waits = rate_limits.reserve([_ask(row, settings) for row in asking])
-    late = [(row, wait_s) for row, wait_s in zip(asking, waits, strict=True) if wait_s > 0]
+    waits = rate_limits.reserve([ask for _, ask in asks])
+    late = [(row, wait_s) for (row, _), wait_s in zip(asks, waits, strict=True) if wait_s > 0]
     if not late:
         return rows, Effects()
     effects = _wait_for_slots(late, now, settings)
@@ -71,21 +75,22 @@ def _within_limits(rows: list[Claimed], now: datetime) -> tuple[list[Claimed], E
     return [row for row in rows if row.delivery_id not in postponed], effects
 
 
-def _ask(row: Claimed, settings: knobs.Knobs) -> rate_limits.Ask:
-    """CRITICAL may reserve far ahead; what NORMAL has reserved, CRITICAL has to wait for."""
+def _horizon_s(row: Claimed, settings: knobs.Knobs) -> float:
+    """Return how far ahead a slot may be: less for NORMAL, since CRITICAL waits for the slots it reserved."""
     critical = row.priority is Priority.CRITICAL
-    horizon_s = settings.limit_horizon_s if critical else settings.limit_horizon_normal_s
-    limits = rate_limits.limits_of(row.channel, row.address, settings)
-    return rate_limits.Ask(limits, horizon_s, row.has_slot)
+    return settings.limit_horizon_s if critical else settings.limit_horizon_normal_s
 
 
 def _wait_for_slots(late: Sequence[tuple[Claimed, float]], now: datetime, settings: knobs.Knobs) -> Effects:
-    """Give rows back until their slots. A near slot is rung for to the moment; the sweep alone is a second
-    late or early, and a second's worth of sends at once is what the limit forbids."""
+    """Postpone rows to their slots.
+
+    For a near slot a delayed doorbell rings at the exact time: the sweep can be off by a second, and a
+    second's worth of sends at once would break the limit.
+    """
     effects = Effects()
     slots, until, ring_at = [], [], []
     for row, wait_s in late:
-        has_slot = wait_s < _ask(row, settings).horizon_s
+        has_slot = wait_s < _horizon_s(row, settings)
         carried = wait_s <= settings.countdown_max_s
         comes_at = now + timedelta(seconds=wait_s + (0 if has_slot else uniform(0, _SPREAD_S)))  # noqa: S311
         slots.append(has_slot)
@@ -102,7 +107,7 @@ def _wait_for_slots(late: Sequence[tuple[Claimed, float]], now: datetime, settin
 
 
 class BatchBreaker:
-    """Counts what came of one batch's sends, and stops it once a provider is clearly down."""
+    """Counts the results of one batch's sends, and trips once a provider is clearly down."""
 
     def __init__(self) -> None:
         self._calls: dict[Channel, int] = {}

@@ -1,4 +1,4 @@
-"""What a send came to: written down while the lease lasts, and what follows from it."""
+"""Recording the results of sends while their leases last, and deciding what follows."""
 
 import asyncio
 import logging
@@ -35,14 +35,14 @@ Clock = Callable[[], datetime]
 T = TypeVar("T")
 
 _LAG_S = 0.5
-_SLOW_SHARE = 0.6  # of its timeout: a send that took longer counts against the provider
+_SLOW_SHARE = 0.6  # of its timeout; a slower send counts against the provider
 _WRITE_WITHIN_S = 8.0  # a restart of Postgres takes less, and the lease and the time limit allow it
-_WRITE_AGAIN_S = 0.2
+_WRITE_RETRY_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What one send came to: exactly one of `receipt` and `error`, or neither if it was not started."""
+    """The result of one send: exactly one of `receipt` and `error`, or neither if it was not started."""
 
     claimed: Claimed
     started_at: datetime
@@ -53,11 +53,11 @@ class Tried:
 
 
 def record(batch: Sequence[Tried], clock: Clock) -> Effects:
-    """Write what a few sends came to: the successes in one statement, the rest one by one.
+    """Write the results of a few sends: the successes in one statement, the rest one by one.
 
-    The successes come first, and nothing before them: from the provider's acceptance to our commit, a
-    crash means a repeat. Raises: database errors, if Postgres stays away for some seconds; the rows'
-    leases then end as unknown outcomes.
+    The successes are written first: a crash between the provider's acceptance and our commit repeats the
+    message. Raises: database errors, if Postgres stays away for some seconds; the rows' leases then end as
+    unknown outcomes.
     """
     failpoint("sent_before_record")
     effects = Effects()
@@ -74,12 +74,12 @@ def record(batch: Sequence[Tried], clock: Clock) -> Effects:
     for tried in batch:
         if tried.error is not None:
             effects.add(_record_error(tried, tried.error, clock))
-    _tell_breaker(batch)
+    _count_in_breaker(batch)
     return effects
 
 
 def _retry_while_database_away(write: Callable[[], T]) -> T:
-    """Write, and again while Postgres restarts. A write that was there already finds its lease gone."""
+    """Write, and retry while Postgres restarts. A write that was committed before finds its lease gone."""
     give_up_at = time.monotonic() + _WRITE_WITHIN_S
     while True:
         try:
@@ -89,7 +89,7 @@ def _retry_while_database_away(write: Callable[[], T]) -> T:
                 raise
             log.warning("result_not_written_yet", extra={"error": type(error).__name__})
         connection.close()
-        time.sleep(_WRITE_AGAIN_S)
+        time.sleep(_WRITE_RETRY_S)
 
 
 def _record_sent(sent: Sequence[Tried]) -> Effects:
@@ -104,7 +104,7 @@ def _record_sent(sent: Sequence[Tried]) -> Effects:
 
 
 def _ids(rows: Sequence[Claimed]) -> dict[str, list[str]]:
-    """Return what a log line says of a batch: ids, and nothing of what was sent to whom."""
+    """Return a batch's fields for the log: ids, neither addresses nor content."""
     return {
         "event_ids": [row.event_id for row in rows],
         "delivery_ids": [row.delivery_id for row in rows],
@@ -128,9 +128,8 @@ def _record_error(tried: Tried, error: TransportError, clock: Clock) -> Effects:
     failure = Failure(row, tried.started_at, tried.ended_at, error.outcome, error.reason)
     extra = {"event_id": row.event_id, "delivery_id": row.delivery_id, "channel": row.channel.name}
     log.warning("send_failed", extra=extra | {"outcome": error.outcome.value, "attempt": row.attempt})
-    if isinstance(error, LimitedError) and knobs.current().telegram_per_s:
-        limits = rate_limits.limits_of(row.channel, row.address, knobs.current())
-        rate_limits.hold(limits, wait_s=error.retry_after_s)
+    if isinstance(error, LimitedError):
+        rate_limits.hold(rate_limits.limits_of(row.channel, row.address), wait_s=error.retry_after_s)
     try:
         return _retry_while_database_away(lambda: _decide(failure, error, clock()))
     except LeaseLost:
@@ -151,11 +150,11 @@ def _decide(failure: Failure, error: TransportError, now: datetime) -> Effects:
 
 
 def _defer_or_fail(failure: Failure, error: TransportError, now: datetime) -> Effects:
-    """Defer by the retry table and the provider's Retry-After, or end the channel."""
+    """Defer by the channel's schedule and the provider's Retry-After, or fail the channel."""
     row = failure.claimed
     kind = _KINDS.get(type(error), FailureKind.TEMPORARY)
     wait_s = retries.wait_s(row.channel, row.priority, row.attempt, last=row.last)
-    # Our own credentials do not mend themselves in seconds.
+    # Wrong credentials stay wrong for longer than a few seconds.
     pointless = isinstance(error, ConfigurationError) and row.priority is Priority.CRITICAL and not row.last
     if wait_s is None or pointless:
         return store.record_failed(failure, kind, now=now)
@@ -163,7 +162,7 @@ def _defer_or_fail(failure: Failure, error: TransportError, now: datetime) -> Ef
     total_s = max(wait_s, asked_s)
     carried = total_s <= knobs.current().countdown_max_s
     quick = isinstance(error, TemporaryError) and row.attempt <= retries.QUICK_TRIES and carried
-    # The sweep leaves a quick row to the task's own retry; a long wait is the sweep's alone.
+    # Celery's retry rings for a short wait, with the sweep as its backup; the sweep alone for a long one.
     not_before = now + timedelta(seconds=asked_s if quick else total_s)
     store.record_deferred(
         failure, not_before=not_before, ring_at=now + timedelta(seconds=total_s + 5 * quick)
@@ -175,7 +174,7 @@ def _defer_or_fail(failure: Failure, error: TransportError, now: datetime) -> Ef
 
 
 def retries_exhausted(delivery_id: str, *, error: str, now: datetime) -> Effects:
-    """Go on to the next channel after the task's own retries, unless the table has longer waits."""
+    """Go on to the next channel after Celery's retries, unless the channel's schedule has longer waits."""
     row = Delivery.objects.select_related("event").get(pk=delivery_id)
     last = row.position + 1 >= len(row.event.plan)
     if retries.wait_s(Channel(row.channel), Priority(row.priority), row.attempts, last=last) is not None:
@@ -184,9 +183,9 @@ def retries_exhausted(delivery_id: str, *, error: str, now: datetime) -> Effects
 
 
 def is_providers_fault(tried: Tried) -> bool:
-    """Tell whether a send speaks against the provider: it failed there, or took most of its time.
+    """Return whether a send counts against the provider: it failed there, or took most of its timeout.
 
-    When our own loop lags, everything looks slow, and that is nobody else's fault.
+    While our own event loop lags every send looks slow, so none counts.
     """
     if sending_loop.lag_s() > _LAG_S:
         return False
@@ -198,8 +197,8 @@ def is_providers_fault(tried: Tried) -> bool:
     )
 
 
-def _tell_breaker(batch: Sequence[Tried]) -> None:
-    """Count the batch's sends, one call for each channel."""
+def _count_in_breaker(batch: Sequence[Tried]) -> None:
+    """Count the batch's sends in the breakers, with one call for each channel."""
     started = [tried for tried in batch if tried.receipt or (tried.error and not tried.claimed.unusable)]
     for channel in dict.fromkeys(tried.claimed.channel for tried in started):
         mine = [tried for tried in started if tried.claimed.channel is channel]

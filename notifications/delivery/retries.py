@@ -1,40 +1,34 @@
-"""When a delivery is tried again, and how long one try may take: one table, by channel and priority.
+"""When a delivery is tried again, and how long one send may take: the schedules that channels declare.
 
-Waits up to a minute are the task's own (Celery's autoretry); longer ones stand in the row, and the sweep
-rings for them. Where a schedule ends, the channel is used up. CRITICAL leaves a channel within seconds while
-it has another; on its last one it is as patient as NORMAL, and then goes on at `LAST_RESORT_S` until it
-expires, so that no outage ends it.
+Celery's autoretry makes the waits of up to a minute; longer ones stand in the row, and the sweep rings for
+them. At the end of its schedule the channel has failed. A CRITICAL event leaves a channel within seconds while
+it has another. On its last channel it follows NORMAL's schedule and then goes on every `LAST_RESORT_S` until it
+expires, so no outage ends it.
 """
 
 from notifications import knobs
 from notifications.states import Channel, Priority
+from notifications.transports import registry
+from notifications.transports.spec import QUICK_WAITS_S
 
-QUICK_TRIES = 4  # waits that Celery's autoretry makes; the row's `ring_at` stands behind each of them
+QUICK_TRIES = len(
+    QUICK_WAITS_S
+)  # waits that Celery's autoretry makes; the row's `ring_at` backs each of them
 LAST_RESORT_S = 300.0
 
-_QUICK = (2.0, 4.0, 8.0, 16.0)
 
-# Seconds to wait after the first, second, … try that failed for a reason that passes. Mail servers greylist
-# for minutes (RFC 6647).
-SCHEDULES: dict[tuple[Channel, Priority], tuple[float, ...]] = {
-    (Channel.TELEGRAM, Priority.CRITICAL): _QUICK[:2],
-    (Channel.TELEGRAM, Priority.NORMAL): (*_QUICK, 60.0, 300.0),
-    (Channel.EMAIL, Priority.CRITICAL): _QUICK[:2],
-    (Channel.EMAIL, Priority.NORMAL): (*_QUICK, 60.0, 300.0, 900.0, 1800.0),
-}
-
-# A hanging provider must not keep a CRITICAL event from its next channel for long; SMTP servers may pause
-# for seconds before they answer (RFC 5321, 4.5.3.2, allows minutes).
-_TIMEOUTS_S = {Channel.TELEGRAM: 5.0, Channel.EMAIL: 15.0}
+def waits_s(channel: Channel, priority: Priority) -> tuple[float, ...]:
+    """Return the seconds to wait after the first, second, … send that failed with a temporary error."""
+    return registry.spec(channel).waits_s.get(priority, QUICK_WAITS_S)
 
 
 def wait_s(channel: Channel, priority: Priority, attempt: int, *, last: bool) -> float | None:
-    """Return how long to wait after try number `attempt` (from 1), or None if the channel is used up.
+    """Return how long to wait after attempt number `attempt` (from 1), or None at the end of the schedule.
 
     `last` says that the event has no further channel.
     """
     persistent = last and priority is Priority.CRITICAL
-    schedule = SCHEDULES.get((channel, Priority.NORMAL if persistent else priority), _QUICK)
+    schedule = waits_s(channel, Priority.NORMAL if persistent else priority)
     scale = knobs.current().retry_scale
     if attempt <= len(schedule):
         return schedule[attempt - 1] * scale
@@ -42,5 +36,5 @@ def wait_s(channel: Channel, priority: Priority, attempt: int, *, last: bool) ->
 
 
 def timeout_s(channel: Channel) -> float:
-    """Return how long one try on this channel may take."""
-    return min(_TIMEOUTS_S.get(channel, 10.0), knobs.current().send_timeout_s)
+    """Return how long one send on this channel may take."""
+    return min(registry.spec(channel).timeout_s, knobs.current().send_timeout_s)

@@ -1,19 +1,20 @@
-"""Turn an event into the message that one channel will show.
+"""Turn an event into the message that one channel shows.
 
-Three steps, each of them a template under `templates/`:
+Three steps: two templates, and then the channel's `Fit` (length, prefix of the title):
 
-    wording/   what is said: the first line is the title, the others are the body
+    wording/   what happened: the first line is the title, the others are the body
     layouts/   how a channel shows it: `telegram.html`, `email.html` and their plain versions
-    cut        what a provider would refuse for its length
 
-The wording of `ORDER_FILLED` on e-mail is the first of these files that exists:
+Templates for all channels are in `templates/` here, those of one channel in the folder that its declaration
+names (`notifications/transports/<name>/templates/`). The wording of `ORDER_FILLED` on e-mail is the first of
+these files that exists:
 
     order_filled.email.txt   order_filled.txt   the type, for the channel and for all
     order.email.txt          order.txt          its family: the name, word by word shorter
     default.email.txt        default.txt        any type, known or not
 
-`<name>.email.html` is looked for likewise, before `layouts/email.html`. Text is not escaped, HTML is. The
-payload is context, never a template, and no template makes a link of it.
+`<name>.email.html` is found in the same way, and takes precedence over `layouts/email.html`. Text is not
+escaped, HTML is. The payload is context, never a template, and no template turns it into a link.
 """
 
 import re
@@ -31,16 +32,16 @@ from django.template.base import Template
 from notifications.events import Content
 from notifications.rendering.wording import Payload, clean, local_time, restore, sentence, shorten
 from notifications.states import Channel, Priority
+from notifications.transports import registry
 from notifications.transports.base import Message
+from notifications.transports.spec import ChannelSpec
 
 MAX_TITLE_CHARS = 150
 MAX_BODY_CHARS = 4_000
-MAX_TELEGRAM_UNITS = 4_096  # UTF-16 units: https://core.telegram.org/bots/api#sendmessage
 FIELDS_IN_TEXT, FIELDS_IN_TABLE = 12, 24
 
 _ROOT = Path(__file__).parent / "templates"
 _NOTICE = "You may have received this already."
-_LIVE = frozenset({Channel.WEB, Channel.ACTIVE_SESSION})  # the page knows its duplicates by `seq`
 _SEPARATOR = " · "
 
 _EMPTY_LINES = re.compile(r"\n\s*\n\s*\n")
@@ -50,7 +51,7 @@ _HTML_TOKEN = re.compile(r"<(?P<close>/?)(?P<tag>[a-z]+)[^>]*>|&#?\w+;|.", re.DO
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """The templates of one event type on one channel, and the name to give it when they have none."""
+    """The templates of one event type on one channel, and the type's readable name."""
 
     name: str
     wording: Template
@@ -62,19 +63,21 @@ def render(content: Content, channel: Channel, *, key: str, possible_duplicate: 
     """Render one event for one channel; pure, and total over JSON payloads.
 
     Args:
-        content: any field of its payload may be missing or of another kind; its time is shown in its
-            time zone, or in UTC when that is unknown.
-        possible_duplicate: a try whose outcome is unknown went before: external channels say so.
+        content: any field of its payload may be missing or of another type; its time is shown in its
+            time zone (UTC if that is unknown).
+        possible_duplicate: the outcome of an earlier send is unknown. The message says so, except on a
+            channel whose client recognizes duplicates.
 
     Returns:
-        A message whose `text` repeats the title on TELEGRAM and EMAIL and is the body alone elsewhere.
+        A message whose `text` repeats the title on channels with a layout and is the body alone elsewhere.
         It is plain text: a transport with a markup of its own (Slack, Discord) escapes it.
     """
-    choice = _choose(content.event_type[:120], channel)
+    spec = registry.spec(channel)
+    choice = _choose(content.event_type[:120], spec)
     zone = _zone(content.time_zone[:64])
     view = Payload(content.payload, zone)
     title, body = _say(choice, view)
-    notice = _NOTICE if possible_duplicate and channel not in _LIVE else ""
+    notice = _NOTICE if possible_duplicate and not spec.confirms else ""
     if choice.text is None:
         return Message(key=key, title=title, text=f"{body}\n\n{notice}".strip() if notice else body)
 
@@ -84,9 +87,9 @@ def render(content: Content, channel: Channel, *, key: str, possible_duplicate: 
         "notice": notice,
         "critical": content.priority == Priority.CRITICAL,
         "when": local_time(content.timestamp_ms, zone),
-        "fields": cache(lambda: view.fields(FIELDS_IN_TABLE)),  # only for the layouts that ask
+        "fields": cache(lambda: view.fields(FIELDS_IN_TABLE)),  # only for layouts that show them
     }
-    return _lay_out(key, choice, values, channel)
+    return _lay_out(key, choice, values, spec)
 
 
 def cut_text(text: str, limit: int) -> str:
@@ -98,7 +101,7 @@ def cut_text(text: str, limit: int) -> str:
 
 
 def cut_html(html: str, limit: int) -> str:
-    """Cut markup to at most `limit` UTF-16 units, between tags and entities, and close what is open."""
+    """Cut markup to at most `limit` UTF-16 units, between tags and entities, and close the open tags."""
     if _units(html) <= limit:
         return html
     kept: list[str] = []
@@ -129,21 +132,22 @@ def _say(choice: _Choice, view: Payload) -> tuple[str, str]:
     return shorten(title, MAX_TITLE_CHARS), shorten(body, MAX_BODY_CHARS)
 
 
-def _lay_out(key: str, choice: _Choice, values: dict[str, Any], channel: Channel) -> Message:
-    """Show the event as its channel does: text, and HTML where there is a layout for it."""
+def _lay_out(key: str, choice: _Choice, values: dict[str, Any], spec: ChannelSpec) -> Message:
+    """Fill the channel's layouts and fit the message to the channel."""
     assert choice.text is not None
     title = values["title"]
     text = _EMPTY_LINES.sub("\n\n", _fill(choice.text, values)).strip()
     html = _fill(choice.html, values, autoescape=True).strip() if choice.html else ""
-    if channel == Channel.TELEGRAM:
-        text, html = cut_text(text, MAX_TELEGRAM_UNITS), cut_html(html, MAX_TELEGRAM_UNITS)
-    if channel == Channel.EMAIL and values["critical"]:
-        title = shorten(f"Critical: {title}", MAX_TITLE_CHARS)
+    fit = spec.fit
+    if fit.max_units is not None:
+        text, html = cut_text(text, fit.max_units), cut_html(html, fit.max_units)
+    if fit.critical_prefix and values["critical"]:
+        title = shorten(f"{fit.critical_prefix}{title}", MAX_TITLE_CHARS)
     return Message(key=key, title=title, text=text, html=html)
 
 
 def _tidy(line: str) -> str:
-    """Drop what missing values leave behind: separators with nothing between, runs of spaces."""
+    """Drop the separators and runs of spaces that missing values leave."""
     if _SEPARATOR in line:
         line = _SEPARATOR.join(part for part in line.split(_SEPARATOR) if part.strip(" "))
     while "  " in line:
@@ -160,7 +164,7 @@ def _units(text: str) -> int:
     return len(text) + sum(char > "\uffff" for char in text)
 
 
-@lru_cache(maxsize=1024)  # bounded: producers make up event types and people time zones
+@lru_cache(maxsize=1024)  # bounded: producers invent event types, and people time zones
 def _zone(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
@@ -169,8 +173,8 @@ def _zone(name: str) -> tzinfo:
 
 
 @lru_cache(maxsize=1024)
-def _choose(event_type: str, channel: Channel) -> _Choice:
-    templates, suffix = _templates(), channel.name.lower()
+def _choose(event_type: str, spec: ChannelSpec) -> _Choice:
+    templates, suffix = _common_templates() | _own_templates(spec), spec.name
 
     def first(paths: list[str]) -> Template | None:
         return next((templates[path] for path in paths if path in templates), None)
@@ -181,13 +185,10 @@ def _choose(event_type: str, channel: Channel) -> _Choice:
     return _Choice(
         name=_name(event_type),
         wording=wording,
-        text=templates.get(f"layouts/{suffix}.txt"),
-        html=first(
-            [
-                *(f"wording/{stem}.{suffix}.html" for stem in stems),
-                f"layouts/{suffix}.html",
-            ]
-        ),
+        text=templates[f"layouts/{suffix}.txt"] if spec.fit.has_layout else None,
+        html=first([*(f"wording/{stem}.{suffix}.html" for stem in stems), f"layouts/{suffix}.html"])
+        if spec.fit.has_markup
+        else None,
     )
 
 
@@ -207,8 +208,17 @@ def _name(event_type: str) -> str:
 
 
 @cache
-def _templates() -> dict[str, Template]:
-    """Compile every template once: after this, nothing is looked up in the file system."""
-    engine = Engine(dirs=[str(_ROOT)], builtins=["notifications.rendering.wording"])
-    paths = (path.relative_to(_ROOT).as_posix() for path in sorted(_ROOT.rglob("*.*")))
+def _common_templates() -> dict[str, Template]:
+    return _compile(_ROOT)
+
+
+@cache
+def _own_templates(spec: ChannelSpec) -> dict[str, Template]:
+    return _compile(spec.templates) if spec.templates else {}
+
+
+def _compile(folder: Path) -> dict[str, Template]:
+    """Compile every template of a folder, so that later nothing is read from the file system."""
+    engine = Engine(dirs=[str(folder), str(_ROOT)], builtins=["notifications.rendering.wording"])
+    paths = (path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*.*")))
     return {path: engine.get_template(path) for path in paths}

@@ -1,9 +1,9 @@
-"""What the wording templates see: a payload of clean strings, and the filters that word them.
+"""What wording templates use: a payload of clean strings, and filters that format them.
 
-Payloads come from producers, who send anything. So everything here is total: a missing value is "",
-and a filter leaves alone what it does not understand. The white space of a template is layout, that of a
-payload is content: until the layout is done, the payload's line ends and runs of spaces travel as
-`LINE` and `SPACE`, control characters that no cleaned payload can hold.
+Producers send any JSON, so everything here is total: a missing value is "", and a filter returns unchanged a
+value that it does not understand. White space in a template is layout, in a payload it is content: until the
+layout is done, the payload's line ends and runs of spaces are represented by `LINE` and `SPACE`, control
+characters that no cleaned payload contains.
 """
 
 import json
@@ -76,9 +76,10 @@ class Field(NamedTuple):
 
 
 class Payload:
-    """A payload as templates see it: `payload.price` is a clean string, and "" when it is missing.
+    """A payload for templates: `payload.price` is a clean string, and "" if the field is missing.
 
-    Nested objects can be looked into (`payload.leg.price`); printed, they read `price 100, side buy`.
+    Fields of nested objects are reached by a path (`payload.leg.price`); an object as a whole is shown as
+    `price 100, side buy`.
     """
 
     def __init__(self, raw: Mapping[str, Any], zone: tzinfo) -> None:
@@ -102,7 +103,7 @@ class Payload:
         return str(self[name] if inner is None else Payload(inner, self._zone))
 
     def fields(self, limit: int) -> list[Field]:
-        """Return the first `limit` values that say something, nested ones under dotted labels."""
+        """Return the first `limit` non-empty values, nested ones under dotted labels."""
         return list(islice(self._walk(self._raw, "", 1), limit))
 
     def _walk(self, values: Mapping[str, Any], prefix: str, depth: int) -> Iterator[Field]:
@@ -133,7 +134,7 @@ class Payload:
 
 
 def clean(text: str) -> str:
-    """Strip what a person must not get: control, bidi and invisible characters, outer white space."""
+    """Strip control, bidi and invisible characters, and outer white space."""
     text = text.strip()
     if text.isprintable() and "  " not in text:  # nearly always
         return text
@@ -143,12 +144,12 @@ def clean(text: str) -> str:
 
 
 def restore(text: str) -> str:
-    """Give the payload's white space back once the layout is done."""
+    """Restore the payload's white space after the layout."""
     return text.replace(LINE, "\n").replace(SPACE, " ")
 
 
 def local_time(timestamp_ms: int, zone: tzinfo) -> str:
-    """Show Unix milliseconds as `14 Nov 2023, 17:13:20 EST`; "" for a time that cannot be meant."""
+    """Show Unix milliseconds as `14 Nov 2023, 17:13:20 EST`; "" for a time outside 1973 to 2200."""
     if not _YEAR_1973_MS < timestamp_ms < _YEAR_2200_MS:
         return ""
     at = datetime.fromtimestamp(timestamp_ms // 1000, zone)
@@ -158,7 +159,7 @@ def local_time(timestamp_ms: int, zone: tzinfo) -> str:
 
 
 def sentence(name: str) -> str:
-    """Make a sentence of a name: `ML_MODEL_UPDATED`, `mlModelUpdated` -> "ML model updated"."""
+    """Turn a name into a sentence: `ML_MODEL_UPDATED`, `mlModelUpdated` -> "ML model updated"."""
     parts = _WORD_BREAK.split(name.lower() if name.isupper() else name)
     text = " ".join(_SPELLED.get(part.lower(), part.lower()) for part in parts if part)
     return text[:1].upper() + text[1:]
@@ -166,7 +167,7 @@ def sentence(name: str) -> str:
 
 @register.filter
 def phrase(value: object, pattern: str) -> str:
-    """Put `value` where `pattern` has `%s`; the whole phrase vanishes when there is no value."""
+    """Insert `value` for `%s` in `pattern`; return "" if there is no value."""
     text = str(value)
     return pattern.replace("%s", text, 1) if text else ""
 
@@ -184,7 +185,7 @@ def number(value: object) -> str:
 
 @register.filter
 def signed(value: object) -> str:
-    """Like `number`, with a plus sign on what is above zero."""
+    """Like `number`, with a plus sign on values above zero."""
     text, exact = number(value), _decimal(value)
     return f"+{text}" if exact is not None and exact > 0 and text[0] != "+" else text
 
@@ -201,14 +202,14 @@ def percent(value: object) -> str:
 
 @register.filter
 def less_than(value: object, other: object) -> bool:
-    """Tell whether both are decimals and the first is smaller."""
+    """Return whether both are decimals and the first is smaller."""
     left, right = _decimal(value), _decimal(other)
     return left is not None and right is not None and left < right
 
 
 @register.filter
 def words(value: object) -> str:
-    """Read an enumeration value aloud: `stop_limit` is "Stop limit". Anything else stays as it is."""
+    """Turn an enumeration value into words: `stop_limit` is "Stop limit". Anything else is unchanged."""
     text = str(value)
     return sentence(text) if _ENUM_VALUE.fullmatch(text) else text
 
@@ -238,13 +239,13 @@ def _decimal(value: object) -> Decimal | None:
 
 
 def _label(key: str) -> str:
-    """`fill_price` -> "Fill price"; a short key in capitals is a ticker, and stays."""
+    """`fill_price` -> "Fill price"; a short key in capitals is a ticker, and is unchanged."""
     text = " ".join(clean(key[:60]).split())
     return text if text.isupper() and "_" not in text else sentence(text) or "Value"
 
 
 def _inside(value: object) -> Mapping[str, Any] | None:
-    """Return what there is to walk into: an object, an object in a JSON string, a list of such."""
+    """Return the nested object in a value: an object, a list of objects, or an object in a JSON string."""
     match value:
         case Mapping():
             return value

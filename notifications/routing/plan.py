@@ -10,7 +10,7 @@ from notifications.live import pubsub
 from notifications.routing import recipients
 from notifications.routing.route import route
 from notifications.states import Priority
-from notifications.transports.registry import supported
+from notifications.transports import registry
 
 
 class Routable(Protocol):
@@ -37,7 +37,8 @@ def plan_for(batch: Sequence[R], *, now: datetime) -> list[Planned[R] | None]:
     active_s = knobs.current().telegram_active_s
     found = recipients.load({item.user_id for item in batch if item.user_id}, now=now, active_s=active_s)
     online = pubsub.online(recipient.id for recipient in found.values())
-    channels = supported()
+    channels = registry.channels()
+    default_order = tuple(map(ChannelChoice, channels))
     planned: list[Planned[R] | None] = []
     for item in batch:
         recipient = found.get(item.user_id)
@@ -51,7 +52,8 @@ def plan_for(batch: Sequence[R], *, now: datetime) -> list[Planned[R] | None]:
             requested=item.channels,
             recipient=recipient,
             online=is_online,
-            supported=channels,
+            channels=channels,
+            default_order=default_order,
         )
         planned.append(Planned(item, recipient, is_online, plan))
     return planned

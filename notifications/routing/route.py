@@ -3,13 +3,11 @@
 Pure: no I/O and no clock. The caller brings the person, who is online and the time.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from notifications.events import Address, ChannelChoice, Decision, Plan, Preference, Recipient, Step
 from notifications.states import Channel, Priority
-
-DEFAULT_ORDER = (Channel.WEB, Channel.TELEGRAM, Channel.EMAIL)
-_DEFAULT_CHOICES = tuple(map(ChannelChoice, DEFAULT_ORDER))
+from notifications.transports.spec import ChannelSpec
 
 
 def route(
@@ -19,9 +17,10 @@ def route(
     requested: tuple[ChannelChoice, ...],
     recipient: Recipient,
     online: bool,
-    supported: frozenset[Channel],
+    channels: Mapping[Channel, ChannelSpec],
+    default_order: tuple[ChannelChoice, ...],
 ) -> Plan:
-    """Return the plan of one event.
+    """Return the plan of one event over the registered `channels`, whose default order is `default_order`.
 
     The producer's ordered list decides where it gives one, else the person's order, else the default.
     What the person has switched off is never used. An INFORMATIONAL event only ever has a WEB step.
@@ -29,8 +28,10 @@ def route(
     preferences = _applicable(recipient.preferences, event_type)
     trace: list[Decision] = []
     steps: list[Step] = []
-    for choice in _resolve_active(requested or _recipients_order(preferences), recipient, online, trace):
-        for decision in _evaluate(choice, priority, preferences, recipient, online, supported):
+    for choice in _resolve_active(
+        requested or _recipients_order(preferences, default_order), recipient, online, trace
+    ):
+        for decision in _evaluate(choice, priority, preferences, recipient, online, channels):
             if decision in trace:  # the producer named this channel twice
                 continue
             trace.append(decision)
@@ -50,15 +51,19 @@ def _applicable(preferences: Iterable[Preference], event_type: str) -> dict[Chan
     return chosen
 
 
-def _recipients_order(preferences: dict[Channel, Preference]) -> tuple[ChannelChoice, ...]:
-    def rank(channel: Channel) -> tuple[int, int]:
-        default = DEFAULT_ORDER.index(channel)
-        preference = preferences.get(channel)
-        return (preference.position if preference else default, default)
+def _recipients_order(
+    preferences: dict[Channel, Preference], default_order: tuple[ChannelChoice, ...]
+) -> tuple[ChannelChoice, ...]:
+    """Sort by the recipient's positions; a channel without a preference has its default place."""
+
+    def rank(place: tuple[int, ChannelChoice]) -> int:
+        default, choice = place
+        preference = preferences.get(choice.channel)
+        return preference.position if preference else default
 
     if not preferences:
-        return _DEFAULT_CHOICES
-    return tuple(ChannelChoice(channel) for channel in sorted(DEFAULT_ORDER, key=rank))
+        return default_order
+    return tuple(choice for _, choice in sorted(enumerate(default_order), key=rank))
 
 
 def _resolve_active(
@@ -85,19 +90,20 @@ def _evaluate(
     preferences: dict[Channel, Preference],
     recipient: Recipient,
     online: bool,
-    supported: frozenset[Channel],
+    channels: Mapping[Channel, ChannelSpec],
 ) -> list[Decision]:
     """Return the decision on one channel, or one for each of the person's addresses on it."""
     channel = choice.channel
     preference = preferences.get(channel)
     if preference is not None and not preference.enabled:
         return [Decision(channel, "skipped", "switched_off")]
-    if channel is Channel.WEB:
+    spec = channels.get(channel)
+    if spec is not None and spec.address is None:
         verdict = ("chosen", "online") if online else ("skipped", "no_session")
         return [Decision(channel, *verdict)]
     if priority is Priority.INFORMATIONAL:
         return [Decision(channel, "skipped", "live_only")]
-    if channel not in supported:
+    if spec is None or spec.transport is None:
         return [Decision(channel, "skipped", "unsupported")]
     addresses = [address for address in recipient.addresses if address.channel is channel]
     if not addresses:

@@ -19,6 +19,7 @@ def main(count: int) -> None:
     call_command("migrate", interactive=False, verbosity=0, skip_checks=False)  # a bad knob stops here
     from django.utils import timezone
 
+    from notifications.states import Channel
     from users import keys
     from users.models import Destination, Source, TopicRule, TopicSubscription, User
 
@@ -28,11 +29,11 @@ def main(count: int) -> None:
     now = timezone.now()
     destinations = []
     for number, user in enumerate(users):
-        chat = Destination(user=user, kind=Destination.Kind.TELEGRAM, verified_at=now)
+        chat = Destination(user=user, kind=Channel.TELEGRAM, verified_at=now)
         chat.set_address(str(10_000 + number))
         destinations.append(chat)
         if number % 2:
-            mail = Destination(user=user, kind=Destination.Kind.EMAIL, verified_at=now)
+            mail = Destination(user=user, kind=Channel.EMAIL, verified_at=now)
             mail.set_address(f"p{number}@example.org")
             destinations.append(mail)
     Destination.objects.bulk_create(destinations)

@@ -1,14 +1,18 @@
 """What is refused at the start, and that the models and their migrations agree."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 from django.core.checks import run_checks
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 
 from notifications import checks, knobs
-from notifications.states import Channel
-from notifications.transports.registry import TRANSPORTS
+from notifications.states import Channel, Priority
+from notifications.transports.email.channel import EMAIL
+from notifications.transports.email.transport import EmailTransport
+from notifications.transports.registry import register, registered
+from notifications.transports.spec import ChannelSpec, Fit
 
 
 @pytest.fixture
@@ -19,6 +23,15 @@ def problems():
     return problems
 
 
+class OtherTransport(EmailTransport):
+    channel = Channel.SLACK
+
+
+def another_channel(**changes) -> ChannelSpec:
+    values = {"channel": Channel.SLACK, "fit": Fit(), "transport": OtherTransport} | changes
+    return replace(EMAIL, **values)
+
+
 def test_the_settings_of_the_tests_have_no_problem(problems) -> None:
     assert problems() == set()
 
@@ -27,20 +40,41 @@ def test_the_migrations_are_those_of_the_models(db) -> None:
     call_command("makemigrations", check=True, dry_run=True, verbosity=0)
 
 
-def test_a_transport_without_a_kind_of_destination_is_refused(problems) -> None:
-    TRANSPORTS[Channel.SLACK] = TRANSPORTS[Channel.EMAIL]
-    try:
-        assert problems() == {"tocsin.E001"}
-    finally:
-        del TRANSPORTS[Channel.SLACK]
+@pytest.mark.parametrize(
+    "unroutable",
+    [
+        {"transport": None},  # it has an address, and nothing sends to it
+        {"channel": Channel.ACTIVE_SESSION, "fit": Fit()},  # stands for whatever is live, never a step
+    ],
+)
+def test_a_registered_channel_that_cannot_be_routed_to_is_refused(problems, unroutable) -> None:
+    with registered(another_channel(**unroutable)):
+        assert "tocsin.E001" in problems()
 
 
-def test_a_kind_of_destination_without_a_transport_is_refused(problems) -> None:
-    email = TRANSPORTS.pop(Channel.EMAIL)
-    try:
-        assert problems() == {"tocsin.E001"}
-    finally:
-        TRANSPORTS[Channel.EMAIL] = email
+@pytest.mark.parametrize(
+    ("lacking", "part"),
+    [
+        ({"address": None}, "address form"),
+        ({"waits_s": {Priority.NORMAL: (1.0,)}}, "retry schedule for CRITICAL"),
+        ({"fit": Fit(has_layout=True)}, "layouts/slack.txt"),
+        ({"fit": Fit(has_layout=True, has_markup=True), "templates": None}, "layouts/slack.html"),
+        ({"transport": EmailTransport}, "transport of its own: its class names another channel"),
+    ],
+)
+def test_a_registered_channel_that_lacks_a_part_is_refused(lacking, part) -> None:
+    with registered(another_channel(**lacking)):
+        assert f"SLACK has no {part}." in [problem.msg for problem in checks.channels_are_complete()]
+
+
+def test_a_complete_channel_has_no_problem(problems) -> None:
+    with registered(another_channel()):
+        assert problems() == set()
+
+
+def test_a_channel_is_registered_once() -> None:
+    with pytest.raises(ImproperlyConfigured):
+        register(EMAIL)
 
 
 @pytest.mark.parametrize(("lease_s", "found"), [(50, {"tocsin.E002"}), (51, set())])

@@ -40,9 +40,9 @@ def rows(db):
     """One row of everything, with an event that was delivered and one that nobody could be told."""
     person = User.objects.create(external_id="ada", username="ada")
     chat = Destination.objects.create(
-        user=person, kind=Destination.Kind.TELEGRAM, address="100200300", verified_at=NOW
+        user=person, kind=Channel.TELEGRAM, address="100200300", verified_at=NOW
     )
-    Destination.objects.create(user=person, kind=Destination.Kind.EMAIL, address="ada@example.org")
+    Destination.objects.create(user=person, kind=Channel.EMAIL, address="ada@example.org")
     ChannelPreference.objects.create(user=person, channel=3)
     source = Source.objects.create(name="exchange", event_types=["ORDER_FILLED"])
     keys.issue(source, ["publish"])
@@ -171,7 +171,7 @@ def test_an_event_tells_its_story_and_no_script_runs_in_it(client, rows) -> None
 @pytest.mark.parametrize("term", ["100200300", " 100200300 ", "ada"])
 def test_a_destination_is_found_by_its_whole_address_or_its_person(client, rows, term) -> None:
     found = client.get(url(Destination, "changelist"), {"q": term}).context["cl"].queryset
-    assert rows.destinations.get(kind=Destination.Kind.TELEGRAM) in found
+    assert rows.destinations.get(kind=Channel.TELEGRAM) in found
 
 
 def test_a_destination_is_not_found_by_part_of_its_address(client, rows) -> None:

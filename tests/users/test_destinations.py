@@ -6,10 +6,11 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
+from notifications.states import Channel
 from users.encryption import decrypt, digests, encrypt
 from users.models import ChannelPreference, Destination, User, validate_time_zone
 
-TELEGRAM, EMAIL = Destination.Kind.TELEGRAM, Destination.Kind.EMAIL
+TELEGRAM, EMAIL = Channel.TELEGRAM, Channel.EMAIL
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 
 

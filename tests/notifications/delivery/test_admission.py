@@ -115,7 +115,7 @@ def test_a_broker_without_countdowns_leaves_the_slot_to_the_sweep(
 
 
 def hold(chat, wait_s: float) -> None:
-    limits = rate_limits.limits_of(Channel.TELEGRAM, chat.address, all_knobs.current())
+    limits = rate_limits.limits_of(Channel.TELEGRAM, chat.address)
     rate_limits.hold(limits, wait_s=wait_s)
 
 
@@ -168,7 +168,19 @@ def limited(knobs):
         client().delete(key)
 
 
-def test_a_fuse_blows_when_a_batch_sees_a_provider_fail() -> None:
+@pytest.mark.django_db
+def test_mail_is_limited_while_the_limits_of_telegram_are_off(desk, ada, chat, now, limited, knobs) -> None:
+    knobs(telegram_per_s=0)
+    mailbox = desk.address(ada, Channel.EMAIL, address="ada@limited.example")
+    events = [desk.event(ada, mailbox, event_id=f"m{number}") for number in range(25)]
+    events += [desk.event(ada, chat, event_id=f"t{number}") for number in range(25)]
+    admitted, _ = admission.admit(claimed(desk, now, *events), clock=lambda: now)
+    channels = [row.channel for row in admitted]
+    assert channels.count(Channel.TELEGRAM) == 25
+    assert 20 <= channels.count(Channel.EMAIL) < 25
+
+
+def test_a_batch_breaker_trips_when_a_provider_fails() -> None:
     batch_breaker = admission.BatchBreaker()
     for _ in range(CALLS_AT_LEAST - 1):
         batch_breaker.count(Channel.TELEGRAM, failed=True)
@@ -178,6 +190,7 @@ def test_a_fuse_blows_when_a_batch_sees_a_provider_fail() -> None:
     assert not batch_breaker.tripped(Channel.EMAIL)
 
 
-def test_the_default_limit_is_below_telegrams() -> None:
-    [bot, _] = rate_limits.limits_of(Channel.TELEGRAM, "42", all_knobs.Knobs())
+def test_the_default_limit_is_below_telegrams(knobs) -> None:
+    knobs(telegram_per_s=all_knobs.Knobs().telegram_per_s)
+    [bot, _] = rate_limits.limits_of(Channel.TELEGRAM, "42")
     assert bot.count < 30

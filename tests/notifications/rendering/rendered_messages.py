@@ -7,11 +7,12 @@ from typing import Any
 
 from gateway.web.samples import SAMPLES
 from notifications.events import Content
-from notifications.rendering.render import MAX_TELEGRAM_UNITS, MAX_TITLE_CHARS, render
+from notifications.rendering.render import MAX_TITLE_CHARS, render
 from notifications.states import Channel, Priority
 from notifications.transports.base import Message
 
 NOTICE = "You may have received this already."
+TELEGRAM_UNITS = 4_096  # https://core.telegram.org/bots/api#sendmessage
 AT_MS = 1_763_650_800_000  # 20 Nov 2025, 15:00:00 UTC
 SHOWN = [Channel.WEB, Channel.TELEGRAM, Channel.EMAIL]
 
@@ -91,8 +92,8 @@ def assert_presentable(message: Message, channel: Channel) -> None:
     assert bool(message.html) == (channel in {Channel.TELEGRAM, Channel.EMAIL})
     if channel == Channel.TELEGRAM:
         assert telegram_markup(message).problems == []
-        assert units(message.text) <= MAX_TELEGRAM_UNITS
-        assert units(message.html) <= MAX_TELEGRAM_UNITS
+        assert units(message.text) <= TELEGRAM_UNITS
+        assert units(message.html) <= TELEGRAM_UNITS
     if channel == Channel.EMAIL:
         markup = Markup(message.html)
         assert markup.problems == []

@@ -2,9 +2,16 @@
 
 import pytest
 
-from notifications.rendering.render import MAX_TELEGRAM_UNITS, cut_html, cut_text
+from notifications.rendering.render import cut_html, cut_text
 from notifications.states import Channel
-from tests.notifications.rendering.rendered_messages import SHOWN, Markup, assert_presentable, rendered, units
+from tests.notifications.rendering.rendered_messages import (
+    SHOWN,
+    TELEGRAM_UNITS,
+    Markup,
+    assert_presentable,
+    rendered,
+    units,
+)
 
 
 @pytest.mark.parametrize("letter", ["x", "<", "&", "🚀", "👩\u200d🚀", "é\u0301", "\n"])
@@ -24,7 +31,7 @@ def test_what_is_cut_ends_in_an_ellipsis_and_closed_tags() -> None:
     message = rendered("STRATEGY_LOG", {"message": "&" * 5_000}, Channel.TELEGRAM)
 
     assert message.html.endswith("&amp;…")
-    assert units(message.html) > MAX_TELEGRAM_UNITS - len("&amp;")
+    assert units(message.html) > TELEGRAM_UNITS - len("&amp;")
 
 
 @pytest.mark.parametrize("limit", range(20, 60))

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from notifications.events import Address, ChannelChoice, Preference, Recipient
 from notifications.routing.route import route
 from notifications.states import Channel, Priority
+from notifications.transports.registry import BUILT_IN
 
 WEB, TELEGRAM, EMAIL, ACTIVE = Channel.WEB, Channel.TELEGRAM, Channel.EMAIL, Channel.ACTIVE_SESSION
-SUPPORTED = frozenset({TELEGRAM, EMAIL})
+SUPPORTED = {spec.channel: spec for spec in BUILT_IN}
 CHAT, MAIL = Address(1, TELEGRAM), Address(2, EMAIL)
 
 
@@ -20,7 +21,8 @@ def routed(*requested, addresses=(CHAT, MAIL), preferences=(), online=True, prio
         requested=tuple(requested),
         recipient=Recipient(7, "ada", addresses=tuple(addresses), preferences=tuple(preferences)),
         online=online,
-        supported=SUPPORTED,
+        channels=SUPPORTED,
+        default_order=tuple(map(ChannelChoice, SUPPORTED)),
     )
 
 

@@ -22,8 +22,9 @@ from notifications.transports.base import (
     Transport,
     TransportError,
 )
-from notifications.transports.registry import TRANSPORTS
+from notifications.transports.registry import channels
 
+TRANSPORTS = {spec.channel: spec.transport for spec in channels().values() if spec.transport}
 SECRET = "marker-4711-of-the-payload"
 MESSAGE = Message("key-1", "Order filled", f"Order filled\n{SECRET}", f"<b>Order filled</b>\n{SECRET}")
 TIMEOUT_S = 0.5

@@ -1,11 +1,11 @@
-"""`manage.py seed_demo`: a person, their addresses, and a source with a key, to try Tocsin with."""
+"""`manage.py seed_demo`: a user with destinations and a source with a key, to try Tocsin."""
 
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
-from users import keys
+from users import channel_choices, keys
 from users.models import Destination, Source, TopicRule, User
 
 
@@ -14,12 +14,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--password", required=True)
-        parser.add_argument("--key", default="", help="Keep this key if it is still good.")
+        parser.add_argument("--key", default="", help="Keep this key if it is still valid.")
 
     def handle(self, *args: Any, password: str, key: str, **options: Any) -> None:
         person = self._person(password)
-        self._destination(person, Destination.Kind.TELEGRAM, "100200300")
-        self._destination(person, Destination.Kind.EMAIL, "demo@example.org")
+        self._destination(person, "telegram", "100200300")
+        self._destination(person, "email", "demo@example.org")
         source, _ = Source.objects.get_or_create(
             name="demo", defaults={"allow_stream": True, "topic_prefixes": ["market."]}
         )
@@ -39,7 +39,8 @@ class Command(BaseCommand):
             person.save()
         return person
 
-    def _destination(self, person: User, kind: Destination.Kind, address: str) -> None:
+    def _destination(self, person: User, channel: str, address: str) -> None:
+        kind = channel_choices.number_of(channel)
         if not person.destinations.filter(kind=kind).exists():
             destination = Destination(user=person, kind=kind, address=address, verified_at=timezone.now())
             destination.save()

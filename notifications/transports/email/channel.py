@@ -1,0 +1,34 @@
+"""EMAIL: a mailbox, over SMTP."""
+
+from pathlib import Path
+
+from django.core.validators import validate_email
+
+from notifications.states import Channel, Priority
+from notifications.transports.email.transport import EmailTransport
+from notifications.transports.spec import QUICK_WAITS_S, ChannelSpec, Fit, Limit, digest
+from users.channel_choices import AddressForm
+
+
+def limits(address: str) -> tuple[Limit, ...]:
+    """Return the limit of the recipient's domain."""
+    domain = address.rpartition("@")[2].lower()
+    return (Limit(f"email.domain.{digest(domain)}", 20, 1.0, burst=20),)
+
+
+EMAIL = ChannelSpec(
+    channel=Channel.EMAIL,
+    label="E-mail",
+    position=30,
+    transport=EmailTransport,
+    address=AddressForm(hint="e-mail address", check=validate_email),
+    templates=Path(__file__).parent / "templates",
+    fit=Fit(has_layout=True, has_markup=True, critical_prefix="Critical: "),
+    timeout_s=15.0,  # SMTP servers may pause for seconds before they answer (RFC 5321, 4.5.3.2: minutes)
+    waits_s={
+        Priority.CRITICAL: QUICK_WAITS_S[:2],
+        # Mail servers greylist for minutes (RFC 6647).
+        Priority.NORMAL: (*QUICK_WAITS_S, 60.0, 300.0, 900.0, 1800.0),
+    },
+    limits=limits,
+)

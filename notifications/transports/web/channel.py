@@ -1,0 +1,6 @@
+"""WEB: a person's open pages. No transport: the frames go to the gateway's hub (`notifications.live`)."""
+
+from notifications.states import Channel
+from notifications.transports.spec import ChannelSpec
+
+WEB = ChannelSpec(channel=Channel.WEB, label="Web page", position=10, confirms=True)
