@@ -7,8 +7,10 @@ task only posts the text with a pooled httpx client. Both are timed from the fir
 
 import time
 
-import httpx
 from system import people, process, report, servers, simulator, source
+
+from tests.kit.eventually import eventually
+from tests.kit.simulator import Simulator
 
 EVENTS = 5_000
 PERSONS = 500
@@ -45,47 +47,36 @@ def ours(persons: list[str], grant: object) -> float:
     for start in range(0, EVENTS, 500):
         ingest(envelopes[start : start + 500], now=timezone.now())
     flush()
-    _await(lambda: Event.objects.filter(state="delivered").count())
+    delivered = Event.objects.filter(state="delivered")
+    eventually(lambda: delivered.count() >= EVENTS, TIMEOUT_S, what="events delivered")
     return EVENTS / (time.perf_counter() - started)
 
 
-def bare(url: str) -> float:
+def bare(simulator: Simulator) -> float:
     """Return calls/s of bare tasks."""
     import bare_task
 
-    with httpx.Client(base_url=url, trust_env=False) as client:  # a new one for each look costs 27 ms of CPU
-        before = _received(client)
-        started = time.perf_counter()
-        for number in range(EVENTS):
-            bare_task.call.delay(f"{url}/bot1000:simulated/sendMessage", 10_000 + number % PERSONS)
-        _await(lambda: _received(client) - before)
-        return EVENTS / (time.perf_counter() - started)
-
-
-def _received(client: httpx.Client) -> int:
-    return int(client.get("/control/log/count?kind=sendMessage").json()["accepted"])
-
-
-def _await(count: object) -> None:
-    deadline = time.monotonic() + TIMEOUT_S
-    while (done := count()) < EVENTS:  # type: ignore[operator]
-        if time.monotonic() > deadline:
-            raise SystemExit(f"only {done} of {EVENTS} after {TIMEOUT_S} s")
-        time.sleep(0.02)
+    before = simulator.accepted("sendMessage")
+    url = f"{simulator.url}/bot1000:simulated/sendMessage"
+    started = time.perf_counter()
+    for number in range(EVENTS):
+        bare_task.call.delay(url, 10_000 + number % PERSONS)
+    eventually(lambda: simulator.accepted("sendMessage") - before >= EVENTS, TIMEOUT_S, what="bare calls")
+    return EVENTS / (time.perf_counter() - started)
 
 
 def main() -> None:
     options = ("worker", "-c", "2", "-l", "ERROR", "-Q")
     worker = ("-m", "celery", "-A", "config.celery", *options, "critical,normal")
     bare_worker = ("-m", "celery", "-A", "bare_task", *options, "bare")
-    with simulator() as url, servers():
+    with simulator() as providers, servers():
         persons, grant = people(PERSONS, with_telegram=True), source()
         with process(*worker):
             _warm("config.celery")
             pipeline = ours(persons, grant)
         with process(*bare_worker, PYTHONPATH="benchmarks"):
             _warm("bare_task")
-            report("deliveries", pipeline, bare(url), "per s", "bare Celery tasks")
+            report("deliveries", pipeline, bare(providers), "per s", "bare Celery tasks")
 
 
 def _warm(name: str) -> None:
@@ -93,10 +84,7 @@ def _warm(name: str) -> None:
     import importlib
 
     app = importlib.import_module(name).app
-    deadline = time.monotonic() + 60
-    while not app.control.ping(timeout=1):
-        if time.monotonic() > deadline:
-            raise SystemExit(f"the worker of {name} did not start")
+    eventually(lambda: app.control.ping(timeout=1), 60, what=f"the worker of {name} answers")
 
 
 if __name__ == "__main__":

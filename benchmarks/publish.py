@@ -6,16 +6,13 @@ Daphne that answers at once. The CPU of the gateway for each event stands beside
 
 import asyncio
 import json
-import os
 import statistics
 import time
-from pathlib import Path
 
-from system import ROOT, free_port, people, process, report, servers, source
+from system import ROOT, cpu_s, free_port, people, process, report, servers, source
 
 EVENTS = 3_000
 PERSONS = 500
-_TICK = os.sysconf("SC_CLK_TCK")
 
 
 def requests(key: str, persons: list[str], run: str, count: int) -> list[bytes]:
@@ -60,17 +57,11 @@ async def post_all(port: int, todo: list[bytes], producers: int) -> list[float]:
     return taken
 
 
-def cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICK
-
-
 def measure(application: str, todo: list[bytes], producers: int) -> tuple[float, float, float]:
     """Return requests/s, the median's milliseconds, and the server's CPU ms for each."""
     port = free_port(0)
     command = ["-m", "gateway.server", "-b", "127.0.0.1", "-p", str(port), application]
-    with process(*command, PYTHONPATH=f"{ROOT}:{ROOT / 'benchmarks'}") as running:
-        _await(port)
+    with process(*command, port=port, PYTHONPATH=f"{ROOT}:{ROOT / 'benchmarks'}") as running:
         warm, todo = todo[:100], todo[100:]
         asyncio.run(post_all(port, warm, producers))
         before, began = cpu_s(running.pid), time.perf_counter()
@@ -78,18 +69,6 @@ def measure(application: str, todo: list[bytes], producers: int) -> tuple[float,
         took_s = time.perf_counter() - began
         cpu_ms = (cpu_s(running.pid) - before) / len(todo) * 1000
     return len(todo) / took_s, statistics.median(taken), cpu_ms
-
-
-def _await(port: int) -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        try:
-            asyncio.run(asyncio.wait_for(asyncio.open_connection("127.0.0.1", port), 1))
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise SystemExit("the server did not start")
 
 
 def main() -> None:

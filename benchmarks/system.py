@@ -1,22 +1,24 @@
 """What every benchmark needs: real servers in a folder that is thrown away, and processes that end."""
 
-import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from sandbox.system.child_process import end  # noqa: E402
 from sandbox.system.postgres import Postgres  # noqa: E402
 from sandbox.system.start import free_port  # noqa: E402
 from sandbox.system.valkey import Valkey  # noqa: E402
+from tests.kit.processes import Child, listens, running  # noqa: E402
+from tests.kit.simulator import Simulator, SimulatorProcess  # noqa: E402
 
 
 @contextmanager
@@ -49,31 +51,35 @@ def servers() -> Iterator[None]:
 
 
 @contextmanager
-def process(*command: str, **env: str) -> Iterator["subprocess.Popen[str]"]:
-    """Run a Python process of this checkout while the block runs."""
-    running = subprocess.Popen(
-        [sys.executable, *command],
-        cwd=ROOT,
-        env=os.environ | env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        yield running
-    finally:
-        end(running, within_s=30)
+def process(*arguments: str, port: int = 0, **env: str) -> Iterator[Child]:
+    """Run Python in this checkout while the block runs; with a port, once something listens there."""
+    with running_command([sys.executable, *arguments], port, **env) as child:
+        yield child
 
 
 @contextmanager
-def simulator() -> Iterator[str]:
-    """Run the provider simulator and yield its URL; the environment points the transports at it."""
-    with process("-m", "sandbox.simulator", "--http-port", "0", "--smtp-port", "0") as running:
-        assert running.stdout is not None
-        started = json.loads(running.stdout.readline())
-        url = f"http://127.0.0.1:{started['http_port']}"
-        os.environ |= {"TELEGRAM_API_URL": f"{url}/bot", "TELEGRAM_BOT_TOKEN": "1000:simulated"}
-        yield url
+def running_command(command: list[str], port: int, **env: str) -> Iterator[Child]:
+    log = Path(os.environ["TOCSIN_HOME"]) / f"{Path(command[0]).name}-{uuid.uuid4().hex[:8]}.log"
+    with running(command, log, lambda: not port or listens(port), environment=os.environ | env) as child:
+        yield child
+
+
+def cpu_s(pid: int) -> float:
+    """Return the CPU time that a process and its children have used so far."""
+    leader = psutil.Process(pid)
+    used = [each.cpu_times() for each in (leader, *leader.children())]
+    return sum(times.user + times.system for times in used)
+
+
+@contextmanager
+def simulator() -> Iterator[Simulator]:
+    """Run the provider simulator; the environment points the transports at it."""
+    running = SimulatorProcess()
+    os.environ |= {"TELEGRAM_API_URL": f"{running.url}/bot", "TELEGRAM_BOT_TOKEN": "1000:simulated"}
+    try:
+        yield running
+    finally:
+        running.stop()
 
 
 def people(count: int, *, with_telegram: bool) -> list[str]:

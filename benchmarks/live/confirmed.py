@@ -17,6 +17,7 @@ from results import Row, record, scale
 from system import process, servers, source
 
 from runtime.redis.client import client
+from tests.kit.eventually import eventually
 
 PERSONS = 100
 TIMEOUT_S = 120
@@ -71,11 +72,7 @@ def confirm_all(crowd: Crowd, count: int) -> None:
 
 
 def await_rows(count: int, **which: object) -> None:
-    deadline = time.monotonic() + TIMEOUT_S
-    while committed(**which) < count:
-        if time.monotonic() > deadline:
-            raise SystemExit(f"{committed(**which)} of {count} rows are there")
-        time.sleep(0.02)
+    eventually(lambda: committed(**which) >= count, TIMEOUT_S, what=f"{count} rows {which}")
 
 
 def confirmed_per_s(name: str, keys: dict[str, int], count: int) -> float:

@@ -3,7 +3,6 @@
 import os
 import shlex
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import jwt
+import psutil
 import redis
 from crowd import Hello
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -20,13 +20,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from system import ROOT, free_port
-
-from sandbox.system.child_process import end
+from system import ROOT, cpu_s, free_port, process, running_command
 
 _KEY = Ed25519PrivateKey.generate()
 _PUBLIC = _KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-_TICK = os.sysconf("SC_CLK_TCK")
 # A benchmark opens more sockets at once than a gateway should let anybody do.
 _LIMITS = {"TOCSIN_AUTH_WITHIN_S": "120"}
 
@@ -39,26 +36,13 @@ class Gateway:
     port: int
 
     def cpu_s(self) -> float:
-        """Return the CPU time it has used so far, all its threads and children."""
-        return sum(_cpu_s(pid) for pid in (self.pid, *_children(self.pid)))
+        """Return the CPU time it has used so far, including its children."""
+        return cpu_s(self.pid)
 
     def rss_kib(self) -> int:
         """Return its resident memory."""
-        return sum(_rss_kib(pid) for pid in (self.pid, *_children(self.pid)))
-
-
-def _children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICK
-
-
-def _rss_kib(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
+        leader = psutil.Process(self.pid)
+        return sum(each.memory_info().rss for each in (leader, *leader.children())) // 1024
 
 
 def hello_of(external_id: str, **more: str) -> Hello:
@@ -78,16 +62,16 @@ def ours(server: str = "daphne") -> Iterator[Gateway]:
     else:
         command = ["-m", "uvicorn", "--port", str(port), "--log-level", "error", "config.asgi:application"]
     env = _LIMITS | {"JWT_PUBLIC_KEYS": _PUBLIC.replace("\n", "\\n")}
-    with _running([sys.executable, *command], port, **env) as gateway:
-        yield gateway
+    with process(*command, port=port, **env) as child:
+        yield Gateway(child.pid, port)
 
 
 @contextmanager
 def channels_peer() -> Iterator[Gateway]:
     port = free_port(0)
     command = ["-m", "daphne", "-p", str(port), "-v", "0", "channels_peer:application"]
-    with _running([sys.executable, *command], port, PYTHONPATH=str(Path(__file__).parent)) as gateway:
-        yield gateway
+    with process(*command, port=port, PYTHONPATH=str(Path(__file__).parent)) as child:
+        yield Gateway(child.pid, port)
 
 
 def nginx_binary() -> str:
@@ -125,39 +109,10 @@ def nchan() -> Iterator[Gateway]:
     text = _NGINX.format(folder=folder, port=port)
     config.write_text(text + ("" if os.geteuid() else "user root;\n"))
     try:
-        with _running([nginx_binary(), "-c", str(config), "-p", str(folder)], port) as gateway:
-            yield gateway
+        with running_command([nginx_binary(), "-c", str(config), "-p", str(folder)], port) as child:
+            yield Gateway(child.pid, port)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _running(command: list[str], port: int, **env: str) -> Iterator[Gateway]:
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=os.environ | env, stdout=log, stderr=log)
-        try:
-            _await_port(process, port)
-            yield Gateway(process.pid, port)
-        except SystemExit:
-            log.seek(0)
-            sys.stderr.write(log.read()[-3000:].decode(errors="replace"))
-            raise
-        finally:
-            end(process, within_s=20)
-
-
-def _await_port(process: "subprocess.Popen[bytes]", port: int) -> None:
-    import socket
-
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise SystemExit("a server did not start")
 
 
 def subscribed(channel: str) -> bool:

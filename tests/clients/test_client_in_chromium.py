@@ -8,8 +8,8 @@ from gateway.auth.bearer import grant_of
 from gateway.codec import events
 from notifications.ingest import ingest
 from notifications.models import Event
-from tests.gateway.eventually import eventually
 from tests.gateway.good_events import event_json
+from tests.kit.eventually import eventually
 
 pytestmark = pytest.mark.browser
 

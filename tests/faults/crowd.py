@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import psutil
 
-from tests.faults.processes import ROOT
+from config.env import ROOT
 from tests.faults.producers import HttpProducer
 
 

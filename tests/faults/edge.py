@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 import httpx
 import jwt
 
-from tests.faults.processes import ROOT, Child
+from config.env import ROOT
+from sandbox.system.start import free_port
 from tests.faults.stage import Stage
+from tests.kit.processes import Child, answers
 
 
 def port_of(stage: Stage) -> int:
@@ -100,19 +102,10 @@ def judge_calm(stage: Stage) -> None:
 
 def another_gateway(stage: Stage) -> tuple[Child, int]:
     """Start one more gateway process beside the first; return it and its port."""
-    from sandbox.system.start import free_port
-
     web, port = stage.system.supervisor.children["web"], free_port(0)
     command = [str(port) if word == str(port_of(stage)) else word for word in web.command]
     log = stage.system.home / "logs" / "web2.log"
     child = stage.system.supervisor.add(Child("web2", command, dict(web.environment), log))
     url = f"http://127.0.0.1:{port}/healthz"
-    stage.until(lambda: _answers(url), within_s=30, what="the second gateway answers")
+    stage.until(lambda: answers(url), within_s=30, what="the second gateway answers")
     return child, port
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=5, trust_env=False).status_code == 200
-    except httpx.HTTPError:
-        return False

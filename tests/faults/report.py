@@ -8,7 +8,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.faults.processes import ROOT
+from config.env import ROOT
 
 DATA, PAGE = ROOT / "docs" / "guarantee.json", ROOT / "docs" / "guarantee.md"
 _COLUMNS = ("acknowledged", "received", "lost", "unexpected", "stuck", "duplicated", "unflagged", "recovered")

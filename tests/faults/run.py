@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults.processes import ROOT
+from config.env import ROOT
 from tests.faults.stage import Result, Stage
 from tests.faults.system import SIZES, FaultSystem, Size
 

@@ -12,6 +12,7 @@ from tests.faults.clients import Clients
 from tests.faults.live_clients import LiveClients
 from tests.faults.producers import Diary, HttpProducer, StreamProducer, events
 from tests.faults.system import FaultSystem, Size
+from tests.kit.eventually import eventually
 
 
 @dataclass(slots=True)
@@ -120,10 +121,7 @@ class Stage:
     def until(self, true: Callable[[], object], *, within_s: float, what: str) -> float:
         """Wait for it; return how long it took. Raises: `TimeoutError`."""
         started = time.monotonic()
-        while not true():
-            if time.monotonic() - started > within_s:
-                raise TimeoutError(f"{self.run}, {what}: not within {within_s:g} s")
-            time.sleep(0.1)
+        eventually(true, within_s, what=f"{self.run}, {what}", every_s=0.1)
         return time.monotonic() - started
 
     # --- what came of it --------------------------------------------------------------------------------

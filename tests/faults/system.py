@@ -10,22 +10,24 @@ import sys
 import tempfile
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
 import jwt
 import psycopg
 import redis
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from config.env import ROOT
 from sandbox.system.postgres import Postgres
 from sandbox.system.start import HOST, free_port
 from sandbox.system.valkey import Valkey
-from tests.faults.processes import ROOT, Child, Supervisor
 from tests.faults.proxy import Proxy
+from tests.kit.eventually import eventually
+from tests.kit.processes import Child, Supervisor, answers
+from tests.kit.simulator import Simulator
 
 _KEPT = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "VALKEY_SERVER")
 
@@ -65,15 +67,6 @@ SHORT = Size(
 SIZES = {size.name: size for size in (FULL, SHORT)}
 
 
-def until(true: Callable[[], object], *, within_s: float, what: str) -> None:
-    """Wait until `true()` is. Raises: `TimeoutError` that says what did not happen."""
-    deadline = time.monotonic() + within_s
-    while not true():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{what}: not within {within_s:g} s")
-        time.sleep(0.05)
-
-
 class FaultSystem:
     """Postgres, Valkey, the simulator, web, workers, control worker, beat and the stream ingress.
 
@@ -90,6 +83,7 @@ class FaultSystem:
         self.valkey = Valkey(self.home, "faults", free_port(0))
         self.port, self.simulator_port, self._smtp_port = free_port(0), free_port(0), free_port(0)
         self.url = f"http://{HOST}:{self.port}"
+        self.simulator = Simulator(f"http://{HOST}:{self.simulator_port}")
         self.simulator_log = self.home / "simulator.jsonl"
         self.supervisor = Supervisor()
         ports = {
@@ -113,7 +107,7 @@ class FaultSystem:
             "FIELD_ENCRYPTION_KEYS": urlsafe_b64encode(secrets.token_bytes(32)).decode(),
             "DATABASE_URL": f"postgres://postgres:faults@{HOST}:{ports['postgres']}/tocsin",
             "REDIS_URL": f"redis://:faults@{HOST}:{ports['valkey']}/0",
-            "SANDBOX_URL": f"http://{HOST}:{self.simulator_port}",
+            "SANDBOX_URL": self.simulator.url,
             "TELEGRAM_API_URL": f"http://{HOST}:{ports['telegram']}/bot",
             "TELEGRAM_BOT_TOKEN": "1000:simulated",
             "EMAIL_URL": f"smtp://{HOST}:{self._smtp_port}",
@@ -126,10 +120,6 @@ class FaultSystem:
             "PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir()) / "tocsin-bytecode"),
             "TOCSIN_CRASH_LOG": str(self.crash_log),
         }
-
-    @property
-    def simulator_url(self) -> str:
-        return f"http://{HOST}:{self.simulator_port}"
 
     @property
     def crash_log(self) -> Path:
@@ -190,20 +180,19 @@ class FaultSystem:
         return [name for name in self.supervisor.children if name.startswith("worker")]
 
     def until_ready(self, *, within_s: float = 60) -> None:
-        until(lambda: all(child.ready() for child in self.supervisor.children.values()) and self.answers(),
-              within_s=within_s, what="the system is ready")  # fmt: skip
+        eventually(self._ready, within_s, what="the system is ready", every_s=0.05)
 
-    def answers(self, path: str = "/readyz") -> bool:
-        try:
-            return httpx.get(f"{self.url}{path}", timeout=5, trust_env=False).status_code == 200
-        except httpx.HTTPError:
-            return False
+    def _ready(self) -> bool:
+        return all(child.ready() for child in self.supervisor.children.values()) and self.answers()
+
+    def answers(self) -> bool:
+        return answers(f"{self.url}/readyz")
 
     def heal(self) -> None:
         """Bring everything back that a scenario has broken, for the next one."""
         for proxy in self.proxies.values():
             proxy.heal()
-        self.misbehave()
+        self.simulator.behave()
         for name, child in self.supervisor.children.items():
             child.send(signal.SIGCONT)
             if "TOCSIN_CRASH" in child.environment:
@@ -211,6 +200,7 @@ class FaultSystem:
         self.until_ready()
 
     def stop(self) -> dict[str, int | None]:
+        self.simulator.close()
         codes = self.supervisor.stop()
         for server in (self.valkey, self.postgres):
             server.stop()
@@ -232,18 +222,10 @@ class FaultSystem:
     def redis(self) -> "redis.Redis":
         return redis.Redis.from_url(self.valkey.url, socket_timeout=5)
 
-    def misbehave(self, provider: str = "", **rule: object) -> None:
-        """Set the only rule of a provider of the simulator; without one, let all of them work."""
-        base = f"{self.simulator_url}/control/faults"
-        with httpx.Client(trust_env=False, timeout=5) as client:
-            answer = client.put(f"{base}/{provider}", json=rule) if provider else client.delete(base)
-            answer.raise_for_status()
-
     def written_log(self) -> Path:
         """Return the simulator's file once it holds all that the simulator has taken so far."""
-        url = f"{self.simulator_url}/control/log"
-        last = httpx.get(url, params={"after": 2**40}, trust_env=False, timeout=10).json()["last"]
-        until(lambda: _last_number(self.simulator_log) >= last, within_s=10, what="the log is on disk")
+        last = self.simulator.last_number()
+        eventually(lambda: _last_number(self.simulator_log) >= last, within_s=10, what="the log is on disk")
         return self.simulator_log
 
     def kill_postgres(self) -> None:

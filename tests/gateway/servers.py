@@ -9,13 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
-
-from config.env import ROOT
-from sandbox.system.child_process import end
 from sandbox.system.start import free_port
-from tests.gateway.eventually import eventually
 from tests.gateway.sign_in import JWT_KEY_SETTING
+from tests.kit.processes import answers, running
 
 AUTH_WITHIN_S = 1.0
 PATIENCE = {  # with pages that are quicker than people; floods have tests of their own
@@ -47,23 +43,10 @@ def running_daphne(log: Path, *, wanted_port: int = 0, **env: str) -> Iterator[S
     command = [*server, "config.asgi:application"]
     settings = {"DJANGO_SETTINGS_MODULE": "config.settings.development", "TOCSIN_HOME": str(log.parent)}
     settings |= PATIENCE
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=os.environ | settings | env, stdout=output, stderr=output
-        )
-    try:
-        eventually(lambda: process.poll() is not None or _answers(port), within_s=30)
-        assert process.poll() is None, log.read_text()[-2000:]
-        yield Server(process, port)
-    finally:
-        end(process)
-
-
-def _answers(port: int) -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False, timeout=5).is_success
-    except httpx.HTTPError:
-        return False
+    url = f"http://127.0.0.1:{port}/healthz"
+    with running(command, log, lambda: answers(url), environment=os.environ | settings | env) as child:
+        assert child.process is not None
+        yield Server(child.process, port)
 
 
 def database_url(name: str) -> str:

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +16,8 @@ import psutil
 import redis
 
 from config.env import ROOT
+from tests.kit.eventually import eventually
+from tests.kit.simulator import Simulator
 
 MARKER = "marker-0815-of-a-payload"
 _KEPT = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
@@ -41,19 +43,12 @@ class System:
                 start_new_session=True,
             )
 
-    @staticmethod
-    def until(true: Callable[[], object], *, within_s: float = 10) -> None:
-        deadline = time.monotonic() + within_s
-        while not true():
-            assert time.monotonic() < deadline, f"did not come true within {within_s} s"
-            time.sleep(0.05)
-
     @property
     def output(self) -> str:
         return self.output_file.read_text()
 
     def wait_until_ready(self) -> "System":
-        self.until(lambda: (self.home / "ready").exists() or self.process.poll() is not None, within_s=90)
+        eventually(lambda: (self.home / "ready").exists() or self.process.poll() is not None, within_s=90)
         assert self.process.poll() is None, self.output
         lines = (self.home / "dev.env").read_text().splitlines()
         self.values = dict(line.split("=", 1) for line in lines)
@@ -64,9 +59,7 @@ class System:
             timeout=35,
             trust_env=False,
         )
-        self.simulator = httpx.Client(
-            base_url=f"{self.values['SANDBOX_URL']}/control", timeout=10, trust_env=False
-        )
+        self.simulator = Simulator(self.values["SANDBOX_URL"])
         return self
 
     @contextmanager
@@ -100,25 +93,13 @@ class System:
     def story(self, event_id: str) -> dict:
         return self.api.get(f"/events/{event_id}").raise_for_status().json()
 
-    # --- the simulated providers ------------------------------------------------------------------------
-    def misbehave(self, provider: str, **rule: object) -> None:
-        self.simulator.put(f"/faults/{provider}", json=rule).raise_for_status()
-
-    def requests(self, provider: str = "") -> list[dict]:
-        query = {"limit": 10_000} | ({"channel": provider} if provider else {})
-        return self.simulator.get("/log", params=query).json()["entries"]
-
-    def received(self, provider: str = "") -> list[dict]:
-        taken = {"accepted", "dropped_answer"}
-        return [entry for entry in self.requests(provider) if entry["outcome"] in taken]
-
     def fresh(self) -> None:
         """Let the providers work and forget; setting the mode also enables the person's chat again."""
-        self.simulator.delete("/faults").raise_for_status()
+        self.simulator.behave()
         with self.signed_in() as person:
             token = {"X-CSRFToken": person.cookies["csrftoken"], "Referer": self.url}
             person.put("/demo/provider/telegram", json={"mode": "works"}, headers=token).raise_for_status()
-        self.simulator.delete("/log").raise_for_status()
+        self.simulator.clear_log()
         shared = redis.Redis.from_url(self.values["REDIS_URL"])
         for key in shared.scan_iter("breaker.*"):  # an earlier story's outage is not this one's
             shared.delete(key)

@@ -9,6 +9,7 @@ import psycopg
 import redis
 
 from proto.tocsin.v1 import user_events_pb2 as wire
+from tests.kit.eventually import eventually
 
 
 def ending(ack: dict) -> tuple:
@@ -31,7 +32,7 @@ def test_over_the_redis_stream_queued_comes_first_and_then_exactly_one_final_ack
             after = entries[-1][0]
         return sum(ack.final for ack in acks) >= len(events)
 
-    system.until(all_final)
+    eventually(all_final)
     time.sleep(1.5)  # the outbox looks every second: a second final ack would come now
     all_final()
     broker.close()
@@ -41,7 +42,7 @@ def test_over_the_redis_stream_queued_comes_first_and_then_exactly_one_final_ack
         assert own[1].delivered_via == wire.TELEGRAM
         assert own[1].evidence == wire.EVIDENCE_TRANSPORT
     assert len(acks) == 2 * len(events)
-    assert len(system.received("telegram")) == len(events)
+    assert len(system.simulator.received("telegram")) == len(events)
 
 
 def serialized(event: dict) -> bytes:
@@ -57,25 +58,25 @@ def serialized(event: dict) -> bytes:
 
 
 def test_a_rate_limit_is_waited_for(system):
-    system.misbehave("telegram", retry_after_s=1, times=2)
+    system.simulator.misbehave("telegram", retry_after_s=1, times=2)
     ack = system.publish()
     assert ending(ack) == (True, "DELIVERED", "TELEGRAM", "TRANSPORT")
-    asked = system.requests("telegram")
+    asked = system.simulator.requests("telegram")
     assert [entry["outcome"] for entry in asked] == ["refused", "refused", "accepted"]
     waits_ms = [later["at_ms"] - earlier["at_ms"] for earlier, later in pairwise(asked)]
     assert all(1_000 <= wait_ms < 4_000 for wait_ms in waits_ms), waits_ms
-    assert system.received("smtp") == []
+    assert system.simulator.received("smtp") == []
 
 
 def test_a_burst_is_delivered_exactly_once_each(system):
     events = [system.event() for _ in range(200)]
     answer = system.api.post("/events/batch", json={"events": events}).raise_for_status().json()
     assert {ack["status"] for ack in answer["acks"]} == {"QUEUED"}
-    system.until(lambda: len(system.received("telegram")) >= 200, within_s=30)
+    eventually(lambda: len(system.simulator.received("telegram")) >= 200, within_s=30)
     ids = [event["event_id"] for event in events]
-    system.until(lambda: states(system, ids) == {"delivered": 200})
-    assert len(system.received()) == 200
-    assert len({entry["message_id"] for entry in system.received()}) == 200
+    eventually(lambda: states(system, ids) == {"delivered": 200})
+    assert len(system.simulator.received()) == 200
+    assert len({entry["message_id"] for entry in system.simulator.received()}) == 200
 
 
 def states(system, event_ids: list[str]) -> dict[str, int]:
@@ -85,8 +86,8 @@ def states(system, event_ids: list[str]) -> dict[str, int]:
 
 
 def test_a_broken_provider_falls_back_to_the_next_and_a_dead_letter_says_why(system):
-    system.misbehave("telegram", status=502)
-    system.misbehave("smtp", error="mailbox_full")
+    system.simulator.misbehave("telegram", status=502)
+    system.simulator.misbehave("smtp", error="mailbox_full")
     ack = system.publish(wait_s=30, expires_at=int(time.time() * 1000) + 15_000)
     assert (ack["final"], ack["status"], ack["code"]) == (True, "ACK_ERROR", "expired")
     rows = {row["channel"]: row for row in system.story(ack["event_id"])["deliveries"]}
@@ -96,24 +97,24 @@ def test_a_broken_provider_falls_back_to_the_next_and_a_dead_letter_says_why(sys
     }
     assert len(rows["TELEGRAM"]["attempts"]) == 3
     assert len(rows["EMAIL"]["attempts"]) > 1
-    assert system.received() == []
+    assert system.simulator.received() == []
 
 
 def test_a_provider_that_is_down_costs_later_critical_events_no_time(system):
-    system.misbehave("telegram", status=502)
+    system.simulator.misbehave("telegram", status=502)
     # A dozen at once: enough failures within the breaker's window, however slow the machine.
     burst = {"events": [system.event() for _ in range(12)]}
     system.api.post("/events/batch", json=burst).raise_for_status()
-    system.until(lambda: len(system.received("smtp")) == 12, within_s=40)
-    asked = len(system.requests("telegram"))
+    eventually(lambda: len(system.simulator.received("smtp")) == 12, within_s=40)
+    asked = len(system.simulator.requests("telegram"))
     started = time.monotonic()
     ack = system.publish()
     assert ending(ack) == (True, "DELIVERED", "EMAIL", "TRANSPORT")
     assert time.monotonic() - started < 5
     assert system.story(ack["event_id"])["deliveries"][0]["error"] == "TELEGRAM is down"
-    assert len(system.requests("telegram")) - asked <= 3  # probes at most
-    system.misbehave("telegram")
-    system.until(lambda: ending(system.publish())[2] == "TELEGRAM", within_s=30)
+    assert len(system.simulator.requests("telegram")) - asked <= 3  # probes at most
+    system.simulator.misbehave("telegram")
+    eventually(lambda: ending(system.publish())[2] == "TELEGRAM", within_s=30)
 
 
 def test_a_killed_worker_child_is_replaced_and_what_waits_is_sent(system):
@@ -124,4 +125,4 @@ def test_a_killed_worker_child_is_replaced_and_what_waits_is_sent(system):
         child.kill()
     acks = [system.publish() for _ in range(3)]
     assert {ending(ack) for ack in acks} == {(True, "DELIVERED", "TELEGRAM", "TRANSPORT")}
-    assert len(system.received()) == 3
+    assert len(system.simulator.received()) == 3

@@ -5,6 +5,8 @@ import re
 import httpx
 import psycopg
 
+from tests.kit.eventually import eventually
+
 LIST = "/admin/notifications/deadletter/"
 ONLY_EMAIL = {"priority": "CRITICAL", "channels": ["EMAIL"]}
 
@@ -20,10 +22,10 @@ def replay_all(system, person: httpx.Client, **more: str) -> str:
 def test_a_dead_letter_is_replayed_from_the_admin_and_delivered_once(system) -> None:
     with psycopg.connect(system.values["DATABASE_URL"]) as database:  # dead letters of other stories
         database.execute("UPDATE notifications_event SET state = 'expired' WHERE state = 'failed'")
-    system.misbehave("smtp", error="too_big")
+    system.simulator.misbehave("smtp", error="too_big")
     events = [system.publish(delivery=ONLY_EMAIL) for _ in range(2)]
     assert {(ack["final"], ack["status"]) for ack in events} == {(True, "ACK_ERROR")}
-    system.simulator.delete("/faults").raise_for_status()  # the cause is mended
+    system.simulator.behave()  # the cause is mended
     with system.signed_in() as person:
         listed = person.get(LIST).raise_for_status().text
         assert all(ack["event_id"] in listed for ack in events)
@@ -34,7 +36,7 @@ def test_a_dead_letter_is_replayed_from_the_admin_and_delivered_once(system) -> 
             assert [row["state"] for row in story["deliveries"]] == ["failed", "sent"]
             assert (story["replay_count"], story["history"][0]["state"]) == (1, "failed")
         assert "No dead letter matches" in replay_all(system, person)
-    assert len(system.received("smtp")) == 2
+    assert len(system.simulator.received("smtp")) == 2
 
 
 def test_the_metrics_and_canaries_of_a_running_system_say_that_all_is_well(system) -> None:
@@ -42,9 +44,7 @@ def test_the_metrics_and_canaries_of_a_running_system_say_that_all_is_well(syste
         return httpx.get(f"{system.url}/metrics", trust_env=False, timeout=10).raise_for_status().text
 
     queues = ("critical", "normal", "control")
-    system.until(
-        lambda: all(re.search(rf'age_seconds{{queue="{q}"}} \d', page()) for q in queues), within_s=20
-    )
+    eventually(lambda: all(re.search(rf'age_seconds{{queue="{q}"}} \d', page()) for q in queues), within_s=20)
     text = page()
     for line in ('stuck_rows{kind="overdue"}', 'stuck_rows{kind="orphaned"}', "oldest_critical_seconds"):
         assert f"tocsin_{line} 0.0" in text

@@ -10,6 +10,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from sandbox.system.launcher import curl_line
+from tests.kit.eventually import eventually
 
 
 class Page:
@@ -68,7 +69,7 @@ async def test_with_a_page_open_the_printed_curl_line_ends_confirmed_by_the_clie
         assert ending(ack) == (True, "DELIVERED", "WEB", "CLIENT")
         assert [event["event_id"] for event in opened.events] == [ack["event_id"]]
     assert took_s < 1
-    assert system.received() == []
+    assert system.simulator.received() == []
 
 
 async def test_the_printed_curl_line_makes_a_new_event_each_time(system):
@@ -87,14 +88,14 @@ def test_with_no_page_open_critical_goes_to_telegram_at_once(system):
     ack = system.publish()
     assert time.monotonic() - began < 2
     assert ending(ack) == (True, "DELIVERED", "TELEGRAM", "TRANSPORT")
-    assert [entry["channel"] for entry in system.received()] == ["telegram"]
+    assert [entry["channel"] for entry in system.simulator.received()] == ["telegram"]
 
 
 def test_an_event_can_be_followed_through_the_logs_by_its_ids(system):
     ack = system.publish()
     delivery_id = system.story(ack["event_id"])["deliveries"][0]["id"]
-    system.until(lambda: ack["event_id"] in system.logged("web"))
-    system.until(lambda: ack["event_id"] in system.logged("worker"))
+    eventually(lambda: ack["event_id"] in system.logged("web"))
+    eventually(lambda: ack["event_id"] in system.logged("worker"))
     records = [json.loads(line) for line in system.logged("worker").splitlines() if line.startswith("{")]
     [line] = [
         record
@@ -105,10 +106,10 @@ def test_an_event_can_be_followed_through_the_logs_by_its_ids(system):
 
 
 def test_a_dead_chat_is_disabled_and_the_mailbox_gets_it(system):
-    system.misbehave("telegram", error="chat_not_found")
+    system.simulator.misbehave("telegram", error="chat_not_found")
     ack = system.publish()
     assert ending(ack) == (True, "DELIVERED", "EMAIL", "TRANSPORT")
-    assert [entry["channel"] for entry in system.received()] == ["smtp"]
+    assert [entry["channel"] for entry in system.simulator.received()] == ["smtp"]
     telegram = system.story(ack["event_id"])["deliveries"][0]
     assert (telegram["channel"], telegram["state"], telegram["failure_kind"]) == (
         "TELEGRAM",
@@ -121,20 +122,20 @@ def test_a_dead_chat_is_disabled_and_the_mailbox_gets_it(system):
     trace = system.story(after["event_id"])["trace"]
     skipped = next(line for line in trace if line["channel"] == "TELEGRAM")
     assert (skipped["verdict"], skipped["reason"]) == ("skipped", "disabled: Telegram: chat not found")
-    assert len(system.requests("telegram")) == 1  # the dead chat was not asked again
+    assert len(system.simulator.requests("telegram")) == 1  # the dead chat was not asked again
 
 
 async def test_a_silent_page_is_no_proof_and_telegram_gets_it_once(system):
     async with page(system, confirming=False) as opened:
         ack = await publish(system, ack_timeout_ms=1_000)
         assert ending(ack) == (True, "DELIVERED", "TELEGRAM", "TRANSPORT")
-        (sent,) = system.received()
+        (sent,) = system.simulator.received()
         assert sent["at_ms"] - opened.events[0]["ack_by"] in range(3_000)
 
         await opened.confirm(ack["event_id"])  # too late
         await asyncio.to_thread(_until_confirmed_late, system, ack["event_id"])
         assert ending(system.story(ack["event_id"])["ack"]) == ending(ack)
-    assert len(system.received()) == 1
+    assert len(system.simulator.received()) == 1
 
 
 def _until_confirmed_late(system, event_id: str) -> None:

@@ -3,16 +3,17 @@
 import os
 import shutil
 import signal
-import subprocess
-import time
 from pathlib import Path
 
 import kombu
 
 from sandbox.system.start import HOST, free_port
+from tests.kit.eventually import eventually
+from tests.kit.processes import Child
 
 INSTALL = "apt-get install rabbitmq-server (stop the system's own broker: the tests start theirs)"
 _STARTS = (Path("/usr/lib/rabbitmq/bin/rabbitmq-server"),)  # not /usr/sbin's, which changes the user
+
 _WITHIN_S = 60
 
 
@@ -31,7 +32,7 @@ class RabbitMQ:
         self.port, self._dist_port, self._epmd_port = free_port(0), free_port(0), free_port(0)
         self.url = f"amqp://guest:guest@{HOST}:{self.port}//"
         self.settled_at = 0.0  # by the monotonic clock: when its queues may be killed
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._processes: list[Child] = []
 
     def start(self) -> "RabbitMQ":
         """Start the node and wait until it answers."""
@@ -49,33 +50,22 @@ class RabbitMQ:
         if not self._processes:
             self._run(["epmd", "-address", HOST, "-port", str(self._epmd_port)], "epmd")
         self._run([str(binary())], "node")
-        deadline = time.monotonic() + _WITHIN_S
-        while not self._answers():
-            log = self.folder / "log" / "node.output"
-            assert self._processes[-1].poll() is None, log.read_text()
-            assert time.monotonic() < deadline, f"no answer within {_WITHIN_S} s\n{log.read_text()}"
-            time.sleep(0.1)
+        node = self._processes[-1]
+        eventually(lambda: not node.running() or self._answers(), _WITHIN_S, what="RabbitMQ answers")
+        assert node.running(), node.log_text()
         return self
 
     def _run(self, command: list[str], name: str) -> None:
-        with (self.folder / "log" / f"{name}.output").open("ab") as output:
-            self._processes.append(
-                subprocess.Popen(
-                    command,
-                    env=self._environment(),
-                    cwd=self.folder,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
-            )
+        log = self.folder / "log" / f"{name}.output"
+        self._processes.append(Child(name, command, self._environment(), log))
+        self._processes[-1].start()
 
     def _environment(self) -> dict[str, str]:
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder / "home"),  # of the Erlang cookie
             "LANG": "C.UTF-8",
+            "ERL_CRASH_DUMP": str(self.folder / "erl_crash.dump"),
             "ERL_EPMD_PORT": str(self._epmd_port),
             "ERL_EPMD_ADDRESS": HOST,
             "RABBITMQ_NODENAME": f"tocsin-test-{self.port}@localhost",
@@ -103,18 +93,11 @@ class RabbitMQ:
         return True
 
     def kill(self) -> None:
-        """Let the node die as in a power cut."""
-        self._end(self._processes.pop(), signal.SIGKILL)
+        """Kill the node as a power cut would."""
+        self._processes.pop().stop(signal.SIGKILL)
 
     def stop(self) -> None:
         for process in reversed(self._processes):
-            self._end(process, signal.SIGKILL)  # nobody needs its data
+            process.stop(signal.SIGKILL)  # nobody needs its data
         self._processes.clear()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    @staticmethod
-    def _end(process: "subprocess.Popen[bytes]", how: signal.Signals) -> None:
-        """Signal the group that we started: the script's shell, the node and its helpers."""
-        if process.poll() is None:
-            os.killpg(process.pid, how)
-        process.wait(20)

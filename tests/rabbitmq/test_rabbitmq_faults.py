@@ -8,6 +8,7 @@ import psutil
 import pytest
 
 from tests.journeys.test_journey_faults import states
+from tests.kit.eventually import eventually
 
 RECOVERED_WITHIN_S = 60
 
@@ -27,7 +28,7 @@ def all_delivered(system, ids: list[str]) -> bool:
 def broker_away(system, rabbitmq):
     # RabbitMQ 3.10 writes a new quorum queue's registration a little later: killed in its first seconds,
     # the queue may come back without a leader (rabbitmq-server#10070).
-    system.until(lambda: time.monotonic() > rabbitmq.settled_at, within_s=20)
+    eventually(lambda: time.monotonic() > rabbitmq.settled_at, within_s=20)
 
     @contextmanager
     def away():
@@ -42,12 +43,12 @@ def broker_away(system, rabbitmq):
 
 def test_workers_come_back_after_the_broker_was_killed(system, broker_away) -> None:
     before = accept(system, 5)
-    system.until(lambda: all_delivered(system, before), within_s=20)
+    eventually(lambda: all_delivered(system, before), within_s=20)
     with broker_away():
         meanwhile = accept(system, 5)  # a producer does not notice
     ids = before + meanwhile
-    system.until(lambda: all_delivered(system, ids), within_s=RECOVERED_WITHIN_S)
-    assert len(system.received()) == len(ids)
+    eventually(lambda: all_delivered(system, ids), within_s=RECOVERED_WITHIN_S)
+    assert len(system.simulator.received()) == len(ids)
     after = system.publish(wait_s=30)
     assert (after["final"], after["status"]) == (True, "DELIVERED")
 
@@ -60,13 +61,13 @@ def test_a_purged_queue_is_rung_for_again(system, rabbitmq) -> None:
         ids = accept(system, 12)
         with kombu.Connection(rabbitmq.url) as connection, connection.channel() as channel:
             # Two for each child are on their way to the worker already; the rest can be lost.
-            system.until(lambda: waiting(channel) >= 6, within_s=20)
+            eventually(lambda: waiting(channel) >= 6, within_s=20)
             assert channel.queue_purge("critical") >= 6
     finally:
         for process in workers:
             process.resume()
-    system.until(lambda: all_delivered(system, ids), within_s=RECOVERED_WITHIN_S)
-    assert len(system.received()) == len(ids)
+    eventually(lambda: all_delivered(system, ids), within_s=RECOVERED_WITHIN_S)
+    assert len(system.simulator.received()) == len(ids)
 
 
 def celery_processes(system) -> list[psutil.Process]:
@@ -79,16 +80,16 @@ def waiting(channel) -> int:
 
 
 def test_a_retry_that_falls_due_while_the_broker_is_away_follows_its_return(system, broker_away) -> None:
-    system.misbehave("telegram", status=502, times=1)
+    system.simulator.misbehave("telegram", status=502, times=1)
     [event_id] = ids = accept(system, 1)
-    system.until(lambda: tries(system, event_id) == [("TELEGRAM", "deferred")])
+    eventually(lambda: tries(system, event_id) == [("TELEGRAM", "deferred")])
     with broker_away():
         pass  # longer than the backoff: a broker needs some seconds to start
     returned = time.monotonic()
-    system.until(lambda: all_delivered(system, ids), within_s=RECOVERED_WITHIN_S)
+    eventually(lambda: all_delivered(system, ids), within_s=RECOVERED_WITHIN_S)
     assert time.monotonic() - returned < RECOVERED_WITHIN_S
-    assert [entry["outcome"] for entry in system.requests("telegram")] == ["refused", "accepted"]
-    assert system.received("smtp") == []
+    assert [entry["outcome"] for entry in system.simulator.requests("telegram")] == ["refused", "accepted"]
+    assert system.simulator.received("smtp") == []
 
 
 def tries(system, event_id: str) -> list[tuple[str, str]]:

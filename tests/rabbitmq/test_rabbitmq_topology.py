@@ -9,6 +9,7 @@ from amqp.exceptions import NotFound, PreconditionFailed
 from celery import Celery
 
 from config import brokers
+from tests.kit.eventually import eventually
 
 
 @pytest.fixture
@@ -68,4 +69,4 @@ def test_flower_sees_the_workers_and_shows_them_to_nobody_else(running_system) -
             found = flower.get("api/workers", params={"status": "true"}).raise_for_status().json()
             return sum(found.values()) == 2
 
-        running_system.until(both, within_s=30)
+        eventually(both, within_s=30)

@@ -86,13 +86,13 @@ def broker_away_at_the_retry(stage: Stage) -> None:
     """Every first try fails for a passing reason; as the failures come in, the broker is cut off."""
     proxy = stage.system.proxies["valkey"]
     count = stage.scaled(20_000, 300)
-    stage.system.misbehave("telegram", status=502)
+    stage.system.simulator.misbehave("telegram", status=502)
     stage.publish(count, rate=stage.scaled(250, 60), batch=stage.scaled(20, 5))
     sql = "SELECT count(*) FROM notifications_attempt WHERE outcome = 'temporary'"
     stage.until(lambda: stage.system.query(sql)[0][0] >= count // 20, within_s=60, what="tries have failed")
     proxy.refuse()
     stage.pause(stage.scaled(30, 6))
-    stage.system.misbehave()
+    stage.system.simulator.behave()
     failed = {row[0] for row in stage.system.query(_DEFERRED, f"{stage.run}-%")}
     proxy.heal()
     stage.struck()

@@ -80,11 +80,11 @@ def _round(stage: Stage, points: list[str], count: int = 200) -> None:
     system.until_ready()
     stage.until(stage.clients[0].all_open, within_s=20, what="every socket is open again")
     # Some first tries fail for a passing reason, and some mailboxes are gone: every branch is walked.
-    system.misbehave("telegram", status=502, rate=0.3, times=count // 10, seed=1)
+    system.simulator.misbehave("telegram", status=502, rate=0.3, times=count // 10, seed=1)
     # So many that a crash may swallow some of these answers: every second person has a next channel.
     chats_gone = [f"{10_000 + number}" for number in range(5, 13)]
     for chat in chats_gone:
-        _also(system, "telegram", error="blocked", match=chat, times=1)
+        system.simulator.also_misbehave("telegram", error="blocked", match=chat, times=1)
     items = stage.items(count)
     for number, item in enumerate(items):
         item["user_id"] = f"p{number % _PERSONS}"
@@ -141,11 +141,3 @@ def _topics_hold(stage: Stage) -> None:
     )[0]
     holds = sent > 0 and told == (sent * FOLLOWERS, sent * FOLLOWERS)
     stage.figure("followers told of topic events", told[0], limit=str(sent * FOLLOWERS), holds=holds)
-
-
-def _also(system, provider: str, **rule: object) -> None:
-    """Append a rule to a provider's rules."""
-    import httpx
-
-    url = f"http://127.0.0.1:{system.simulator_port}/control/faults/{provider}"
-    httpx.post(url, json=rule, trust_env=False, timeout=5).raise_for_status()

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 
 import psutil
 
+from config.env import ROOT
 from tests.faults import edge
 from tests.faults.edge import call, judge_calm, port_of, published, token
 from tests.faults.ledger import arrivals
-from tests.faults.processes import ROOT
 from tests.faults.raw_socket import signed_in
 from tests.faults.run import scenario
 from tests.faults.stage import Stage

@@ -139,7 +139,7 @@ def _confirm_late(
     stage: Stage, clients: LiveClients, items: list[dict], persons: int, fields: dict[str, object]
 ) -> None:
     """Let the next channel be out of order when the deadline passes, and confirm before it is back."""
-    stage.system.misbehave("telegram", status=503)
+    stage.system.simulator.misbehave("telegram", status=503)
     for number, item in enumerate(items):
         item |= {"user_id": f"p{2 * (number % (persons // 2))}"} | fields  # who has no e-mail
     ids = {item["event_id"] for item in items}
@@ -160,7 +160,7 @@ def _confirm_late(
     stage.until(
         lambda: stage.system.query(ended, list(ids))[0][0] == len(ids), within_s=30, what="all are confirmed"
     )
-    stage.system.misbehave()
+    stage.system.simulator.behave()
     stage.struck()
     stage.settle()
     by_page = "SELECT count(*) FROM notifications_event WHERE event_id = ANY(%s) AND evidence = 'client'"

@@ -5,8 +5,6 @@ import math
 import threading
 from dataclasses import dataclass
 
-import httpx
-
 from tests.faults.ledger import arrivals
 from tests.faults.run import scenario
 from tests.faults.stage import Stage
@@ -17,7 +15,7 @@ from tests.faults.stage import Stage
 def drop_answers(stage: Stage) -> None:
     """CRITICAL repeats once at most and says so; NORMAL is recorded and not repeated."""
     count = stage.scaled(1_000, 60)
-    stage.system.misbehave("telegram", drop_answer=True, times=2 * count)
+    stage.system.simulator.misbehave("telegram", drop_answer=True, times=2 * count)
     critical = stage.publish(count, rate=stage.scaled(100, 30), batch=5)
     normal = stage.publish(count, priority="NORMAL", rate=stage.scaled(100, 30), batch=5)
     for producer in (critical, normal):
@@ -59,14 +57,14 @@ def hanging_provider(stage: Stage) -> None:
     length_s = stage.scaled(40, 6)
     _mails_beside(stage, "NORMAL", length_s=5)  # whatever is done for the first time is done
     well = _mails_beside(stage, "NORMAL", length_s=length_s)
-    stage.system.misbehave("telegram", latency_ms=30_000)
+    stage.system.simulator.misbehave("telegram", latency_ms=30_000)
     opened_s: list[float] = []
     watch = threading.Thread(target=lambda: opened_s.append(stage.until(lambda: _is_open(stage), **_OPENS)))
     watch.start()
     hung = _mails_beside(stage, "NORMAL", length_s=length_s)
     watch.join()
     urgent = _mails_beside(stage, "CRITICAL", length_s=length_s)
-    stage.system.misbehave()
+    stage.system.simulator.behave()
     stage.struck()
     stage.settle()
     for _ in range(20):  # a send that gets through closes the breaker
@@ -146,13 +144,13 @@ def _p99(waits: list[float]) -> float:
 
 @scenario("V6", "NORMAL events waiting, and CRITICAL ones arrive")
 def urgent_overtakes(stage: Stage) -> None:
-    stage.system.misbehave("telegram", latency_ms=50)
+    stage.system.simulator.misbehave("telegram", latency_ms=50)
     waiting = stage.publish(stage.scaled(50_000, 600), priority="NORMAL", batch=100, senders=4)
     waiting.join(300)
     urgent = stage.publish(100, rate=20, batch=1)
     urgent.join(60)
     stage.struck()
-    stage.system.misbehave()
+    stage.system.simulator.behave()
     stage.settle(within_s=900 if stage.full else 60)
     first: dict[str, float] = {}
     for ref, _, at in arrivals(stage.system.written_log(), stage.run):
@@ -168,7 +166,7 @@ def rate_limited(stage: Stage) -> None:
 
     Another program sends through the same bot now and then: that is when Telegram refuses us.
     """
-    stage.system.misbehave("telegram", limits=True)
+    stage.system.simulator.misbehave("telegram", limits=True)
     items = stage.items(stage.scaled(5_000, 300))
     for item in items[: stage.scaled(60, 6)]:
         item["user_id"] = "p0"  # one chat gets far more than one a second
@@ -217,9 +215,9 @@ def _allowed(calls: list[dict], since: float, until: float) -> float:
 
 def _use_the_bot(stage: Stage, *, times: int) -> None:
     token = stage.system.environment["TELEGRAM_BOT_TOKEN"]
-    with httpx.Client(base_url=stage.system.simulator_url, trust_env=False, timeout=5) as client:
-        for number in range(times):
-            client.post(f"/bot{token}/sendMessage", data={"chat_id": 900_000 + number, "text": "another"})
+    for number in range(times):
+        message = {"chat_id": 900_000 + number, "text": "another"}
+        stage.system.simulator.http.post(f"/bot{token}/sendMessage", data=message)
 
 
 def _telegram_calls(stage: Stage) -> list[dict]:

@@ -5,9 +5,9 @@ import signal
 import time
 
 from tests.faults.ledger import arrivals
-from tests.faults.processes import Child
 from tests.faults.run import scenario
 from tests.faults.stage import Stage
+from tests.kit.processes import Child
 
 
 @scenario("L1", "SIGKILL of a random worker every 2 s, its whole tree or its main process alone")
@@ -16,7 +16,7 @@ def kill_workers(stage: Stage) -> None:
     kills = 0
     every_s = 2.0 if stage.full else 1.5
     if not stage.full:  # few events: without sends in flight a kill would prove nothing
-        stage.system.misbehave("telegram", latency_ms=300)
+        stage.system.simulator.misbehave("telegram", latency_ms=300)
     producer = stage.publish(rate=stage.scaled(250, 60), batch=stage.scaled(20, 5))
     while not producer.done:
         stage.pause(every_s)

@@ -8,10 +8,10 @@ import pytest
 
 from gateway.ingress import http
 from notifications.models import Event
-from tests.gateway.eventually import eventually
 from tests.gateway.good_events import event_json
 from tests.gateway.other_ends import Producer
 from tests.gateway.servers import Server
+from tests.kit.eventually import eventually
 
 
 class Conversation:

@@ -9,9 +9,9 @@ from django.db import connection
 
 from config.env import ROOT
 from notifications.models import Event
-from tests.gateway.eventually import eventually
 from tests.gateway.other_ends import Stream
 from tests.gateway.servers import database_url
+from tests.kit.eventually import eventually
 
 
 def test_sigterm_ends_it_with_code_0_and_nothing_half_done(stream: Stream) -> None:

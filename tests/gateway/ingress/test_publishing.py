@@ -14,10 +14,10 @@ from notifications.live import pubsub
 from notifications.models import Event
 from notifications.states import Channel
 from proto.tocsin.v1 import user_events_pb2 as wire
-from tests.gateway.eventually import eventually
 from tests.gateway.good_events import event_json, event_message
 from tests.gateway.other_ends import Producer
 from tests.gateway.servers import Server
+from tests.kit.eventually import eventually
 from users import keys
 from users.models import Destination
 

@@ -8,9 +8,9 @@ from django.utils import timezone
 from gateway.ingress.streams import BATCH, StreamIngress, connect
 from notifications.models import Event, Quarantine
 from notifications.states import Channel
-from tests.gateway.eventually import eventually
 from tests.gateway.good_events import event_message
 from tests.gateway.other_ends import Stream
+from tests.kit.eventually import eventually
 from users.models import Destination, Source
 
 

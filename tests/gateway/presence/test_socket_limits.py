@@ -11,10 +11,10 @@ from gateway.presence.addresses import address_of
 from gateway.presence.pace import Pace
 from notifications.live import pubsub
 from sandbox.system.start import free_port
-from tests.gateway.eventually import eventually
 from tests.gateway.other_ends import Page
 from tests.gateway.servers import Server, running_server_of
 from tests.gateway.sign_in import token_for
+from tests.kit.eventually import eventually
 from users.models import User
 
 LIMITS = {

@@ -10,11 +10,11 @@ import pytest
 
 from gateway.server import shutdown
 from notifications.models import Event
-from tests.gateway.eventually import eventually
 from tests.gateway.other_ends import Page, Producer
 from tests.gateway.raw_sockets import RawSocket
 from tests.gateway.servers import Server, running_server_of
 from tests.gateway.sign_in import token_for
+from tests.kit.eventually import eventually
 
 
 @pytest.fixture

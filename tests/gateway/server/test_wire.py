@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from config.env import ROOT
 from sandbox.system.child_process import end
 from sandbox.system.start import free_port
-from tests.gateway.eventually import eventually
+from tests.kit.eventually import eventually
 
 
 @pytest.fixture(scope="module")

@@ -14,11 +14,11 @@ from notifications.models import Event
 from notifications.routing import recipients
 from notifications.states import EventState
 from notifications.store import Stored
-from tests.gateway.eventually import eventually
 from tests.gateway.good_events import event_json
 from tests.gateway.missing_tables import without
 from tests.gateway.other_ends import Page, Producer
 from tests.gateway.sign_in import token_for
+from tests.kit.eventually import eventually
 
 
 def online(valkey, person) -> int:

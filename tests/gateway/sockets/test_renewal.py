@@ -5,9 +5,9 @@ import time
 import pytest
 from django.test import Client
 
-from tests.gateway.eventually import eventually
 from tests.gateway.other_ends import Producer
 from tests.gateway.sign_in import cookie_of, token_for
+from tests.kit.eventually import eventually
 from users import keys
 from users.models import User
 

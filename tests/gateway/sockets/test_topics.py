@@ -5,9 +5,9 @@ import pytest
 from notifications.live import pubsub
 from notifications.models import Broadcast, Event
 from notifications.topics import fan_out, subscriptions
-from tests.gateway.eventually import eventually
 from tests.gateway.good_events import event_json
 from tests.gateway.other_ends import Producer
+from tests.kit.eventually import eventually
 from users.models import TopicRule, TopicSubscription
 
 BTC = "market.BTC"

@@ -3,9 +3,9 @@
 import pytest
 
 from notifications.models import Event
-from tests.gateway.eventually import eventually
 from tests.gateway.missing_tables import without
 from tests.gateway.other_ends import Page, Producer
+from tests.kit.eventually import eventually
 
 CRITICAL = {"delivery": {"priority": "CRITICAL"}, "ack_timeout_ms": 60_000}
 

@@ -11,9 +11,9 @@ from django.db import connection
 
 from sandbox.system.start import free_port
 from tests.faults.proxy import Proxy
-from tests.gateway.eventually import eventually
 from tests.gateway.good_events import event_json, event_message
 from tests.gateway.servers import Server, database_url, running_daphne, running_server_of
+from tests.kit.eventually import eventually
 
 KEY = "Bearer tsn_aaaaaaaaaa_" + "a" * 43
 

@@ -4,41 +4,20 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
-from tests.sandbox.simulator.simulator import Simulator
-
-
-class Providers(Simulator):
-    """What the simulated providers do, and what they have received since the test began."""
-
-    def fresh(self) -> None:
-        self.behave()
-        self.http.delete("/control/log").raise_for_status()
-
-    def also_misbehave(self, provider: str, **rule: object) -> None:
-        self.http.post(f"/control/faults/{provider}", json=rule).raise_for_status()
-
-    def requests(self, provider: str) -> list[dict]:
-        found: list[dict] = self.http.get("/control/log", params={"channel": provider}).json()["entries"]
-        return found
-
-    def received(self, provider: str) -> list[dict]:
-        """Return the messages that a recipient now has, whatever the sender was told."""
-        return [
-            entry for entry in self.requests(provider) if entry["outcome"] in {"accepted", "dropped_answer"}
-        ]
+from tests.kit.simulator import SimulatorProcess
 
 
 @pytest.fixture(scope="session")
-def running_providers() -> Iterator[Providers]:
-    running = Providers()
+def running_providers() -> Iterator[SimulatorProcess]:
+    running = SimulatorProcess()
     yield running
     assert running.stop() == 0
 
 
 @pytest.fixture
-def providers(running_providers: Providers, settings) -> Providers:
-    """The simulator, forgetful, with Tocsin's settings pointing at it."""
-    running_providers.fresh()
+def providers(running_providers: SimulatorProcess, settings) -> SimulatorProcess:
+    """The simulator without rules and log, with Tocsin's settings pointing at it."""
+    running_providers.reset()
     settings.TELEGRAM_BOT_TOKEN = "4242:very-secret-token"
     settings.TELEGRAM_API_URL = f"{running_providers.url}/bot"
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
@@ -50,7 +29,7 @@ def providers(running_providers: Providers, settings) -> Providers:
 
 
 @pytest.fixture
-async def make_transport(providers: Providers) -> AsyncIterator[Callable]:
+async def make_transport(providers: SimulatorProcess) -> AsyncIterator[Callable]:
     """Make a transport with the settings as they are then; its connections are closed at the end."""
     made = []
 

@@ -221,7 +221,7 @@ async def test_cancelled_callers_do_not_break_the_next_send(transport, channel, 
     assert {type(result) for result in await asyncio.gather(*sends, return_exceptions=True)} == {
         asyncio.CancelledError
     }
-    providers.fresh()
+    providers.reset()
     began = asyncio.get_running_loop().time()
     await transport.send(replace(MESSAGE, text="after", html=""), contract.address, timeout_s=5)
     assert asyncio.get_running_loop().time() - began < 3

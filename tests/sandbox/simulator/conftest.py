@@ -8,11 +8,11 @@ from email.message import EmailMessage
 import httpx
 import pytest
 
-from tests.sandbox.simulator.simulator import Simulator
+from tests.kit.simulator import SimulatorProcess
 
 
-class LoggedSimulator(Simulator):
-    """A simulator whose log is read from where the test began."""
+class LoggedSimulator(SimulatorProcess):
+    """A simulator whose log is read from the start of the test."""
 
     begin = 0
 
@@ -20,7 +20,7 @@ class LoggedSimulator(Simulator):
         return self.http.post(f"/bot{token}/{method}", data=params)
 
     def entries(self, count: int = 1, **query: object) -> list[dict]:
-        """Will wait until `count` entries were logged since the test began."""
+        """Wait until `count` entries were logged since the test began; return them."""
         found: list[dict] = []
         after = self.begin
         while len(found) < count:
@@ -32,7 +32,7 @@ class LoggedSimulator(Simulator):
 
     def fresh(self) -> None:
         self.behave()
-        self.begin = self.http.get("/control/log", params={"limit": 1, "after": 2**40}).json()["last"]
+        self.begin = self.last_number()
 
     def mail(self, to: str = "ann@example.test", subject: str = "Order filled") -> EmailMessage:
         message = EmailMessage()

@@ -1,31 +1,37 @@
-"""Processes that may be killed: each is started alone, and a watcher starts it again when it dies."""
+"""Processes of the system: each has a log and a process group of its own; a supervisor restarts what dies."""
 
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import psutil
 
-ROOT = Path(__file__).resolve().parents[2]
+from config.env import ROOT
+from sandbox.system.start import HOST, await_start
+
 _LOOK_EVERY_S = 0.05
 
 
 @dataclass(slots=True)
 class Child:
-    """One process of the system, and how often it had to be started again."""
+    """One process: how it is started, and how often it ended on its own."""
 
     name: str
     command: list[str]
     environment: dict[str, str]
     log: Path
-    ready_when: str = ""  # a text in its log; empty: it is ready when it runs
+    ready_when: str = ""  # a text in its log; empty: ready as soon as it runs
     process: "subprocess.Popen[bytes] | None" = None
-    held: bool = False  # the scenario decides when it comes back
-    ends: list[int] = field(default_factory=list)  # exit codes of ends that nobody asked for
+    held: bool = False  # the supervisor does not restart it
+    ends: list[int] = field(default_factory=list)  # exit codes of unexpected ends
     _log_from: int = 0
 
     @property
@@ -44,7 +50,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # its group is its tree: one signal reaches its children
+                start_new_session=True,  # one signal reaches all its children
             )
 
     def running(self) -> bool:
@@ -54,7 +60,7 @@ class Child:
         return self.running() and self.ready_when in self.log_text()
 
     def log_text(self) -> str:
-        """Return what it wrote since its last start."""
+        """Return what it has logged since its last start."""
         with self.log.open("rb") as file:
             file.seek(self._log_from)
             return file.read().decode(errors="replace")
@@ -69,7 +75,7 @@ class Child:
             pass
 
     def stop(self, number: signal.Signals = signal.SIGTERM, *, within_s: float = 30) -> int | None:
-        """Ask the main process to end and wait. Return its exit code, or None if it had to be killed."""
+        """Signal the main process and wait; kill the rest. Return its exit code, or None if it was killed."""
         self.held = True
         if self.process is None:
             return 0
@@ -84,6 +90,38 @@ class Child:
             self.process.wait()
 
 
+@contextmanager
+def running(
+    command: list[str],
+    log: Path,
+    answers: Callable[[], bool] = lambda: True,
+    *,
+    environment: dict[str, str] | None = None,
+) -> Iterator[Child]:
+    """Run a process while the block runs, from its first answer. Raises: `StartFailed` with the log's end."""
+    child = Child(log.stem, command, dict(environment or os.environ), log)
+    child.start()
+    try:
+        assert child.process is not None
+        await_start(child.name, log, child.process, answers)
+        yield child
+    finally:
+        child.stop()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0
+
+
+def answers(url: str) -> bool:
+    """Return whether a GET is answered with 200."""
+    try:
+        return httpx.get(url, timeout=5, trust_env=False).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
 def group(leader: int) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
@@ -96,7 +134,7 @@ def group(leader: int) -> list[psutil.Process]:
 
 
 class Supervisor:
-    """Keeps children alive, as systemd or Kubernetes would."""
+    """Restarts children that end, as systemd or Kubernetes would."""
 
     def __init__(self) -> None:
         self.children: dict[str, Child] = {}
@@ -114,7 +152,7 @@ class Supervisor:
         return child
 
     def restart(self, name: str, **extra: str) -> None:
-        """Stop a child gently and start it with a changed environment; a variable given as "" goes."""
+        """Stop a child and start it with a changed environment; a variable given as "" is removed."""
         child = self.children[name]
         child.stop()
         with self._lock:
@@ -131,7 +169,7 @@ class Supervisor:
             child.send(signal.SIGKILL, whole_tree=whole_tree)
 
     def orphans(self, *, older_than_s: float) -> list[str]:
-        """Return what still runs of trees whose main process has been gone for that long."""
+        """Return the processes whose group leader ended longer ago than that."""
         now = time.monotonic()
         return [
             f"{name} {process.pid}"
@@ -142,7 +180,7 @@ class Supervisor:
         ]
 
     def stop(self) -> dict[str, int | None]:
-        """End everything that was started. Return the exit codes of the gentle stops."""
+        """Stop all children. Return the exit codes of those that ended without being killed."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
