@@ -28,7 +28,7 @@ class _Watcher(Generic[Key, Found]):
 
 
 class Periodic(Generic[Key, Found]):
-    """Looks up the key of each watcher every `every_s`, at random up to `1 + jitter` times that. One per loop.
+    """Looks up each watcher's key every `every_s`, at random up to `1 + jitter` times that. One per loop.
 
     Each tick, `look` gets the keys that are due, at most `batch`; the watchers of the keys in its answer are
     called back. Keys whose look-up failed are due again soon. `name` is the prefix of log messages.
