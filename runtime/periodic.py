@@ -1,4 +1,4 @@
-"""Periodic look-ups for many watchers: one query for all that are due, instead of a timer and a query each."""
+"""Periodic look-ups for many watchers: one query for all that are due, not a timer and a query each."""
 
 import asyncio
 import contextlib
