@@ -18,7 +18,6 @@ from users import keys
 from users.keys import LiveKey
 from users.models import Source, User
 
-CLOSE_AUTH = 4001  # of a socket: authentication failed, did not come in time, or has ended
 TOKEN_LIFE_MAX_S = 900
 
 

@@ -13,14 +13,12 @@ from typing import Any
 
 from prometheus_client import Counter
 
+from gateway import close_codes
 from gateway.presence.addresses import address_of, addresses
 from gateway.presence.pace import Pace
 from notifications import knobs
 from notifications.live import pubsub
 from runtime.loops import per_loop
-
-CLOSE_TOO_MANY = 4009  # too many sockets of one person or one address
-CLOSE_UNAVAILABLE = 4013  # busy, or what is needed is away; come back
 
 _GRACE_S = 10.0
 _RETURN_AFTER_S, _RETURN_WITHIN_S = 1.0, 30.0
@@ -85,11 +83,11 @@ class Admission:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         entry = await connection_limiter().enter(within_s=knobs.current().accept_wait_s)
         if entry is None:
-            return await _refuse(receive, send, "busy", CLOSE_UNAVAILABLE)
+            return await _refuse(receive, send, "busy", close_codes.UNAVAILABLE)
         address = address_of(scope.get("client"))
         try:
             if not await addresses().enter(address):
-                return await _refuse(receive, send, "too_many_sockets", CLOSE_TOO_MANY)
+                return await _refuse(receive, send, "too_many_sockets", close_codes.TOO_MANY_SOCKETS)
             try:
                 # The consumer closes who does not sign in; this is for one that hears of no close.
                 with contextlib.suppress(TimeoutError):

@@ -17,8 +17,9 @@ from typing import Any
 from daphne.cli import CommandLineInterface
 from twisted.internet import defer
 
+from gateway import close_codes
 from gateway.server import flow, wire
-from gateway.server.protocol import CLOSE_RESTART, LiveProtocol
+from gateway.server.protocol import LiveProtocol
 from gateway.server.shutdown import run_hooks
 from notifications import knobs
 
@@ -79,7 +80,7 @@ class LiveServer(Server):  # type: ignore[misc]
         settled = lambda: not any(map(_has_something_to_do, self._sockets()))  # noqa: E731
         await _until(settled, deadline - _CLOSE_HANDSHAKE_S)
         for protocol in self._sockets():
-            protocol.serverClose(CLOSE_RESTART)
+            protocol.serverClose(close_codes.RESTART)
 
     def _sockets(self) -> list[LiveProtocol]:
         """Return the sockets that are open."""

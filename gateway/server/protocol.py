@@ -14,6 +14,7 @@ from autobahn.websocket.types import ConnectionDeny
 from daphne.ws_protocol import WebSocketProtocol
 from prometheus_client import Counter
 
+from gateway import close_codes
 from gateway.server.flow import FlowControl
 from gateway.server.transport import bound_buffers
 from gateway.server.wire import Wired
@@ -22,9 +23,6 @@ from notifications.live import pubsub
 from runtime.token_bucket import TokenBucket
 
 CLOSED = Counter("tocsin_sockets_closed_total", "Sockets that this side closed", ["code"])
-CLOSE_SLOW = 4008
-CLOSE_FLOODING = 4029
-CLOSE_RESTART = 1012
 # RFC 6455, 7.4.1, and the IANA registry: codes that a server may send and the library would refuse.
 STANDARD_CODES = frozenset({1001, 1008, 1009, 1011, 1012, 1013})
 _CUT_AFTER_S = 1.0
@@ -85,7 +83,7 @@ class LiveProtocol(Wired, WebSocketProtocol):  # type: ignore[misc]
             f"At most {settled.socket_frames_per_s} frames a second, {settled.socket_frames_burst} at once."
         )
         self.say(pubsub.frame("error", code="flooding", detail=limit))
-        self.serverClose(CLOSE_FLOODING)
+        self.serverClose(close_codes.FLOODING)
         self._deaf = True
         self.flow.stop_listening()
         # We shall not read the answer to our close frame.
@@ -99,7 +97,7 @@ class LiveProtocol(Wired, WebSocketProtocol):  # type: ignore[misc]
     def retire(self) -> None:
         """Ask the client to connect again, and close. What was written before is sent first."""
         self.announce_end()
-        self.serverClose(CLOSE_RESTART)
+        self.serverClose(close_codes.RESTART)
 
     def announce_end(self) -> None:
         """Say when to come back: each client at a time of its own."""
@@ -121,7 +119,7 @@ class LiveProtocol(Wired, WebSocketProtocol):  # type: ignore[misc]
             return
         now = time.monotonic()
         if self.flow.paused and now - self.flow.full_since > knobs.current().slow_close_s:
-            self.serverClose(CLOSE_SLOW)
+            self.serverClose(close_codes.SLOW)
         elif now > self._retires_at:
             self.retire()
         elif self._ping:
@@ -135,4 +133,4 @@ class LiveProtocol(Wired, WebSocketProtocol):  # type: ignore[misc]
         if self.flow.behind:
             self._pinged_at = now  # it is we who do not read
         elif now - self._pinged_at > knobs.current().pong_within_s:
-            self.serverClose(CLOSE_SLOW)
+            self.serverClose(close_codes.SLOW)

@@ -1,4 +1,4 @@
-"""The WebSocket edge: one consumer a socket. It translates frames; the domain decides.
+"""The WebSocket edge: one consumer per socket. It translates frames into domain calls.
 
 Frames and close codes are documented in docs/websocket.md.
 """
@@ -12,13 +12,13 @@ from typing import Any
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 
+from gateway import close_codes
 from gateway.auth import credentials
-from gateway.auth.bearer import CLOSE_AUTH, AuthFailed
+from gateway.auth.bearer import AuthFailed
 from gateway.auth.credentials import Credential
 from gateway.auth.tickets import TicketsUnavailable
 from gateway.hub.hub import hub
 from gateway.hub.threads import in_thread
-from gateway.presence.admission import CLOSE_TOO_MANY, CLOSE_UNAVAILABLE
 from gateway.presence.floods import flood_penalties
 from gateway.presence.sockets import TooManySockets
 from gateway.server import flow, wire
@@ -41,13 +41,9 @@ from users.models import User
 
 log = logging.getLogger(__name__)
 
-CLOSE_ORIGIN = 4003  # this page may not connect
-CLOSE_SLOW = 4008  # it confirms nothing, or takes nothing
-CLOSE_SUBPROTOCOL = 4010  # none of the offered sub-protocols is known
-
 
 class SessionConsumer(FrameHandlers, AsyncWebsocketConsumer):  # type: ignore[misc]
-    """`/ws`: a page with a browser session, or a token in its first frame. The Origin is checked."""
+    """`/ws`: for a page, with a browser session or a token in the first frame. Checks the Origin."""
 
     check_origin = True
 
@@ -56,34 +52,34 @@ class SessionConsumer(FrameHandlers, AsyncWebsocketConsumer):  # type: ignore[mi
         self._person: User | None = None
         self._identity: Identity | None = None
         self._topics: TopicFeed | None = None
-        self._over = False  # closed by us: what still comes in is not looked at
-        self._live = AsyncExitStack()
+        self._closed_by_us = False  # frames that still arrive are ignored
+        self._resources = AsyncExitStack()
         self._auth_timer: asyncio.TimerHandle | None = None
         self.socket_id = token_hex(6)
         self._ready = False
-        self._closing: asyncio.Task[None] | None = None
+        self._close_task: asyncio.Task[None] | None = None
         self._epoch = ""
-        self._stored: asyncio.Future[None] | None = None  # the last of what this socket has confirmed
+        self._last_stored: asyncio.Future[None] | None = None  # of this socket's confirmations
         settings = knobs.current()
         self._writer = AsgiWriter(self.send)
         self._feed = SessionFeed(
             self._writer,
             Window(settings.window_frames, settings.window_bytes),
-            read=self._read_missed,
-            slow=self._too_slow,
+            read_missed=self._read_missed,
+            on_slow=self._on_too_slow,
             slow_after_s=settings.slow_close_s,
         )
-        self._writer.on_empty = self._feed.written
+        self._writer.on_empty = self._feed.on_flushed
 
     async def __call__(self, *args: Any) -> None:
-        """Run the socket. However it ends, also by an error in a handler, the person's presence ends too."""
+        """Run the socket, and end the person's presence with it, also after an error in a handler."""
         try:
             await super().__call__(*args)
         finally:
-            await self._leave()
+            await self._release()
 
     async def dispatch(self, message: dict[str, Any]) -> None:
-        """Without Channels' visit to the thread pool for each frame: our threads clean up by themselves."""
+        """Without Channels' thread hand-over per frame: our threads close old connections themselves."""
         handlers = {
             "websocket.connect": self.websocket_connect,
             "websocket.receive": self.websocket_receive,
@@ -94,24 +90,24 @@ class SessionConsumer(FrameHandlers, AsyncWebsocketConsumer):  # type: ignore[mi
     async def connect(self) -> None:
         self._writer.wire = wire.of(self.scope)
         await self._accept()
-        if self._over:
+        if self._closed_by_us:
             return
         user = self.scope.get("user") if self.check_origin else None
         if isinstance(user, User) and user.is_active:
-            await self._guarded(self._start_by_session(user))
+            await self._report_errors(self._authenticate_by_session(user))
         else:
             within_s = knobs.current().auth_within_s
-            self._auth_timer = asyncio.get_running_loop().call_later(within_s, self._auth_overdue)
+            self._auth_timer = asyncio.get_running_loop().call_later(within_s, self._on_auth_timeout)
 
     async def _accept(self) -> None:
-        """Complete the handshake, and close again what may not go on: accepted, so that a page sees why."""
+        """Complete the handshake. A refused socket is accepted first, so that a page sees the close code."""
         try:
             subprotocol = exchange.chosen(self.scope["subprotocols"])
         except exchange.UnknownSubprotocol:
             await self.accept()
-            detail = f"Known is {exchange.SUBPROTOCOL}; or offer none."
-            await self._say("error", code="unknown_subprotocol", detail=detail)
-            await self._end(CLOSE_SUBPROTOCOL)
+            detail = f"Offer {exchange.SUBPROTOCOL}, or no sub-protocol."
+            await self._send_frame("error", code="unknown_subprotocol", detail=detail)
+            await self._close_with(close_codes.UNKNOWN_SUBPROTOCOL)
             return
         if subprotocol is not None:
             self._feed.encode = exchange.encode
@@ -119,105 +115,106 @@ class SessionConsumer(FrameHandlers, AsyncWebsocketConsumer):  # type: ignore[mi
         if (control := flow.of(self.scope)) is not None:
             control.follow(self._feed)
         if self.check_origin and not origin_allowed(self.scope):
-            await self._end(CLOSE_ORIGIN)
+            await self._close_with(close_codes.FORBIDDEN_ORIGIN)
 
     async def disconnect(self, code: int) -> None:
-        await self._leave()
+        await self._release()
 
-    async def _leave(self) -> None:
+    async def _release(self) -> None:
         if self._auth_timer is not None:
             self._auth_timer.cancel()
         self._feed.close()
         self._writer.close()
-        await self._live.aclose()
+        await self._resources.aclose()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        if not self._over:
-            await self._guarded(self._take(text_data))
+        if not self._closed_by_us:
+            await self._report_errors(self._receive_frame(text_data))
 
-    async def _take(self, text: str | None) -> None:
+    async def _receive_frame(self, text: str | None) -> None:
         frame = frames.parsed(text, AUTH_BYTES if self._person is None else FRAME_BYTES)
         if self._person is None:
-            await self._authenticate(frame)
+            await self._authenticate_by_frame(frame)
         else:
             await self._handle(frame)
 
-    async def _guarded(self, work: Awaitable[None]) -> None:
-        """Do it. What is refused gets an error frame; before the sign-in it ends the socket too."""
+    async def _report_errors(self, work: Awaitable[None]) -> None:
+        """Run `work`; answer a refusal with an error frame, and before the sign-in with a close as well."""
         try:
             await work
         except FrameRefused as refused:
-            await self._say("error", code=refused.code, detail=refused.detail)
+            await self._send_frame("error", code=refused.code, detail=refused.detail)
             if self._identity is None:
-                await self._end(CLOSE_AUTH)
+                await self._close_with(close_codes.UNAUTHENTICATED)
         except TooManySockets:
             most = knobs.current().sockets_per_person
-            await self._say("error", code="too_many_sockets", detail=f"{most} are open already; close one.")
-            await self._end(CLOSE_TOO_MANY)
+            detail = f"This person has {most} open sockets; close one."
+            await self._send_frame("error", code="too_many_sockets", detail=detail)
+            await self._close_with(close_codes.TOO_MANY_SOCKETS)
         except (*DATABASE_AWAY, TicketsUnavailable):
-            await self._unavailable()
+            await self._report_unavailable()
 
-    async def _unavailable(self) -> None:
-        """Say that the database (for a ticket: Redis) is away. Before `ready` the client must come again."""
+    async def _report_unavailable(self) -> None:
+        """Report that the database (for a ticket: Redis) is away. Before `ready` this closes the socket."""
         log.exception("frame_failed")
-        await self._say("error", code="unavailable", detail="Try again in a few seconds.")
+        await self._send_frame("error", code="unavailable", detail="Try again in a few seconds.")
         if not self._ready:
-            await self._end(CLOSE_UNAVAILABLE)
+            await self._close_with(close_codes.UNAVAILABLE)
 
-    async def _authenticate(self, frame: Frame) -> None:
+    async def _authenticate_by_frame(self, frame: Frame) -> None:
         if frame["type"] != "auth":
             raise FrameRefused("auth_required", "The first frame must be auth with a token or a ticket.")
-        await self._start(await self._credential(credentials.of_frame, frame), frame)
+        await self._start_session(await self._read_credential(credentials.of_frame, frame), frame)
 
-    async def _start_by_session(self, person: User) -> None:
+    async def _authenticate_by_session(self, person: User) -> None:
         session_key = self.scope["session"].session_key
-        await self._start(await self._credential(credentials.of_session, person, session_key))
+        await self._start_session(await self._read_credential(credentials.of_session, person, session_key))
 
-    async def _credential(self, read: Callable[..., Credential], *given: object) -> Credential:
+    async def _read_credential(self, read: Callable[..., Credential], *given: object) -> Credential:
         try:
             return await in_thread(read, *given)
         except AuthFailed as failed:
             raise FrameRefused(failed.code, failed.detail) from failed
 
-    async def _start(self, credential: Credential, frame: Frame | None = None) -> None:
-        """Subscribe first and look second, so that no event falls between."""
+    async def _start_session(self, credential: Credential, frame: Frame | None = None) -> None:
+        """Subscribe before reading the database, so that no event is missed in between."""
         if self._auth_timer is not None:
             self._auth_timer.cancel()
         self._person = person = credential.person
-        self._identity = await self._live.enter_async_context(
+        self._identity = await self._resources.enter_async_context(
             signed_in(
                 credential,
                 socket_id=self.socket_id,
                 device=device_of(frame, self.scope),
-                end=self._signed_out,
+                end=self._on_signed_out,
             )
         )
         self.scope["entry"].authenticated()
-        if not await self._may_go_on(person.pk):
+        if not await self._wait_out_flood_penalty(person.pk):
             return
-        await self._live.enter_async_context(
-            hub().listening(pubsub.user_channel(person.pk), self._receive_live)
+        await self._resources.enter_async_context(
+            hub().listening(pubsub.user_channel(person.pk), self._on_hub_message)
         )
         hub().on_return = resync().hurry
-        self._topics = TopicFeed(person.pk, self._receive_live, changed=self._tell_topics)
-        self._live.push_async_callback(self._topics.leave)
-        await self._topics.look()
-        await self._begin(person, frames.asked_resume(frame, self.scope["query_string"]))
-        self._live.enter_context(resync().watching(person.pk, lambda head: self._look(*head)))
+        self._topics = TopicFeed(person.pk, self._on_hub_message, on_change=self._send_topics)
+        self._resources.push_async_callback(self._topics.close)
+        await self._topics.refresh()
+        await self._send_ready(person, frames.asked_resume(frame, self.scope["query_string"]))
+        self._resources.enter_context(resync().watching(person.pk, lambda head: self._on_resync(*head)))
         self._ready = True
 
-    async def _may_go_on(self, person_id: int) -> bool:
-        """Wait while the person has to, for a flood of theirs. Return False if the socket is over by then."""
+    async def _wait_out_flood_penalty(self, person_id: int) -> bool:
+        """Wait until the person's flood penalty has ended. Return whether the socket is still open then."""
         control, loop = flow.of(self.scope), asyncio.get_running_loop()
         if control is None:
             return True
         control.on_flood(lambda: flood_penalties().note(person_id, loop.time()))
         if not control.useless:
             await flood_penalties().over(person_id)
-        return not (self._over or control.useless)
+        return not (self._closed_by_us or control.useless)
 
-    async def _begin(self, person: User, asked: object) -> None:
-        """Say `ready`, and hand over to the outbox what the client has missed."""
+    async def _send_ready(self, person: User, asked: object) -> None:
+        """Send `ready`, and start the feed after the client's position."""
         resume, refused = None, None
         try:
             resume = None if asked is None else frames.checked_resume(asked)
@@ -228,28 +225,28 @@ class SessionConsumer(FrameHandlers, AsyncWebsocketConsumer):  # type: ignore[mi
         )
         position, recovered = start.position, start.recovered
         self._epoch = position.epoch
-        await self._say(
+        await self._send_frame(
             "ready", seq=position.seq, epoch=position.epoch, recovered=recovered, unread=position.unread
         )
         if refused is not None:
-            await self._say("error", code=refused.code, detail=refused.detail)
+            await self._send_frame("error", code=refused.code, detail=refused.detail)
         if start.items is not None:
-            await self._say("snapshot", items=start.items)
-        self._feed.start(after=start.after, known=position.seq, resumed=recovered)
+            await self._send_frame("snapshot", items=start.items)
+        self._feed.start(after=start.after, head=position.seq, resumed=recovered)
 
-    def _receive_live(self, message: bytes) -> None:
-        """Called by the hub for every frame of this person and of their topics."""
+    def _on_hub_message(self, message: bytes) -> None:
+        """Receive a frame of this person or of one of their topics from the hub."""
         if message == pubsub.TOPICS_CHANGED:
-            if self._topics is not None:  # else the first look is still to come
-                self._topics.look_soon()
+            if self._topics is not None:  # else the first refresh is still to come
+                self._topics.refresh_soon()
             return
         frame = pubsub.addressed(message, self.socket_id)
         if frame is not None:
             self._feed.receive(frame)
 
-    async def _tell_topics(self) -> None:
+    async def _send_topics(self) -> None:
         if self._ready and self._topics is not None:
-            await self._say("subscribed", topics=self._topics.names)
+            await self._send_frame("subscribed", topics=self._topics.names)
 
     async def _read_missed(self, after: int, limit: int) -> Missed:
         assert self._person is not None
@@ -257,39 +254,39 @@ class SessionConsumer(FrameHandlers, AsyncWebsocketConsumer):  # type: ignore[mi
             recovery.missed, self._person.pk, after=after, limit=limit, time_zone=self._person.time_zone
         )
 
-    def _look(self, seq: int, epoch: str) -> None:
+    def _on_resync(self, seq: int, epoch: str) -> None:
         if epoch == self._epoch:
-            self._feed.look(seq)
-        else:  # the sequence began anew: the client has to hear of that in a `ready`
-            self._close_soon(CLOSE_UNAVAILABLE)
+            self._feed.advance_head(seq)
+        else:  # a new sequence: the client learns its epoch from the next `ready`
+            self._schedule_close(close_codes.UNAVAILABLE)
 
-    def _too_slow(self) -> None:
+    def _on_too_slow(self) -> None:
         log.info("socket_too_slow")
-        self._close_soon(CLOSE_SLOW)
+        self._schedule_close(close_codes.SLOW)
 
-    def _signed_out(self) -> None:
-        """The credential has expired or was revoked."""
-        self._close_soon(CLOSE_AUTH)
+    def _on_signed_out(self) -> None:
+        """Close the socket: its credential has expired or was revoked."""
+        self._schedule_close(close_codes.UNAUTHENTICATED)
 
-    async def _end(self, code: int) -> None:
-        self._over = True
+    async def _close_with(self, code: int) -> None:
+        self._closed_by_us = True
         await self.close(code)
 
-    def _close_soon(self, code: int) -> None:
-        self._over = True
-        self._closing = asyncio.get_running_loop().create_task(self.close(code))
+    def _schedule_close(self, code: int) -> None:
+        self._closed_by_us = True
+        self._close_task = asyncio.get_running_loop().create_task(self.close(code))
 
-    def _auth_overdue(self) -> None:
-        self._close_soon(CLOSE_AUTH)
+    def _on_auth_timeout(self) -> None:
+        self._schedule_close(close_codes.UNAUTHENTICATED)
 
-    async def _say(self, kind: str, **fields: object) -> None:
+    async def _send_frame(self, kind: str, **fields: object) -> None:
         frame = self._feed.encode(pubsub.frame(kind, **fields))
         if frame is not None:
             self._writer.write(frame)
-        await self._writer.drained()  # a close that follows must not overtake it
+        await self._writer.drained()  # so that a following close does not overtake it
 
 
 class NativeConsumer(SessionConsumer):
-    """`/ws/native`: for clients without a browser. A token only; cookies and Origin do not count."""
+    """`/ws/native`: for clients without a browser, with a token only. Ignores cookies and Origin."""
 
     check_origin = False

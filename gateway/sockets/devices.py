@@ -1,4 +1,4 @@
-"""What a socket runs on, in words for people: from the `auth` frame, or read from the User-Agent."""
+"""A readable name of a socket's device, from the `auth` frame or from the User-Agent."""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Any
 
 LONGEST = 80
 
-# The first that fits: most browsers also name the ones that they descend from.
+# The first match counts: most browsers also name the browsers that they derive from.
 _BROWSERS = {"Edg": "Edge", "OPR": "Opera", "Firefox": "Firefox", "Chrome": "Chrome", "Safari": "Safari"}
 _SYSTEMS = {
     "Android": "Android",
@@ -20,7 +20,7 @@ _SYSTEMS = {
 
 
 def device_of(frame: Mapping[str, Any] | None, scope: Mapping[str, Any]) -> str:
-    """Return at most 80 characters without control characters. It is the client's word: escape it."""
+    """Return at most 80 characters without control characters. The text is untrusted: escape it."""
     given = (frame or {}).get("device")
     if isinstance(given, str) and (named := _plain(given)):
         return named
@@ -37,6 +37,6 @@ def _described(agent: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return `text` on one line, without what is not to be seen or cannot be encoded."""
+    """Return `text` on one line, without unprintable characters."""
     seen = "".join(char if char.isprintable() else " " for char in text[: 4 * LONGEST])
     return re.sub(r" +", " ", seen).strip()[:LONGEST]

@@ -1,7 +1,7 @@
-"""The sub-protocol `tocsin.exchange.v1`: frames as trading clients know them, made at the very edge.
+"""The sub-protocol `tocsin.exchange.v1`: frames in the format that trading clients know.
 
-Events of orders, trades and balances become `order.update`, `trade` and `balance.update`; of what else
-Tocsin says, only what belongs to the connection passes. Inside, nothing knows of it.
+Events of orders, trades and balances become `order.update`, `trade` and `balance.update`; of all other
+frames only those that concern the connection pass. The translation happens here alone.
 """
 
 import json
@@ -14,9 +14,9 @@ log = logging.getLogger(__name__)
 SUBPROTOCOL = "tocsin.exchange.v1"
 
 _PASSES = frozenset({"ready", "pong", "error", "shutdown", "auth.renewed", "subscribed"})
-_SAFE_INTEGER = 2**53 - 1  # a JavaScript client would round a larger one
+_SAFE_INTEGER = 2**53 - 1  # JavaScript rounds larger integers
 
-# What an order's event type says of it; for the others the payload decides.
+# The status by event type; for other event types the payload has it.
 _ORDER_STATUS = {
     "ORDER_PLACED": "NEW",
     "ORDER_FILLED": "FILLED",
@@ -31,11 +31,11 @@ Json = Mapping[str, Any]
 
 
 class UnknownSubprotocol(Exception):
-    """None of the sub-protocols that the client offers is known."""
+    """The server knows none of the sub-protocols that the client offers."""
 
 
 def chosen(offered: Sequence[str]) -> str | None:
-    """Return the sub-protocol to speak; None: the client offered none. Raises: `UnknownSubprotocol`."""
+    """Return the sub-protocol to use; None: the client offered none. Raises: `UnknownSubprotocol`."""
     if not offered:
         return None
     if SUBPROTOCOL in offered:
@@ -44,13 +44,13 @@ def chosen(offered: Sequence[str]) -> str | None:
 
 
 def encode(frame: bytes) -> bytes | None:
-    """Return the frame in the words of the sub-protocol, as `translated` does."""
+    """Return the frame translated into the sub-protocol; None: the client gets nothing for it."""
     text = translated(frame.decode())
     return None if text is None else text.encode()
 
 
 def translated(text: str) -> str | None:
-    """Return what a client of the sub-protocol is sent for one of our frames; None: nothing."""
+    """Return one of our frames translated into the sub-protocol; None: the client gets nothing for it."""
     frame = json.loads(text)
     kind = frame["type"]
     if kind in _PASSES:
@@ -62,7 +62,7 @@ def translated(text: str) -> str | None:
     if not all(value is not None for value in data.values()):
         log.warning("exchange_frame_incomplete", extra={"event_id": frame["event_id"], "type": name})
         return None
-    # A stored event can be confirmed; a live one is nothing but its data.
+    # Only a stored event can be confirmed; an INFORMATIONAL one is sent as data alone.
     stored = {key: frame[key] for key in ("event_id", "seq", "ack_by") if key in frame and "seq" in frame}
     return json.dumps({"type": name, "data": data, **stored}, separators=(",", ":"), ensure_ascii=False)
 
@@ -115,7 +115,7 @@ _TRANSLATIONS: dict[str, Callable[[Json], tuple[str, dict[str, Any]]]] = {
 
 
 def _id(value: object) -> object:
-    """Return a number for what is one, as these clients expect, as long as it is exact in JavaScript."""
+    """Return a numeric id as a number, as these clients expect, if JavaScript can represent it exactly."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and str(int(value[:20])) == value:
         return int(value) if int(value) <= _SAFE_INTEGER else value
     return value or None

@@ -1,8 +1,8 @@
-"""What one socket is told, and when: stored events in ascending `seq`, each once, within its credit.
+"""The feed of one socket: stored events in ascending `seq`, each once, within the credit window.
 
-A live frame is written at once if it is the next in the sequence. Every other one (a gap, no credit, a
-connection that does not take more) only says how far the sequence goes; Postgres has the events, and they
-are read as soon as they can be written. So a lost or late wake costs time and nothing else.
+A live frame is written at once if it is the next in the sequence. Any other frame (a gap, no credit, a full
+connection) only raises the known end of the sequence; the events are read from Postgres as soon as they can
+be written. So a lost or late push costs time and nothing else.
 """
 
 import asyncio
@@ -20,50 +20,50 @@ from runtime.postgres.away import DATABASE_AWAY
 
 log = logging.getLogger(__name__)
 
-DROPPED = Counter("tocsin_frames_dropped_total", "Frames that a socket could not take", ["kind"])
+DROPPED = Counter("tocsin_frames_dropped_total", "Frames dropped at a blocked socket", ["kind"])
 SLOW = Counter("tocsin_sockets_slow_total", "Sockets closed because they confirmed nothing")
 
-AHEAD_FRAMES = 64  # kept while what comes before them is on its way
-BACKLOG_BYTES = 256 * 1024  # not taken by the server: it holds back
-_REORDER_S = 0.02  # two publishers may overtake each other; a query is dearer than this wait
+AHEAD_FRAMES = 64  # kept while earlier events are read
+BACKLOG_BYTES = 256 * 1024  # written and not sent yet: above this the feed pauses
+_REORDER_S = 0.02  # pushes of two publishers may arrive out of order; this wait is cheaper than a query
 _AGAIN_S = 1.0
 _INFORMATIONAL = b'{"type":"event",'
 
 
 class Sink(Protocol):
-    """Where frames go. `backlog`: bytes that were written and not taken yet."""
+    """Destination of frames. `backlog`: bytes written and not yet accepted by the server."""
 
     backlog: int
 
     def write(self, frame: bytes) -> None: ...
 
 
-def _as_it_is(frame: bytes) -> bytes | None:
+def _unchanged(frame: bytes) -> bytes | None:
     return frame
 
 
 class SessionFeed:
-    """One a socket. All methods are called on the event loop.
+    """One per socket. All methods are called on the event loop.
 
-    `read(after, limit)` gets missed events; `slow()` is called once when the socket confirms nothing, or
-    takes nothing, for `slow_after_s`. The server may `pause` and `resume` it as the connection's own
+    `read_missed(after, limit)` reads missed events; `on_slow()` is called once when the client confirms
+    nothing, or reads nothing, for `slow_after_s`. The server calls `pause` and `resume` as the connection's
     buffer fills and drains.
     """
 
     __slots__ = (
         "_ahead",
-        "_early",
-        "_floor",
-        "_known",
+        "_before_start",
+        "_catch_up_task",
+        "_head_seq",
+        "_on_slow",
+        "_out_of_credit",
         "_paused",
-        "_read",
-        "_reading",
-        "_sent",
+        "_read_missed",
+        "_sent_seq",
         "_sink",
-        "_slow",
+        "_skipped_through",
         "_slow_after_s",
         "_slow_timer",
-        "_spent",
         "_started",
         "_window",
         "encode",
@@ -74,44 +74,44 @@ class SessionFeed:
         sink: Sink,
         window: Window,
         *,
-        read: Callable[[int, int], Awaitable[Missed]],
-        slow: Callable[[], None],
+        read_missed: Callable[[int, int], Awaitable[Missed]],
+        on_slow: Callable[[], None],
         slow_after_s: float,
     ) -> None:
         self._sink = sink
         self._window = window
-        self._read = read
-        self._slow = slow
+        self._read_missed = read_missed
+        self._on_slow = on_slow
         self._slow_after_s = slow_after_s
-        # What the client is sent for a frame; None: nothing, which also costs no credit.
-        self.encode: Callable[[bytes], bytes | None] = _as_it_is
+        # Turns a frame into the client's sub-protocol; None: the client gets nothing, which costs no credit.
+        self.encode: Callable[[bytes], bytes | None] = _unchanged
         self._started = False
-        self._sent = 0  # every event up to here was sent, or is not to be
-        self._known = 0  # the sequence goes at least so far
-        self._floor = 0  # up to here the client was sent nothing on this socket
+        self._sent_seq = 0  # every event up to here was sent or skipped
+        self._head_seq = 0  # the latest known seq of the person
+        self._skipped_through = 0  # events up to here were not sent on this socket
         self._ahead: dict[int, tuple[Head, bytes]] = {}
-        self._early: list[bytes] = []
+        self._before_start: list[bytes] = []
         self._paused = False
-        self._spent = False  # no credit: half of it has to come back first
-        self._reading: asyncio.Task[None] | None = None
+        self._out_of_credit = False  # sending resumes when half of the credit is back
+        self._catch_up_task: asyncio.Task[None] | None = None
         self._slow_timer: asyncio.TimerHandle | None = None
 
-    # --- what comes in --------------------------------------------------------------------------------
+    # --- input ----------------------------------------------------------------------------------------
     def receive(self, frame: bytes) -> None:
-        """Take a live frame of this person."""
+        """Process a live frame of this person."""
         head = frames.head(frame)
         if head is None:
             self._send_transient(frame)
         else:
             self._on_live(head, frame)
 
-    def start(self, *, after: int, known: int, resumed: bool) -> None:
-        """Begin, with `ready` written: the client has, or does without, what is up to `after`."""
+    def start(self, *, after: int, head: int, resumed: bool) -> None:
+        """Start sending events with a `seq` above `after`; call it once `ready` is written."""
         self._started = True
-        self._sent, self._known = after, max(known, self._known)
-        self._floor = 0 if resumed else after
-        early, self._early = self._early, []
-        for frame in early:
+        self._sent_seq, self._head_seq = after, max(head, self._head_seq)
+        self._skipped_through = 0 if resumed else after
+        waiting, self._before_start = self._before_start, []
+        for frame in waiting:
             self._send_transient(frame)
         for seq in sorted(self._ahead):
             if seq <= after:
@@ -119,24 +119,24 @@ class SessionFeed:
         self._send_ahead()
         self._catch_up_soon()
 
-    def look(self, seq: int) -> None:
-        """Hear from Postgres how far the sequence goes."""
-        self._known = max(self._known, seq)
+    def advance_head(self, seq: int) -> None:
+        """Raise the known end of the sequence to `seq`, as read from Postgres."""
+        self._head_seq = max(self._head_seq, seq)
         self._catch_up_soon()
 
     def confirmed(self, event_ids: Iterable[str]) -> None:
-        """Get credit back for what the client has confirmed."""
+        """Return the credit of confirmed events."""
         if self._window.confirm(event_ids):
-            self._start_slow_timer(anew=True)
+            self._start_slow_timer(restart=True)
             self._resume_sending()
 
-    def alive(self) -> None:
-        """Get credit back for events that nobody has to confirm: the client has given a sign of life."""
+    def on_ping(self) -> None:
+        """Return the credit of events that need no confirmation: the client is alive."""
         if self._window.release_unawaited():
             self._resume_sending()
 
     def pause(self) -> None:
-        """Write no more events until `resume`: the connection takes no more."""
+        """Write no events until `resume`: the send buffer is full."""
         self._paused = True
         self._start_slow_timer()
 
@@ -144,9 +144,9 @@ class SessionFeed:
         self._paused = False
         self._resume_sending()
 
-    def written(self) -> None:
-        """Hear that the server has taken all that was written."""
-        if self._slow_timer is not None or self._sent < self._known:
+    def on_flushed(self) -> None:
+        """Called when the server's send buffer is empty."""
+        if self._slow_timer is not None or self._sent_seq < self._head_seq:
             self._resume_sending()
 
     @property
@@ -154,33 +154,38 @@ class SessionFeed:
         return self._paused or self._sink.backlog > BACKLOG_BYTES
 
     def close(self) -> None:
-        """Stop reading and waiting; the socket is gone."""
+        """Cancel pending reads and timers; the socket is closed."""
         self._started = False
         self._ahead.clear()
-        for handle in (self._reading, self._slow_timer):
+        for handle in (self._catch_up_task, self._slow_timer):
             if handle is not None:
                 handle.cancel()
 
-    # --- what goes out ----------------------------------------------------------------------------------
+    # --- output -----------------------------------------------------------------------------------------
     @property
     def _blocked(self) -> bool:
-        return self.paused or self._spent
+        return self.paused or self._out_of_credit
 
     def _send_transient(self, frame: bytes) -> None:
-        """Write a frame that is not stored anywhere, or drop it."""
-        if not self._started and len(self._early) < AHEAD_FRAMES:
-            self._early.append(frame)
-        elif not self._started or self.paused or (self._spent and frame.startswith(_INFORMATIONAL)):
+        """Write a frame that is stored nowhere, or drop it."""
+        if not self._started and len(self._before_start) < AHEAD_FRAMES:
+            self._before_start.append(frame)
+        elif not self._started or self.paused or (self._out_of_credit and frame.startswith(_INFORMATIONAL)):
             DROPPED.labels("live").inc()
         elif (text := self.encode(frame)) is not None:
             self._sink.write(text)
             self._start_slow_timer()
 
     def _on_live(self, head: Head, frame: bytes) -> None:
-        self._known = max(self._known, head.seq)
-        if self._started and head.seq <= self._sent:
+        self._head_seq = max(self._head_seq, head.seq)
+        if self._started and head.seq <= self._sent_seq:
             self._on_repeat(head, frame)
-        elif self._started and head.seq == self._sent + 1 and not self._blocked and self._reading is None:
+        elif (
+            self._started
+            and head.seq == self._sent_seq + 1
+            and not self._blocked
+            and self._catch_up_task is None
+        ):
             self._send(head, frame)
             self._send_ahead()
         else:
@@ -189,12 +194,12 @@ class SessionFeed:
             self._catch_up_soon()
 
     def _on_repeat(self, head: Head, frame: bytes) -> None:
-        """Send it only if somebody waits for its confirmation, and the client may not have heard of that.
+        """Send an earlier event again if it waits for a confirmation that the client may not know of.
 
-        That is so for an event that comes back to the page after other channels, and for one that was
-        stored just before this socket came. All others were read from Postgres meanwhile.
+        This is the case for an event that returns to the page after other channels, and for one that was
+        stored just before this socket opened. All others have been read from Postgres.
         """
-        if not head.ack_by or not (head.repeat or head.seq <= self._floor):
+        if not head.ack_by or not (head.repeat or head.seq <= self._skipped_through):
             return
         if self._blocked:
             DROPPED.labels("repeat").inc()
@@ -202,7 +207,7 @@ class SessionFeed:
             self._write(head, frame)
 
     def _send(self, head: Head, frame: bytes) -> None:
-        self._sent = head.seq
+        self._sent_seq = head.seq
         self._write(head, frame)
 
     def _write(self, head: Head, frame: bytes) -> None:
@@ -212,63 +217,68 @@ class SessionFeed:
         self._window.charge(head.event_id, len(text), awaited=bool(head.ack_by))
         self._sink.write(text)
         if self._window.full:
-            self._spent = True
+            self._out_of_credit = True
         if self._blocked:
-            self._ahead.clear()  # it can be read; memory is for those who take what they get
+            self._ahead.clear()  # they can be read again; a blocked socket keeps no frames in memory
             self._start_slow_timer()
 
     def _send_ahead(self) -> None:
-        """Send what follows without a gap of that which came too early."""
-        while not self._blocked and (found := self._ahead.pop(self._sent + 1, None)):
+        """Send the frames kept in `_ahead` that now follow without a gap."""
+        while not self._blocked and (found := self._ahead.pop(self._sent_seq + 1, None)):
             self._send(*found)
-        for seq in [seq for seq in self._ahead if seq <= self._sent]:
+        for seq in [seq for seq in self._ahead if seq <= self._sent_seq]:
             del self._ahead[seq]
 
-    # --- what is missing --------------------------------------------------------------------------------
+    # --- catching up ------------------------------------------------------------------------------------
     def _catch_up_soon(self) -> None:
-        if self._started and not self._blocked and self._sent < self._known and self._reading is None:
-            self._reading = asyncio.get_running_loop().create_task(self._catch_up())
+        if (
+            self._started
+            and not self._blocked
+            and self._sent_seq < self._head_seq
+            and self._catch_up_task is None
+        ):
+            self._catch_up_task = asyncio.get_running_loop().create_task(self._catch_up())
 
     async def _catch_up(self) -> None:
         try:
             if self._ahead:
                 await asyncio.sleep(_REORDER_S)
                 self._send_ahead()
-            while self._sent < self._known and not self._blocked:
-                before = self._sent
-                self._send_missed(await self._read(before, min(PAGE, self._window.room)))
-                if self._sent == before and not self._blocked:
-                    self._known = before  # a wake for what Postgres does not have: a restored backup
+            while self._sent_seq < self._head_seq and not self._blocked:
+                before = self._sent_seq
+                self._send_missed(await self._read_missed(before, min(PAGE, self._window.room)))
+                if self._sent_seq == before and not self._blocked:
+                    self._head_seq = before  # pushed, but not in Postgres: a restored backup
         except DATABASE_AWAY as error:
             log.warning("catch_up_postponed", extra={"error": type(error).__name__})
             await asyncio.sleep(_AGAIN_S)
-        except Exception:  # this socket's trouble; the next look tries again
+        except Exception:  # affects this socket only; the next resync tries again
             log.exception("catch_up_failed")
             await asyncio.sleep(_AGAIN_S)
         finally:
-            self._reading = None
+            self._catch_up_task = None
         self._catch_up_soon()
 
     def _send_missed(self, missed: Missed) -> None:
         for head, frame in missed.frames:
             if self._blocked:
                 return
-            if head.seq > self._sent:
+            if head.seq > self._sent_seq:
                 self._send(head, frame)
-        self._sent = max(self._sent, missed.through)
+        self._sent_seq = max(self._sent_seq, missed.through)
         self._send_ahead()
 
-    # --- patience ---------------------------------------------------------------------------------------
+    # --- slow clients ------------------------------------------------------------------------------------
     def _resume_sending(self) -> None:
-        if self._spent and self._window.half_free:
-            self._spent = False
+        if self._out_of_credit and self._window.half_free:
+            self._out_of_credit = False
         if not self._blocked:
             self._stop_slow_timer()
             self._catch_up_soon()
 
-    def _start_slow_timer(self, *, anew: bool = False) -> None:
-        """Let the time run that a blocked socket has; `anew`: it has confirmed something."""
-        if anew:
+    def _start_slow_timer(self, *, restart: bool = False) -> None:
+        """Start the time limit of a blocked socket; `restart` it after a confirmation."""
+        if restart:
             self._stop_slow_timer()
         if self._slow_timer is None and self._blocked:
             loop = asyncio.get_running_loop()
@@ -281,4 +291,4 @@ class SessionFeed:
 
     def _too_slow(self) -> None:
         SLOW.inc()
-        self._slow()
+        self._on_slow()

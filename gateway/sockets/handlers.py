@@ -1,4 +1,4 @@
-"""What the frames of a signed-in client do. Mixed into the consumer, which has the connection.
+"""Handlers for the frames of a signed-in client: a mixin of the consumer, which owns the connection.
 
 Frames are documented in docs/websocket.md.
 """
@@ -9,8 +9,8 @@ from typing import ClassVar
 
 from django.utils import timezone
 
+from gateway import close_codes
 from gateway.auth import credentials
-from gateway.auth.bearer import CLOSE_AUTH
 from gateway.auth.credentials import Credential
 from gateway.hub.threads import in_thread
 from gateway.sockets import frames
@@ -25,43 +25,43 @@ from notifications.live.frames import to_ms
 from notifications.store import UnknownEvent
 from users.models import User
 
-_STORED_WITHIN_S = 2.0  # a pong waits no longer for what was confirmed before its ping
+_STORED_WITHIN_S = 2.0  # a pong waits at most this long for the confirmations before its ping
 
 
 class FrameHandlers:
-    """One method a frame; `_handle` finds it. Raises what the consumer turns into error frames."""
+    """One method per frame type, called by `_handle`. The consumer turns exceptions into error frames."""
 
     socket_id: str
     _person: User | None
     _identity: Identity | None
     _topics: TopicFeed | None
     _feed: SessionFeed
-    _stored: asyncio.Future[None] | None  # the last of what this socket has confirmed
-    # Of the consumer:
-    _say: Callable[..., Awaitable[None]]
-    _end: Callable[[int], Awaitable[None]]
-    _credential: Callable[..., Awaitable[Credential]]
+    _last_stored: asyncio.Future[None] | None  # of this socket's confirmations
+    # Defined by the consumer:
+    _send_frame: Callable[..., Awaitable[None]]
+    _close_with: Callable[[int], Awaitable[None]]
+    _read_credential: Callable[..., Awaitable[Credential]]
 
     async def _handle(self, frame: Frame) -> None:
         handler = self._handlers.get(frame["type"])
         if handler is None:
-            raise FrameRefused("unknown_type", f"Known are {', '.join(self._handlers)}.")
+            raise FrameRefused("unknown_type", f"Known types: {', '.join(self._handlers)}.")
         await handler(self, frame)
 
     async def _on_ack(self, frame: Frame) -> None:
-        """Take confirmations; they are stored together with those of other sockets."""
+        """Queue confirmations; they are stored in batches with those of other sockets."""
         assert self._person is not None
         ids = frames.event_ids(frame)
         try:
-            self._stored = confirmations().add(self._person.pk, ids, self.socket_id)
+            self._last_stored = confirmations().add(self._person.pk, ids, self.socket_id)
         except Overloaded as error:
-            raise FrameRefused("unavailable", "Confirm these again in a few seconds.") from error
+            raise FrameRefused("unavailable", "Send this ack again in a few seconds.") from error
         self._feed.confirmed(ids)
         if self._identity is not None:
             self._identity.confirmed()
 
     async def _on_acknowledge(self, frame: Frame) -> None:
-        """Take the person's own word, and tell all their sockets."""
+        """Record the person's acknowledgement, and notify all their sockets."""
         assert self._person is not None
         person_id, event_id = self._person.pk, frames.event_id(frame)
 
@@ -76,7 +76,7 @@ class FrameHandlers:
         self._feed.confirmed([event_id])
 
     async def _on_mark(self, frame: Frame) -> None:
-        """Take seen, read and archive, and mirror them to the person's other sockets."""
+        """Mark events as seen, read or archived, and notify all sockets of the person."""
         assert self._person is not None
         person_id, what, ids = self._person.pk, str(frame["type"]), frames.event_ids(frame)
 
@@ -89,33 +89,35 @@ class FrameHandlers:
         await in_thread(mark)
 
     async def _on_topics(self, frame: Frame) -> None:
-        """Change what the person follows; all of their sockets do."""
+        """Change the topics that the person follows, on all of their sockets."""
         assert self._topics is not None
         change = self._topics.subscribe if frame["type"] == "subscribe" else self._topics.unsubscribe
         for refused in await change(frames.topics(frame)):
-            await self._say("error", code=refused.code, detail=refused.detail, topic=refused.topic)
-        await self._say("subscribed", topics=self._topics.names)
+            await self._send_frame("error", code=refused.code, detail=refused.detail, topic=refused.topic)
+        await self._send_frame("subscribed", topics=self._topics.names)
 
     async def _on_ping(self, frame: Frame) -> None:
-        """Answer when what was confirmed before is stored, or without it while the database is away."""
-        if self._stored is not None:
-            await asyncio.wait({self._stored}, timeout=_STORED_WITHIN_S)
-        self._feed.alive()
-        await self._say("pong")
+        """Answer once earlier confirmations are stored, or after a time limit while the database is away."""
+        if self._last_stored is not None:
+            await asyncio.wait({self._last_stored}, timeout=_STORED_WITHIN_S)
+        self._feed.on_ping()
+        await self._send_frame("pong")
 
     async def _on_auth(self, frame: Frame) -> None:
-        """Renew the sign-in, so that the socket outlives the credential that it began with."""
+        """Renew the sign-in, so that the socket may stay open after its first credential expires."""
         assert self._identity is not None
         try:
-            credential = await self._credential(credentials.of_frame, frame)
+            credential = await self._read_credential(credentials.of_frame, frame)
             self._identity.renew(credential)
         except OtherPerson:
-            await self._say("error", code="other_person", detail="This socket belongs to another person.")
-            await self._end(CLOSE_AUTH)
+            await self._send_frame(
+                "error", code="other_person", detail="This socket belongs to another person."
+            )
+            await self._close_with(close_codes.UNAUTHENTICATED)
         else:
-            await self._say("auth.renewed", expires_at=to_ms(credential.expires_at))
+            await self._send_frame("auth.renewed", expires_at=to_ms(credential.expires_at))
 
-    # Explicit: what a client sends is never taken for a method's name.
+    # An explicit table: a client's text must never select a method by name.
     _handlers: ClassVar[dict[str, Callable[["FrameHandlers", Frame], Awaitable[None]]]] = {
         "ack": _on_ack,
         "acknowledge": _on_acknowledge,

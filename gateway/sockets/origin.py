@@ -1,4 +1,4 @@
-"""Which pages may open a socket: those of our own hosts, and of those that the operator trusts."""
+"""The Origin check: pages of `ALLOWED_HOSTS` and `CSRF_TRUSTED_ORIGINS` may open a socket."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -8,7 +8,7 @@ from django.http.request import split_domain_port, validate_host
 
 
 def origin_allowed(scope: dict[str, Any]) -> bool:
-    """A browser always sends Origin; without one, or from a strange host, nobody gets in."""
+    """Return whether the Origin is allowed. A browser always sends one; a missing one is refused."""
     origin = dict(scope["headers"]).get(b"origin", b"").decode("latin-1")
     trusted = [_host(entry).removeprefix("*") for entry in settings.CSRF_TRUSTED_ORIGINS]
     host = _host(origin)
@@ -16,7 +16,7 @@ def origin_allowed(scope: dict[str, Any]) -> bool:
 
 
 def _host(origin: str) -> str:
-    """Return the host as `ALLOWED_HOSTS` writes it, without the port; "" for what is not an origin."""
+    """Return the host as `ALLOWED_HOSTS` writes it, without the port; "" if `origin` is malformed."""
     try:
         netloc = urlsplit(origin).netloc
     except ValueError:

@@ -1,7 +1,7 @@
-"""The topics that one socket follows: those of its person, through the hub.
+"""The topics that one socket follows: its person's subscriptions, received through the hub.
 
-The stored list is the truth. A change anywhere is only a reason to look at it again, so that two changes
-at the same time leave every socket with the same list.
+The stored list decides. A change notice only causes it to be read again, so that concurrent changes leave
+every socket with the same list.
 """
 
 import asyncio
@@ -21,71 +21,73 @@ log = logging.getLogger(__name__)
 
 
 class TopicFeed:
-    """Made when the person is known; `leave` ends it for good.
+    """Created after the sign-in; `close` ends it for good.
 
-    `changed` is called when a look that somebody else's change asked for has found another list.
+    `on_change` is called when `refresh_soon` has found another list.
     """
 
-    def __init__(self, person_id: int, receiver: Receiver, *, changed: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, person_id: int, receiver: Receiver, *, on_change: Callable[[], Awaitable[None]]
+    ) -> None:
         self._person_id = person_id
         self._receiver = receiver
-        self._changed = changed
+        self._on_change = on_change
         self._following: dict[str, AsyncExitStack] = {}
         self._lock = asyncio.Lock()
-        self._looking: asyncio.Task[None] | None = None
-        self._left = False
+        self._refreshing: asyncio.Task[None] | None = None
+        self._closed = False
         self.names: list[str] = []
 
-    async def look(self) -> bool:
-        """Follow what the person follows now. Return whether that has changed. Raises: database errors."""
+    async def refresh(self) -> bool:
+        """Read the person's topics and follow them. Return whether they changed. Raises: database errors."""
         async with self._lock:
-            return await self._follow(await in_thread(subscriptions.followed, self._person_id))
+            return await self._set_topics(await in_thread(subscriptions.followed, self._person_id))
 
-    def look_soon(self) -> None:
-        """Look again, behind a look that runs already: it may have begun before the change."""
-        if not self._left:
-            self._looking = asyncio.get_running_loop().create_task(self._look_after(self._looking))
+    def refresh_soon(self) -> None:
+        """Refresh after a running refresh has ended: that one may have begun before the change."""
+        if not self._closed:
+            self._refreshing = asyncio.get_running_loop().create_task(self._refresh_after(self._refreshing))
 
-    async def _look_after(self, before: "asyncio.Task[None] | None") -> None:
+    async def _refresh_after(self, before: "asyncio.Task[None] | None") -> None:
         if before is not None:
             await asyncio.wait({before})
         try:
-            if not self._left and await self.look():
-                await self._changed()
+            if not self._closed and await self.refresh():
+                await self._on_change()
         except DATABASE_AWAY:
             log.exception("topics_failed")
 
     async def subscribe(self, names: Sequence[str]) -> list[subscriptions.Refused]:
-        """Let the person follow these too. Return what was refused. Raises: database errors."""
+        """Subscribe the person to these topics. Return what was refused. Raises: database errors."""
         async with self._lock:
             done = await in_thread(subscriptions.subscribe, self._person_id, names, now=timezone.now())
-            await self._follow(done.topics)
+            await self._set_topics(done.topics)
             return done.refused
 
     async def unsubscribe(self, names: Sequence[str]) -> list[subscriptions.Refused]:
-        """Let the person follow these no more. Nothing is refused. Raises: database errors."""
+        """Unsubscribe the person. Nothing is refused. Raises: database errors."""
         async with self._lock:
-            await self._follow(await in_thread(subscriptions.unsubscribe, self._person_id, names))
+            await self._set_topics(await in_thread(subscriptions.unsubscribe, self._person_id, names))
             return []
 
-    async def leave(self) -> None:
-        self._left = True
+    async def close(self) -> None:
+        self._closed = True
         async with self._lock:
-            await self._follow([])
+            await self._set_topics([])
 
-    async def _follow(self, names: list[str]) -> bool:
-        wanted = set() if self._left else set(names)
+    async def _set_topics(self, names: list[str]) -> bool:
+        wanted = set() if self._closed else set(names)
         changed = names != self.names
         self.names = names
         await asyncio.gather(
-            *(self._start(name) for name in wanted - self._following.keys()),
-            *(self._stop(name) for name in self._following.keys() - wanted),
+            *(self._listen(name) for name in wanted - self._following.keys()),
+            *(self._unlisten(name) for name in self._following.keys() - wanted),
         )
         return changed
 
-    async def _start(self, name: str) -> None:
+    async def _listen(self, name: str) -> None:
         stay = self._following[name] = AsyncExitStack()
         await stay.enter_async_context(hub().listening(pubsub.topic_channel(name), self._receiver))
 
-    async def _stop(self, name: str) -> None:
+    async def _unlisten(self, name: str) -> None:
         await self._following.pop(name).aclose()

@@ -1,4 +1,4 @@
-"""One socket's way out: frames are written in the order in which they were given."""
+"""The output of one socket: writes frames in the order in which they were passed in."""
 
 import asyncio
 import logging
@@ -13,9 +13,8 @@ log = logging.getLogger(__name__)
 class AsgiWriter:
     """Lets synchronous code write to an ASGI connection, whose `send` has to be awaited.
 
-    `backlog` counts the bytes that the server has not taken yet: more than a few mean that it holds
-    back, since the client does not read. With a `wire` nothing waits here: the server's flow control
-    says when the connection takes no more.
+    `backlog` counts the bytes that the server has not accepted yet: it grows while the client does not
+    read. With a `wire` nothing waits here: the server's flow control pauses the feed.
     """
 
     __slots__ = ("_frames", "_send", "_task", "backlog", "on_empty", "wire")
@@ -38,14 +37,14 @@ class AsgiWriter:
             self._task = asyncio.get_running_loop().create_task(self._write())
 
     async def drained(self) -> None:
-        """Return when the server has taken everything that was written so far."""
+        """Return when the server has accepted everything written so far."""
         if self.wire is not None:
             self.wire.flush()
         if self._task is not None:
             await asyncio.wait({self._task})
 
     def close(self) -> None:
-        """Forget what has not been written; the socket is gone."""
+        """Discard frames that are not written yet; the socket is closed."""
         self._frames.clear()
         self.backlog = 0
         if self._task is not None:
@@ -57,9 +56,7 @@ class AsgiWriter:
                 frame = self._frames.popleft()
                 await self._send(frame.decode())
                 self.backlog -= len(frame)
-        except (
-            Exception
-        ) as error:  # some servers say so when the connection is gone; its consumer will hear of it
+        except Exception as error:  # some servers raise when the connection is gone; `disconnect` follows
             log.warning("write_failed", extra={"error": type(error).__name__})
             self._frames.clear()
         finally:

@@ -37,7 +37,9 @@ def said_by_the_server() -> set[str]:
     for package in ("gateway", "notifications"):
         for path in (ROOT / package).glob("**/*.py"):
             for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.Call) and re.search(r"(\b_?say|\bframe)$", ast.unparse(node.func)):
+                if isinstance(node, ast.Call) and re.search(
+                    r"(\b_send_frame|\bframe)$", ast.unparse(node.func)
+                ):
                     kind = node.args[0] if node.args else None
                     if isinstance(kind, ast.Constant) and isinstance(kind.value, str):
                         said.add(kind.value)

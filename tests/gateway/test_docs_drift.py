@@ -6,9 +6,8 @@ import re
 import pytest
 
 from config.env import ROOT
+from gateway import close_codes
 from gateway.api.openapi import EVENT
-from gateway.server import protocol
-from gateway.sockets import consumer
 from gateway.sockets.consumer import SessionConsumer
 from proto.tocsin.v1 import user_events_pb2 as wire
 
@@ -92,7 +91,7 @@ def test_every_server_frame_is_documented() -> None:
     said = {"event.archived", "event.seen", "event.read"}  # named after what was marked
     for path in (*ROOT.glob("gateway/**/*.py"), ROOT / "notifications/live/frames.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in {"self._say", "pubsub.frame"}:
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in {"self._send_frame", "pubsub.frame"}:
                 kind = node.args[0]
                 said |= {kind.value} if isinstance(kind, ast.Constant) else set()
     assert {"ready", "event", "error", "pong", "shutdown"} <= said
@@ -100,8 +99,7 @@ def test_every_server_frame_is_documented() -> None:
 
 
 def test_every_close_code_is_documented() -> None:
-    named = vars(consumer) | vars(protocol)
-    codes = [value for name, value in named.items() if name.startswith("CLOSE_")]
+    codes = [value for name, value in vars(close_codes).items() if name.isupper()]
     section = WEBSOCKET.split("## Close codes")[1]
     assert codes
     assert [code for code in codes if f"| {code} |" not in section] == []

@@ -1,4 +1,4 @@
-"""The outbox of one socket: every stored event once and in order, whatever became of its wake."""
+"""The feed of one socket: every stored event once and in order, whatever became of its wake."""
 
 import asyncio
 
@@ -17,10 +17,10 @@ async def test_the_next_event_is_written_at_once_and_nobody_reads() -> None:
 
 async def test_what_was_missed_is_read_in_order_and_live_events_follow() -> None:
     socket = Socket(last=130)
-    socket.outbox.start(after=7, known=130, resumed=True)
+    socket.feed.start(after=7, head=130, resumed=True)
     socket.push(131)
-    await socket.until(lambda socket: socket.outbox.confirmed(["e70"]) or len(socket.connection.seqs) > 63)
-    socket.outbox.confirmed([f"e{seq}" for seq in socket.connection.seqs])
+    await socket.until(lambda socket: socket.feed.confirmed(["e70"]) or len(socket.connection.seqs) > 63)
+    socket.feed.confirmed([f"e{seq}" for seq in socket.connection.seqs])
     await socket.until_seqs(*range(8, 132))
 
 
@@ -45,16 +45,16 @@ async def test_wakes_that_overtake_each_other_cost_no_query() -> None:
 async def test_a_look_finds_what_no_wake_told() -> None:
     socket = Socket(last=0).start()
     socket.table.last = 2
-    socket.outbox.look(2)
+    socket.feed.advance_head(2)
     await socket.until_seqs(1, 2)
-    socket.outbox.look(2)
+    socket.feed.advance_head(2)
     assert len(socket.table.reads) == 1
 
 
 async def test_nothing_goes_out_before_the_start() -> None:
     socket = Socket()
     socket.push(1, 2)
-    socket.outbox.receive(MIRROR)
+    socket.feed.receive(MIRROR)
     assert socket.connection.written == []
     socket.start(after=1)
     assert [item.get("seq", item["type"]) for item in socket.connection.written] == ["event.read", 2]
@@ -101,8 +101,8 @@ async def test_without_postgres_it_tries_again() -> None:
 
 async def test_a_wake_for_what_postgres_does_not_have_is_no_endless_search() -> None:
     socket = Socket().start()
-    socket.outbox.receive(frame(50))
-    await socket.until(lambda socket: socket.table.reads and socket.outbox._reading is None)
+    socket.feed.receive(frame(50))
+    await socket.until(lambda socket: socket.table.reads and socket.feed._catch_up_task is None)
     assert len(socket.table.reads) == 1
     socket.push(1)
     assert socket.connection.seqs == [1]
@@ -136,19 +136,19 @@ async def _play(steps: list[str], missed: int) -> None:
         elif step == "repeat" and last:
             socket.push(last, ack_by=1, repeat=True)
         elif step == "ack":
-            socket.outbox.confirmed([f"e{seq}" for seq in socket.connection.seqs])
+            socket.feed.confirmed([f"e{seq}" for seq in socket.connection.seqs])
         elif step == "look":
-            socket.outbox.look(last)
+            socket.feed.advance_head(last)
         else:
             await asyncio.sleep(0.001)
-    socket.outbox.look(socket.table.last)
+    socket.feed.advance_head(socket.table.last)
     while _first_times(socket)[-1:] != [socket.table.last] and socket.table.last:
-        socket.outbox.confirmed([f"e{seq}" for seq in socket.connection.seqs])
+        socket.feed.confirmed([f"e{seq}" for seq in socket.connection.seqs])
         await asyncio.sleep(0.001)
     assert _first_times(socket) == list(range(1, socket.table.last + 1))
     first = [item["seq"] for item in socket.connection.written if not item.get("repeat")]
     assert len(first) == len(set(first)), "only a repeat comes twice"
-    socket.outbox.close()
+    socket.feed.close()
 
 
 def _first_times(socket: Socket) -> list[int]:

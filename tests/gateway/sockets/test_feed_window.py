@@ -10,13 +10,13 @@ from tests.gateway.played_socket import INFORMATIONAL, MIRROR, Socket
 async def test_without_credit_events_wait_and_informational_ones_are_dropped() -> None:
     socket = Socket(window=4).start()
     socket.push(1, 2, 3, 4, 5, 6)
-    socket.outbox.receive(INFORMATIONAL)
-    socket.outbox.receive(MIRROR)
+    socket.feed.receive(INFORMATIONAL)
+    socket.feed.receive(MIRROR)
     assert socket.connection.seqs == [1, 2, 3, 4]
     assert [item["type"] for item in socket.connection.written[4:]] == ["event.read"]
-    socket.outbox.confirmed(["e1"])
+    socket.feed.confirmed(["e1"])
     assert socket.table.reads == []  # one free place is not worth a query
-    socket.outbox.confirmed(["e2"])
+    socket.feed.confirmed(["e2"])
     await socket.until_seqs(1, 2, 3, 4, 5, 6)
     assert socket.table.reads == [(4, 2)]
 
@@ -24,13 +24,13 @@ async def test_without_credit_events_wait_and_informational_ones_are_dropped() -
 async def test_a_sign_of_life_gives_credit_back_for_what_nobody_waits_for() -> None:
     socket = Socket(window=2).start()
     socket.push(1, 2, 3, 4)
-    socket.outbox.alive()
+    socket.feed.on_ping()
     await socket.until_seqs(1, 2, 3, 4)
     socket.push(5, 6, ack_by=1)
-    socket.outbox.alive()
+    socket.feed.on_ping()
     await socket.until_seqs(1, 2, 3, 4, 5, 6)
     socket.push(7)
-    socket.outbox.alive()
+    socket.feed.on_ping()
     assert socket.connection.seqs[-1] == 6
 
 
@@ -45,25 +45,25 @@ async def test_who_confirms_in_time_is_not_slow() -> None:
     for seq in range(1, 8):
         socket.push(seq, ack_by=1)
         await asyncio.sleep(0.05)
-        socket.outbox.confirmed([f"e{seq}"])
+        socket.feed.confirmed([f"e{seq}"])
     assert not socket.slow.is_set()
-    socket.outbox.close()
+    socket.feed.close()
 
 
 async def test_a_connection_that_takes_no_more_is_left_alone_until_it_does() -> None:
     socket = Socket().start()
-    socket.outbox.pause()
+    socket.feed.pause()
     socket.push(1, 2)
-    socket.outbox.receive(INFORMATIONAL)
-    socket.outbox.receive(MIRROR)
+    socket.feed.receive(INFORMATIONAL)
+    socket.feed.receive(MIRROR)
     assert socket.connection.written == []
-    socket.outbox.resume()
+    socket.feed.resume()
     await socket.until_seqs(1, 2)
 
 
 async def test_a_connection_that_never_takes_more_is_slow() -> None:
     socket = Socket(slow_after_s=0.05).start()
-    socket.outbox.pause()
+    socket.feed.pause()
     await asyncio.wait_for(socket.slow.wait(), 10)
 
 
@@ -73,30 +73,30 @@ async def test_a_backlog_holds_events_back_until_it_is_written() -> None:
     socket.push(1)
     assert socket.connection.seqs == []
     socket.connection.backlog = 0
-    socket.outbox.look(1)
+    socket.feed.advance_head(1)
     await socket.until_seqs(1)
 
 
-async def test_what_comes_too_early_is_bounded() -> None:
+async def test_what_comes_too_before_start_is_bounded() -> None:
     socket = Socket()
     for seq in range(2, 1_000):
         socket.push(seq)
-        socket.outbox.receive(MIRROR)
-    assert len(socket.outbox._ahead) == len(socket.outbox._early) == AHEAD_FRAMES
-    socket.outbox.close()
+        socket.feed.receive(MIRROR)
+    assert len(socket.feed._ahead) == len(socket.feed._before_start) == AHEAD_FRAMES
+    socket.feed.close()
 
 
 async def test_what_the_client_is_not_sent_costs_no_credit_and_breaks_no_order() -> None:
     socket = Socket(window=4)
-    socket.outbox.encode = lambda data: data if json.loads(data).get("seq", 1) % 10 == 0 else None
+    socket.feed.encode = lambda data: data if json.loads(data).get("seq", 1) % 10 == 0 else None
     socket.start()
     socket.push(*range(1, 31))
-    socket.outbox.receive(MIRROR)
+    socket.feed.receive(MIRROR)
     assert socket.connection.seqs == [10, 20, 30]
     socket.table.last = 60
-    socket.outbox.look(60)
+    socket.feed.advance_head(60)
     await socket.until_seqs(10, 20, 30, 40)
-    socket.outbox.confirmed(["e40"])
+    socket.feed.confirmed(["e40"])
     await socket.until_seqs(10, 20, 30, 40, 50, 60)
     assert len(socket.connection.written) == 6
-    socket.outbox.close()
+    socket.feed.close()
