@@ -11,7 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from gateway.auth.revocation import announce
-from gateway.presence.registry import Socket, sockets_of
+from gateway.presence.sockets import Socket, sockets_of
 from users.admin import UserAdmin
 from users.models import User
 from users.sign_out import sign_out_everywhere

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from gateway.presence.registry import Socket, sockets_of
+from gateway.presence.sockets import Socket, sockets_of
 from notifications.events import ChannelChoice, Decision
 from notifications.live import pubsub
 from notifications.routing.plan import plan_for

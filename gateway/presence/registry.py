@@ -1,95 +1,135 @@
-"""Who has which sockets, in Redis: one hash a person, one field a socket.
+"""Entries that gateway processes share in Redis: a hash for each key, a field for each entry.
 
-An entry counts for a minute after its process wrote it last, so whatever a killed process leaves behind is
-gone by then. Nothing is decided by it but how many sockets a person may open; presence itself is the
-subscription (notifications/live/pubsub.py).
+An entry is valid for a minute after its process last wrote it, so the entries of a killed process expire.
+Each process also keeps its own entries in memory and does not depend on Redis for them.
 """
 
-import json
+import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Generic, NamedTuple, TypeVar
 
-import redis
+from gateway.presence.processes import gone, this_process
+from runtime.redis.link import redis_link
 
-from runtime.redis.client import client
+_VALID_S = 60
+_REFRESH_S = 20  # each second one in so many entries is written again, which spreads the load
+_BATCH = 500
 
-KEPT_S = 60
-
-
-@dataclass(slots=True)
-class Socket:
-    """One open socket of a person. Times are Unix milliseconds."""
-
-    id: str
-    person_id: int
-    device: str
-    since_ms: int
-    gateway_id: str
-    gateway: str  # host and process, for people
-    confirmed_ms: int | None = None
+Entry = TypeVar("Entry")
 
 
-def write(pipe: Any, socket: Socket) -> None:
-    """Put the commands that (re)write an entry into a pipeline."""
-    entry = {
-        "device": socket.device,
-        "since": socket.since_ms,
-        "confirmed": socket.confirmed_ms,
-        "gateway": socket.gateway,
-        "until": int(time.time() * 1000) + KEPT_S * 1000,
-    }
-    pipe.hset(_key(socket.person_id), _field(socket), json.dumps(entry))
-    pipe.expire(_key(socket.person_id), KEPT_S)
+class Place(NamedTuple):
+    """Where an entry is. A process may have several entries for a key, each with a `name`."""
+
+    key: str
+    process_id: str
+    name: str = ""
+
+    @property
+    def field(self) -> str:
+        return f"{self.process_id}.{self.name}" if self.name else self.process_id
 
 
-def remove(pipe: Any, sockets: Iterable[Socket]) -> None:
-    for socket in sockets:
-        pipe.hdel(_key(socket.person_id), _field(socket))
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[Entry]):
+    """What one kind of entry looks like in Redis. Times are Unix seconds."""
+
+    prefix: str
+    encode: Callable[[Entry, float], str]  # with the time until which it is valid
+    decode: Callable[[Place, str], tuple[Entry, float]]
+
+    def redis_key(self, key: str) -> str:
+        return f"{self.prefix}:{key}"
+
+    def parsed(self, key: str, answer: Mapping[bytes, bytes]) -> dict[Place, Entry]:
+        """Return the valid entries of a hash."""
+        found, now = {}, time.time()
+        for field, text in answer.items():
+            process_id, _, name = field.decode().partition(".")
+            place = Place(key, process_id, name)
+            entry, until = self.decode(place, text.decode())
+            if until > now:
+                found[place] = entry
+        return found
 
 
-def read(pipe: Any, person_id: int) -> None:
-    """Put the command whose answer `parsed` takes into a pipeline."""
-    pipe.hgetall(_key(person_id))
+class Registry(Generic[Entry]):
+    """This process's entries of one kind. One per event loop."""
 
+    def __init__(self, kind: Kind[Entry]) -> None:
+        self._kind = kind
+        self._turns: list[dict[Place, Entry]] = [{} for _ in range(_REFRESH_S)]
+        self._changed: set[Place] = set()
+        self._writer: asyncio.Task[None] | None = None
 
-def parsed(person_id: int, answer: Mapping[bytes, bytes]) -> list[Socket]:
-    """Return the entries that count, the oldest first."""
-    now_ms, found = time.time() * 1000, []
-    for field, text in answer.items():
-        entry = json.loads(text)
-        if entry["until"] > now_ms:
-            gateway_id, _, socket_id = field.decode().partition(".")
-            found.append(
-                Socket(
-                    socket_id,
-                    person_id,
-                    entry["device"],
-                    entry["since"],
-                    gateway_id,
-                    entry["gateway"],
-                    entry["confirmed"],
-                )
-            )
-    return sorted(found, key=lambda socket: (socket.since_ms, socket.id))
+    def put(self, key: str, entry: Entry, *, name: str = "") -> None:
+        """Add or replace an entry. `others` writes it at once; else it is written within a second."""
+        place = Place(key, this_process().id, name)
+        self._turn(place)[place] = entry
+        self._write_later(place)
 
+    def remove(self, key: str, *, name: str = "") -> None:
+        """Remove an entry; from Redis within a second."""
+        place = Place(key, this_process().id, name)
+        self._turn(place).pop(place, None)
+        self._write_later(place)
 
-def sockets_of(person_id: int) -> list[Socket] | None:
-    """Return a person's sockets in all processes that live, for a page; None while Redis is away."""
-    try:
-        found = parsed(person_id, client().hgetall(_key(person_id)))
-        gateway_ids = sorted({socket.gateway_id for socket in found})
-        counts = client().pubsub_numsub(*(f"gateway.{one}" for one in gateway_ids)) if found else []
-    except redis.RedisError:
-        return None
-    living = {one for one, (_, count) in zip(gateway_ids, counts, strict=True) if count}
-    return [socket for socket in found if socket.gateway_id in living]
+    async def others(
+        self, key: str, *, name: str = "", too_many: Callable[[list[Entry]], bool]
+    ) -> list[Entry]:
+        """Write an entry; return the entries of other processes for its key, none while Redis is away.
 
+        Killed processes are looked for only if there are `too_many`, as it takes one more round trip; their
+        entries are removed.
+        """
+        place = Place(key, this_process().id, name)
+        self._changed.discard(place)
 
-def _key(person_id: int) -> str:
-    return f"tocsin:sockets:{person_id}"
+        def fill(pipe: Any) -> None:
+            self._write(pipe, [place])
+            pipe.hgetall(self._kind.redis_key(key))
 
+        answers = await redis_link().run(fill)
+        if answers is None:
+            return []
+        found = self._kind.parsed(key, answers[-1])
+        others = {at: entry for at, entry in found.items() if at.process_id != place.process_id}
+        if others and too_many(list(others.values())):
+            dead = await gone(at.process_id for at in others)
+            if removed := [at.field for at in others if at.process_id in dead]:
+                await redis_link().run(lambda pipe: pipe.hdel(self._kind.redis_key(key), *removed))
+            others = {at: entry for at, entry in others.items() if at.process_id not in dead}
+        return list(others.values())
 
-def _field(socket: Socket) -> str:
-    return f"{socket.gateway_id}.{socket.id}"
+    def _turn(self, place: Place) -> dict[Place, Entry]:
+        return self._turns[hash(place) % _REFRESH_S]
+
+    def _write(self, pipe: Any, places: list[Place]) -> None:
+        until = time.time() + _VALID_S
+        for place in places:
+            key, entry = self._kind.redis_key(place.key), self._turn(place).get(place)
+            if entry is None:
+                pipe.hdel(key, place.field)
+            else:
+                pipe.hset(key, place.field, self._kind.encode(entry, until))
+                pipe.expire(key, _VALID_S)
+
+    def _write_later(self, place: Place) -> None:
+        self._changed.add(place)
+        if self._writer is None or self._writer.done():
+            this_process().be_known()
+            self._writer = asyncio.get_running_loop().create_task(self._write_on())
+
+    async def _write_on(self) -> None:
+        """Each second, write what has changed and refresh a part of the rest."""
+        second = 0
+        while self._changed or any(self._turns):
+            await asyncio.sleep(1)
+            second += 1
+            due = list(self._changed.union(self._turns[second % _REFRESH_S]))
+            self._changed.clear()
+            for start in range(0, len(due), _BATCH):
+                await redis_link().run(partial(self._write, places=due[start : start + _BATCH]))

@@ -1,24 +1,74 @@
-"""The sockets of this process as entries in the registry, and how many a person may have."""
+"""The sockets of each person in all gateway processes, and how many a person may have.
 
-import asyncio
+Only that limit and the pages of the admin use these entries; presence itself is the subscription
+(notifications/live/pubsub.py).
+"""
+
 import contextlib
+import json
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from typing import Any
+from dataclasses import dataclass
 
-from gateway.presence import registry
-from gateway.presence.processes import gone, this_process
-from gateway.presence.registry import Socket
+import redis
+
+from gateway.presence.processes import channel_of, this_process
+from gateway.presence.registry import Kind, Place, Registry
 from notifications import knobs
 from runtime.loops import per_loop
-from runtime.redis.link import redis_link
-
-_REFRESH_S = 20  # each second one in so many sockets is written again, so that no second is a heavy one
+from runtime.redis.client import client
 
 
 class TooManySockets(Exception):
-    """The person has all the sockets they may have; this one, the newest, is refused."""
+    """The person has the maximum number of sockets; this one, the newest, is rejected."""
+
+
+@dataclass(slots=True)
+class Socket:
+    """One open socket of a person. Times are Unix milliseconds."""
+
+    id: str
+    person_id: int
+    device: str
+    since_ms: int
+    gateway_id: str
+    gateway: str  # host and process, for people
+    confirmed_ms: int | None = None
+
+    @property
+    def age(self) -> tuple[int, str]:
+        """Sorts the oldest first; of two of the same millisecond, every process puts the same one first."""
+        return (self.since_ms, self.id)
+
+
+def _encode(socket: Socket, until: float) -> str:
+    return json.dumps(
+        {
+            "device": socket.device,
+            "since": socket.since_ms,
+            "confirmed": socket.confirmed_ms,
+            "gateway": socket.gateway,
+            "until": int(until * 1000),
+        }
+    )
+
+
+def _decode(place: Place, text: str) -> tuple[Socket, float]:
+    entry = json.loads(text)
+    socket = Socket(
+        place.name,
+        int(place.key),
+        entry["device"],
+        entry["since"],
+        place.process_id,
+        entry["gateway"],
+        entry["confirmed"],
+    )
+    return socket, entry["until"] / 1000
+
+
+_SOCKETS = Kind("tocsin:sockets", _encode, _decode)
 
 
 class Presence:
@@ -26,84 +76,53 @@ class Presence:
 
     def __init__(self) -> None:
         self._own: dict[int, dict[str, Socket]] = defaultdict(dict)
-        self._turns: list[dict[str, Socket]] = [{} for _ in range(_REFRESH_S)]
-        self._gone: list[Socket] = []
-        self._task: asyncio.Task[None] | None = None
+        self._registry = Registry(_SOCKETS)
 
     @contextlib.asynccontextmanager
     async def entered(self, socket_id: str, person_id: int, device: str) -> AsyncIterator[Socket]:
-        """Show a socket of a person while the block runs. Raises: `TooManySockets`.
+        """Register a socket of a person while the block runs. Raises: `TooManySockets`.
 
-        When Redis is away, only the sockets of this process count.
+        While Redis is away, only the sockets of this process count.
         """
-        here = this_process()
+        here, key = this_process(), str(person_id)
         here.be_known()
         socket = Socket(socket_id, person_id, device, int(time.time() * 1000), here.id, here.name)
-        turn = self._turns[hash(socket_id) % _REFRESH_S]
         self._own[person_id][socket_id] = socket
-        turn[socket_id] = socket
+        self._registry.put(key, socket, name=socket_id)
         try:
-            if await self._rank(socket) >= knobs.current().sockets_per_person:
+            others = await self._registry.others(
+                key, name=socket_id, too_many=lambda others: self._is_excess(socket, others)
+            )
+            if self._is_excess(socket, others):
                 raise TooManySockets
             yield socket
         finally:
-            del turn[socket_id]
             del self._own[person_id][socket_id]
             if not self._own[person_id]:
                 del self._own[person_id]
-            self._gone.append(socket)
-            self._write_later()
+            self._registry.remove(key, name=socket_id)
 
-    async def _rank(self, socket: Socket) -> int:
-        """Write the entry; return how many sockets the person had before. Of two at once one is later."""
+    def _is_excess(self, socket: Socket, others: list[Socket]) -> bool:
+        """Return whether the person had the maximum before this socket, with `others` in other processes."""
+        own = self._own[socket.person_id].values()
+        return sum(other.age < socket.age for other in [*own, *others]) >= knobs.current().sockets_per_person
 
-        def fill(pipe: Any) -> None:
-            registry.write(pipe, socket)
-            registry.read(pipe, socket.person_id)
 
-        answers = await redis_link().run(fill)
-        self._write_later()
-        others: list[Socket] = []
-        if answers is not None:
-            found = registry.parsed(socket.person_id, answers[-1])
-            others = [other for other in found if other.gateway_id != socket.gateway_id]
-        if others and self._before(socket, others) >= knobs.current().sockets_per_person:
-            dead = await gone(other.gateway_id for other in others)
-            await redis_link().run(
-                lambda pipe: registry.remove(pipe, [other for other in others if other.gateway_id in dead])
-            )
-            others = [other for other in others if other.gateway_id not in dead]
-        return self._before(socket, others)
-
-    def _before(self, socket: Socket, others: list[Socket]) -> int:
-        """Count who came before: ours as we know them, those of other processes as they wrote them."""
-        own = list(self._own[socket.person_id].values())
-        place = (socket.since_ms, socket.id)
-        return sum((other.since_ms, other.id) < place for other in [*own, *others])
-
-    def _write_later(self) -> None:
-        if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._write_on())
-
-    async def _write_on(self) -> None:
-        """Each second: take out who has left, and write one part of the others again."""
-        second = 0
-        while self._own or self._gone:
-            await asyncio.sleep(1)
-            second += 1
-            left, self._gone = self._gone, []
-            due = list(self._turns[second % _REFRESH_S].values())
-
-            def fill(pipe: Any, left: list[Socket] = left, due: list[Socket] = due) -> None:
-                registry.remove(pipe, left)
-                for socket in due:
-                    registry.write(pipe, socket)
-
-            if left or due:
-                await redis_link().run(fill)
+def sockets_of(person_id: int) -> list[Socket] | None:
+    """Return a person's sockets in all living processes, oldest first; None while Redis is away."""
+    key = str(person_id)
+    try:
+        answer = client().hgetall(_SOCKETS.redis_key(key))
+        found = sorted(_SOCKETS.parsed(key, answer).values(), key=lambda socket: socket.age)
+        ids = sorted({socket.gateway_id for socket in found})
+        counts = client().pubsub_numsub(*map(channel_of, ids)) if ids else []
+    except redis.RedisError:
+        return None
+    living = {one for one, (_, count) in zip(ids, counts, strict=True) if count}
+    return [socket for socket in found if socket.gateway_id in living]
 
 
 @per_loop
 def presence() -> Presence:
-    """Return that of the running event loop."""
+    """Return the presence of the running event loop."""
     return Presence()

@@ -8,8 +8,7 @@ from django.utils import timezone
 
 from gateway.auth import revocation
 from gateway.auth.credentials import Credential
-from gateway.presence.registry import Socket
-from gateway.presence.sockets import presence
+from gateway.presence.sockets import Socket, presence
 
 
 class OtherPerson(Exception):

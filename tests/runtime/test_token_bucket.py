@@ -1,5 +1,7 @@
 """The token bucket, with a clock that is given."""
 
+import pytest
+
 from runtime.token_bucket import TokenBucket
 
 
@@ -19,3 +21,12 @@ def test_tokens_come_back_at_the_rate_and_not_above_the_burst() -> None:
 def test_a_steady_client_below_the_rate_is_never_refused() -> None:
     bucket = TokenBucket(rate=20, burst=40, now=0.0)
     assert all(bucket.take(number / 19) for number in range(10_000))
+
+
+def test_reservations_let_a_burst_in_and_then_one_after_the_other() -> None:
+    bucket = TokenBucket(10, 3, 5.0)
+    assert [bucket.reserve(5.0, within_s=0.25) for _ in range(6)] == [
+        0, 0, 0, pytest.approx(0.1), pytest.approx(0.2), None,
+    ]  # fmt: skip
+    assert bucket.reserve(5.1, within_s=0.25) == pytest.approx(0.2)
+    assert [bucket.reserve(60.0, within_s=0) for _ in range(4)] == [0, 0, 0, None]
