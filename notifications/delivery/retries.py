@@ -1,9 +1,9 @@
 """When a delivery is tried again, and how long one send may take: the schedules that channels declare.
 
 Celery's autoretry makes the waits of up to a minute; longer ones stand in the row, and the sweep rings for
-them. At the end of its schedule the channel has failed. A CRITICAL event leaves a channel within seconds while
-it has another. On its last channel it follows NORMAL's schedule and then goes on every `LAST_RESORT_S` until it
-expires, so no outage ends it.
+them. At the end of its schedule the channel has failed. A CRITICAL event leaves a channel within seconds
+while it has another. On its last channel it follows NORMAL's schedule and then goes on every `LAST_RESORT_S`
+until it expires, so no outage ends it.
 """
 
 from notifications import knobs
