@@ -1,0 +1,56 @@
+"""The channel, registered; the simulator's HTTP sink as its provider; and the domain's fixtures."""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from notifications.states import Channel
+from notifications.transports import registry
+from runtime.redis.client import client
+from tests.notifications.conftest import ada, chat, closed_breakers, desk, knobs, mailbox, now
+from tests.notifications.desk import Desk
+from tests.notifications.transports.conftest import Providers, running_providers
+
+if TYPE_CHECKING:
+    from users.models import Destination, User
+
+__all__ = ["ada", "chat", "closed_breakers", "desk", "knobs", "mailbox", "now", "running_providers"]
+
+
+@pytest.fixture(autouse=True)
+def webhook() -> Iterator[None]:
+    from tests.fifth_channel.webhook.channel import WEBHOOK
+
+    with registry.registered(WEBHOOK):
+        yield
+    for key in client().scan_iter("limit.*"):
+        client().delete(key)
+
+
+@pytest.fixture
+def sink(running_providers: Providers) -> Providers:
+    running_providers.fresh()
+    return running_providers
+
+
+@pytest.fixture
+def hook(desk: Desk, ada: "User", sink: Providers) -> "Destination":
+    """Ada's webhook."""
+    return desk.address(ada, Channel.WEBHOOK, address=f"{sink.url}/sink/ada")
+
+
+@pytest.fixture
+def attempt() -> Callable:
+    """Try deliveries at a given time; return what follows."""
+    from notifications.delivery.attempt import attempt_many
+    from notifications.events import Effects
+    from tests.notifications.other_ends import unused
+
+    def attempt(*rows, at) -> Effects:
+        effects = Effects()
+        for more in attempt_many([str(row.pk) for row in rows], clock=lambda: at, run_effects=unused):
+            effects.add(more)
+        return effects
+
+    return attempt
