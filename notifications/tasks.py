@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from amqp.exceptions import AMQPError, MessageNacked
-from celery import Task, shared_task
+from celery import shared_task
 from celery.signals import worker_process_shutdown
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 from prometheus_client import Counter
 
 from notifications import knobs
-from notifications.delivery import attempt, record, slow_sends
+from notifications.delivery import attempt, slow_sends
 from notifications.delivery.attempt import AlreadyClaimed
 from notifications.delivery.retries import QUICK_TRIES
 from notifications.events import Effects, FanOut, Ring
@@ -36,24 +36,8 @@ CONFIRM_WITHIN_S = 10.0  # RabbitMQ says that it has a message; Redis has no suc
 _QUEUES = {Priority.CRITICAL: "critical", Priority.NORMAL: "normal", Priority.INFORMATIONAL: "normal"}
 
 
-class _Deliver(Task[..., None]):
-    def on_failure(
-        self, exc: Exception, task_id: str, args: Sequence[Any], kwargs: dict[str, Any], einfo: Any
-    ) -> None:
-        """The retries are used up: this channel is done, ring the next.
-
-        Any other error leaves the row to its lease: a message may have left before the crash.
-        """
-        if not isinstance(exc, TemporaryError):
-            extra = {"delivery_id": kwargs.get("delivery_id"), "error": type(exc).__name__}
-            log.error("task_crashed", extra=extra)
-            return
-        run_effects(record.retries_exhausted(kwargs["delivery_id"], error=exc.reason, now=timezone.now()))
-
-
 @shared_task(  # type: ignore[arg-type]
     bind=True,
-    base=_Deliver,
     name="tocsin.deliver",
     autoretry_for=(TemporaryError,),
     dont_autoretry_for=(LimitedError,),
@@ -63,17 +47,17 @@ class _Deliver(Task[..., None]):
     max_retries=QUICK_TRIES,
 )
 def deliver(self: Any, *, delivery_id: str, **_: Any) -> None:
-    """Try one delivery; Celery retries it, and `on_failure` moves on to the next channel."""
+    """Try one delivery. Celery retries a `TemporaryError`, which is raised for short waits only.
+
+    The fallback does not depend on Celery: the try that ends a channel rings for the next one, and after
+    a crash the sweep does, once the lease has expired.
+    """
     try:
         run_effects(attempt.attempt_one(delivery_id, clock=timezone.now, run_effects=run_effects))
     except AlreadyClaimed:
         log.info("already_claimed", extra={"delivery_id": delivery_id})
     except LimitedError as limited:
-        if _may_carry(limited.retry_after_s):
-            raise self.retry(exc=limited, countdown=limited.retry_after_s) from limited
-    except TemporaryError:
-        if _may_carry(self.retry_backoff):
-            raise  # to Celery's autoretry
+        raise self.retry(exc=limited, countdown=limited.retry_after_s) from limited
 
 
 @shared_task(name="tocsin.deliver_many")
@@ -115,11 +99,6 @@ def heartbeat_if_well(**_: Any) -> None:
     heartbeat.send(now=timezone.now())
 
 
-def _may_carry(wait_s: float) -> bool:
-    """Tell whether the broker keeps a doorbell for so long; else the row's `ring_at` and the sweep do."""
-    return 0 < knobs.current().countdown_max_s >= wait_s
-
-
 def run_effects(effects: Effects) -> None:
     """Do what a committed change asks for: ring for the next deliveries, tell who waits for an end."""
     failpoint("recorded_before_effects")
@@ -135,9 +114,10 @@ def ring(rings: Sequence[Ring]) -> None:
     Never raises for a broker that is away: the rows stay due and the sweep rings again.
     """
     together: dict[str, list[str]] = defaultdict(list)
+    countdown_max_s = knobs.current().countdown_max_s
     for item in rings:
-        if item.delay_s and not _may_carry(item.delay_s):
-            continue
+        if item.delay_s > countdown_max_s:
+            continue  # the sweep rings at the row's `ring_at`
         queue = _QUEUES[item.priority]
         if item.alone or item.delay_s:
             _publish(deliver, queue, {"delivery_id": item.delivery_id}, item.delay_s)

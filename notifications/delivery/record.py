@@ -14,8 +14,7 @@ from django.db import InterfaceError, OperationalError, connection
 from notifications import knobs, store
 from notifications.delivery import breaker, rate_limits, retries, sending_loop
 from notifications.events import Effects, Ring
-from notifications.models import Delivery
-from notifications.states import Channel, FailureKind, Priority
+from notifications.states import FailureKind, Priority
 from notifications.store import Claimed, Failure, LeaseLost, Success
 from notifications.transports.base import (
     ConfigurationError,
@@ -171,15 +170,6 @@ def _defer_or_fail(failure: Failure, error: TransportError, now: datetime) -> Ef
         return Effects()
     delay_s = asked_s or wait_s * random()  # noqa: S311
     return Effects(rings=[Ring(row.delivery_id, row.priority, delay_s=delay_s, alone=True)])
-
-
-def retries_exhausted(delivery_id: str, *, error: str, now: datetime) -> Effects:
-    """Go on to the next channel after Celery's retries, unless the channel's schedule has longer waits."""
-    row = Delivery.objects.select_related("event").get(pk=delivery_id)
-    last = row.position + 1 >= len(row.event.plan)
-    if retries.wait_s(Channel(row.channel), Priority(row.priority), row.attempts, last=last) is not None:
-        return Effects()  # its `ring_at` stands
-    return store.give_up([delivery_id], now=now, kind=FailureKind.TEMPORARY, error=error, code="temporary")
 
 
 def is_providers_fault(tried: Tried) -> bool:

@@ -134,21 +134,28 @@ def test_a_batch_rings_for_what_it_leaves(desk, ada, chat, provider, doorbells) 
     assert doorbells.take() == [("normal", "tocsin.deliver", str(rows[1].pk))]
 
 
-def test_a_task_whose_retries_are_used_up_moves_on_to_the_next_channel(desk, event, doorbells) -> None:
+@pytest.mark.django_db(transaction=True)  # Celery's signals check the connection around each task
+def test_the_try_that_ends_a_channel_rings_for_the_next_one(desk, event, provider, doorbells) -> None:
+    provider(*[TemporaryError("busy")] * 3)
     row = desk.delivery(event)
-    Delivery.objects.update(state="deferred", attempts=1 + retries.QUICK_TRIES)
-    tasks.deliver.on_failure(TemporaryError("busy"), "id", (), {"delivery_id": str(row.pk)}, None)
+    done = tasks.deliver.apply(kwargs={"delivery_id": str(row.pk)})  # with Celery's retries, without waits
     row.refresh_from_db()
-    assert (row.state, row.failure_kind, row.error) == ("failed", "temporary", "busy")
+    assert done.state == "SUCCESS"
+    assert (row.state, row.failure_kind, row.error, row.attempts) == ("failed", "temporary", "busy", 3)
     assert doorbells.take() == [("critical", "tocsin.deliver", str(desk.delivery(event, 1).pk))]
 
 
-def test_a_task_that_crashed_leaves_the_row_to_its_lease(desk, event, doorbells) -> None:
-    row = desk.delivery(event)
-    desk.claim(row)
-    tasks.deliver.on_failure(ZeroDivisionError(), "id", (), {"delivery_id": str(row.pk)}, None)
+@pytest.mark.django_db(transaction=True)  # Celery's signals check the connection around each task
+def test_celerys_retries_end_before_their_limit_and_leave_the_row_to_the_sweep(
+    desk, ada, chat, provider, doorbells
+) -> None:
+    fake = provider(*[TemporaryError("busy")] * 9)
+    row = desk.delivery(desk.event(ada, chat))
+    done = tasks.deliver.apply(kwargs={"delivery_id": str(row.pk)})
     row.refresh_from_db()
-    assert (row.state, doorbells.take()) == ("sending", [])
+    assert (done.state, len(fake.sent)) == ("SUCCESS", 1 + retries.QUICK_TRIES)
+    assert (row.state, row.attempts, row.ring_at) == ("deferred", 1 + retries.QUICK_TRIES, row.not_before)
+    assert doorbells.take() == []
 
 
 def test_the_sweep_task_rings_for_what_is_due(desk, event, doorbells, now) -> None:
