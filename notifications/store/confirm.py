@@ -7,6 +7,7 @@ from typing import Any
 from django.db import transaction
 
 from notifications.events import Effects
+from notifications.store.deliveries import ENDED_AT
 from runtime.failpoints import failpoint
 from runtime.postgres.cursor import arrays_cursor
 
@@ -39,17 +40,16 @@ WHERE id = ANY(%(ids)b::bigint[]) AND acknowledged_at IS NULL
 """
 
 # What had failed before a replay stays as it was.
-_CONFIRM_DELIVERIES = """
-UPDATE notifications_delivery d
-SET state = 'confirmed', lease_token = NULL, ring_at = NULL, ended_at = %(now)s
+_CONFIRM_DELIVERIES = f"""
+UPDATE notifications_delivery d SET state = 'confirmed', {ENDED_AT} %(now)s
 FROM notifications_event e
 WHERE d.event_id = ANY(%(ids)b::bigint[]) AND e.id = d.event_id AND d.replay = e.replay_count
   AND d.channel = 1 AND d.state IN ('pending', 'sending', 'sent', 'failed')
 """
 
 # A send that is in flight is left to its worker; it finds the event ended and changes nothing.
-_CANCEL_OTHERS = """
-UPDATE notifications_delivery SET state = 'cancelled', lease_token = NULL, ring_at = NULL, ended_at = %(now)s
+_CANCEL_OTHERS = f"""
+UPDATE notifications_delivery SET state = 'cancelled', {ENDED_AT} %(now)s
 WHERE event_id = ANY(%(ids)b::bigint[]) AND channel <> 1 AND ring_at IS NOT NULL
   AND state IN ('pending', 'deferred', 'unknown')
 """

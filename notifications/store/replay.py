@@ -27,6 +27,7 @@ from notifications.states import (
     Surface,
     may_become,
 )
+from notifications.store.deliveries import end_delivery
 from notifications.store.rows import insert_deliveries, new_delivery
 
 
@@ -150,9 +151,9 @@ def _first_delivery(event: Event, plan: Plan, due: datetime, now: datetime, unsu
 
 def _close_open(event_pks: list[int], now: datetime) -> None:
     """End what an ended event has left open: with the event accepted again, it could be sent once more."""
-    Delivery.objects.filter(
-        event_id__in=event_pks, ring_at__isnull=False, state__in=may_become(DeliveryState.CANCELLED)
-    ).update(state=DeliveryState.CANCELLED, ring_at=None, lease_token=None, ended_at=now)
+    still_open = Delivery.objects.filter(event_id__in=event_pks, ring_at__isnull=False)
+    cancelling = still_open.filter(state__in=may_become(DeliveryState.CANCELLED))
+    end_delivery(cancelling, DeliveryState.CANCELLED, now=now)
 
 
 _ACCEPT_ANEW = """
