@@ -10,7 +10,15 @@ from django.db.models import QuerySet
 
 from notifications.events import Effects
 from notifications.models import Attempt, Delivery, Event
-from notifications.states import AttemptOutcome, DeliveryState, EventState, FailureKind, Priority, may_become
+from notifications.states import (
+    AttemptOutcome,
+    DeliveryState,
+    EventState,
+    Evidence,
+    FailureKind,
+    Priority,
+    may_become,
+)
 from notifications.store.advance import (
     disable_destination,
     end_event,
@@ -59,35 +67,38 @@ WITH locked AS MATERIALIZED (
     ORDER BY id FOR UPDATE
 ), moved AS (
     UPDATE notifications_delivery d
-    SET state = 'sent', {ENDED_AT} g.ended_at, provider_message_id = g.provider_message_id, error = ''
+    SET state = '{DeliveryState.SENT}', {ENDED_AT} g.ended_at,
+        provider_message_id = g.provider_message_id, error = ''
     FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[], %s::timestamptz[], %s::text[])
         AS g(id, token, started_at, ended_at, provider_message_id), locked
-    WHERE d.event_id = locked.id AND d.id = g.id AND d.lease_token = g.token AND d.state = 'sending'
+    WHERE d.event_id = locked.id AND d.id = g.id AND d.lease_token = g.token
+      AND d.state = '{DeliveryState.SENDING}'
     RETURNING d.id, d.event_id, d.channel, d.attempts, g.started_at, g.ended_at
 ), tried AS (
     INSERT INTO notifications_attempt (delivery_id, number, started_at, ended_at, outcome, error)
-    SELECT id, attempts, started_at, ended_at, 'sent', '' FROM moved
+    SELECT id, attempts, started_at, ended_at, '{AttemptOutcome.SENT}', '' FROM moved
 ), ended AS (
     UPDATE notifications_event e
-    SET state = 'delivered', delivered_via = m.channel, evidence = 'transport', final_at = m.ended_at
-    FROM moved m WHERE e.id = m.event_id AND e.state = 'accepted' RETURNING e.id, e.reply_to
+    SET state = '{EventState.DELIVERED}', delivered_via = m.channel,
+        evidence = '{Evidence.TRANSPORT}', final_at = m.ended_at
+    FROM moved m WHERE e.id = m.event_id AND e.state = '{EventState.ACCEPTED}' RETURNING e.id, e.reply_to
 )
 SELECT moved.id, ended.id, ended.reply_to FROM moved LEFT JOIN ended ON ended.id = moved.event_id
 """
 
 # A socket took the frame. That proves nothing: the row waits for its confirmation until the deadline.
-_PUSHED = """
+_PUSHED = f"""
 WITH moved AS (
     UPDATE notifications_delivery d
-    SET state = 'sent', lease_token = NULL, ack_deadline = g.deadline, ring_at = g.deadline
+    SET state = '{DeliveryState.SENT}', lease_token = NULL, ack_deadline = g.deadline, ring_at = g.deadline
     FROM unnest(%b::text[]::uuid[], %b::text[]::uuid[],
                 %b::timestamptz[], %b::timestamptz[], %b::timestamptz[])
         AS g(id, token, started_at, ended_at, deadline)
-    WHERE d.id = g.id AND d.lease_token = g.token AND d.state = 'sending'
+    WHERE d.id = g.id AND d.lease_token = g.token AND d.state = '{DeliveryState.SENDING}'
     RETURNING d.id, d.attempts, g.started_at, g.ended_at
 )
 INSERT INTO notifications_attempt (delivery_id, number, started_at, ended_at, outcome, error)
-SELECT id, attempts, started_at, ended_at, 'sent', '' FROM moved
+SELECT id, attempts, started_at, ended_at, '{AttemptOutcome.SENT}', '' FROM moved
 """
 
 

@@ -23,6 +23,8 @@ from notifications.states import (
     REPLAYABLE_BY_FORCE,
     AttemptOutcome,
     DeliveryState,
+    EventState,
+    Evidence,
     Priority,
     Surface,
     may_become,
@@ -156,7 +158,7 @@ def _close_open(event_pks: list[int], now: datetime) -> None:
     end_delivery(cancelling, DeliveryState.CANCELLED, now=now)
 
 
-_ACCEPT_ANEW = """
+_ACCEPT_ANEW = f"""
 UPDATE notifications_event e
 SET history = e.history || jsonb_build_array(jsonb_build_object(
         'state', e.state, 'code', e.code, 'delivered_via', e.delivered_via, 'evidence', e.evidence,
@@ -164,7 +166,8 @@ SET history = e.history || jsonb_build_array(jsonb_build_object(
         'confirmed_at', (extract(epoch FROM e.confirmed_at) * 1000)::bigint,
         'replayed_at', %(now_ms)s::bigint, 'replay_id', %(replay)s::text,
         'forced', %(forced)s::boolean)),
-    state = 'accepted', code = '', delivered_via = NULL, evidence = '', final_at = NULL,
+    state = '{EventState.ACCEPTED}', code = '', delivered_via = NULL, evidence = '{Evidence.NONE}',
+    final_at = NULL,
     confirmed_at = NULL, acknowledged_at = NULL, replied_at = NULL,
     replay_id = %(replay)s::uuid, replay_count = e.replay_count + 1, replay_due_at = g.due,
     expires_at = GREATEST(e.expires_at, g.expires_at),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from notifications.states import DeliveryState, EventState
+from notifications.states import DeliveryState, EventState, Evidence
 from notifications.store.acceptance import Acceptance
 from runtime.postgres.cursor import arrays_cursor
 
@@ -48,7 +48,7 @@ EVENT_COLUMNS = {
 
 INSERT_EVENTS = (
     f"INSERT INTO notifications_event ({', '.join(EVENT_COLUMNS)}, evidence, replay_count, history)"
-    f" SELECT *, '', 0, '[]' FROM unnest({', '.join(map(_array, EVENT_COLUMNS.values()))})"
+    f" SELECT *, '{Evidence.NONE}', 0, '[]' FROM unnest({', '.join(map(_array, EVENT_COLUMNS.values()))})"
     " ON CONFLICT (source_id, event_id) DO NOTHING RETURNING id, source_id, event_id"
 )
 
