@@ -3,6 +3,7 @@
 Every other module takes its states, kinds and transitions from here; `store` is the only writer.
 """
 
+from collections.abc import Iterable
 from enum import IntEnum, StrEnum
 
 
@@ -115,6 +116,11 @@ DELIVERY_TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
 }
 
 DELIVERY_OPEN = frozenset({_D.PENDING, _D.SENDING, _D.DEFERRED, _D.UNKNOWN})
+
+
+def sql_list(states: Iterable[StrEnum]) -> str:
+    """Return these values as SQL literals: unlike parameters, they fit partial indexes."""
+    return ", ".join(f"'{state}'" for state in states)
 
 
 def may_become(target: DeliveryState) -> list[str]:

@@ -55,6 +55,12 @@ class Delivery(models.Model):
             models.UniqueConstraint(
                 fields=["event", "replay", "channel", "destination"], name="delivery_once_per_destination"
             ),
+            # An open delivery that the sweep never visits is lost; an ended one that it visits is sent again.
+            models.CheckConstraint(
+                condition=Q(ring_at__isnull=False, ended_at__isnull=True)
+                | Q(ring_at__isnull=True, ended_at__isnull=False),
+                name="delivery_swept_until_it_ends",
+            ),
         ]
         indexes: ClassVar = [
             models.Index(fields=["ring_at"], condition=Q(ring_at__isnull=False), name="delivery_to_ring"),

@@ -3,12 +3,14 @@
 from django.db import models
 from django.db.models import Q
 
+from notifications.states import EventState
+
 
 def final_has_a_time(name: str) -> models.CheckConstraint:
     """Return the constraint: `final_at` is set when the state is final, and only then."""
     return models.CheckConstraint(
-        condition=Q(state="accepted", final_at__isnull=True)
-        | (~Q(state="accepted") & Q(final_at__isnull=False)),
+        condition=Q(state=EventState.ACCEPTED, final_at__isnull=True)
+        | (~Q(state=EventState.ACCEPTED) & Q(final_at__isnull=False)),
         name=name,
     )
 

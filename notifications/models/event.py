@@ -106,7 +106,9 @@ class Event(models.Model):
         # Few: an event is written three times, and each time into every index.
         indexes: ClassVar = [
             models.Index(
-                fields=["priority", "accepted_at"], condition=Q(state="accepted"), name="event_unfinished"
+                fields=["priority", "accepted_at"],
+                condition=Q(state=states.EventState.ACCEPTED),
+                name="event_unfinished",
             ),
             reply_due("event_reply_due"),
             models.Index(
@@ -122,7 +124,9 @@ class Event(models.Model):
                 name="event_of_broadcast",
             ),
             models.Index(fields=["replay"], condition=Q(replay__isnull=False), name="event_of_replay"),
-            models.Index(fields=["-id"], condition=Q(state="failed"), name="event_dead_letters"),
+            models.Index(
+                fields=["-id"], condition=Q(state=states.EventState.FAILED), name="event_dead_letters"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -107,7 +107,7 @@ _SETS = {0b0111: "type", 0b1011: "priority", 0b1101: "state", 0b1110: "channel"}
 _LAG = """
 SELECT percentile_disc(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY final_at - accepted_at)
 FROM notifications_event
-WHERE source_id = %s AND accepted_at >= %s AND state = 'delivered' AND replay_count = 0
+WHERE source_id = %s AND accepted_at >= %s AND state = %s AND replay_count = 0
 """
 
 
@@ -122,7 +122,7 @@ def stats(source_id: int, *, now: datetime, window_s: int) -> JsonObject:
             value = columns[list(counts).index(kind)]
             if value is not None:  # without a channel: it has not been delivered
                 counts[kind][_name(kind, value)] = count
-        cursor.execute(_LAG, [source_id, since])
+        cursor.execute(_LAG, [source_id, since, EventState.DELIVERED])
         lag = cursor.fetchone()[0] or (None, None)
     return {
         "window_s": window_s,

@@ -1,7 +1,7 @@
 """After a channel has ended without success: the next one, or the end of the event."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Q
@@ -17,6 +17,7 @@ from notifications.states import (
     Priority,
     may_become,
 )
+from notifications.store.deliveries import end_delivery
 from notifications.store.rows import insert_deliveries, new_delivery
 from runtime.failpoints import failpoint
 from users.models import Destination
@@ -130,14 +131,8 @@ def give_up(
         rows = list(
             may_end.filter(ring_at__isnull=False).order_by("event_id", "position").select_for_update()
         )
-        Delivery.objects.filter(pk__in=[row.pk for row in rows]).update(
-            state=DeliveryState.FAILED,
-            failure_kind=kind,
-            error=error[:300],
-            lease_token=None,
-            ring_at=None,
-            ended_at=now,
-        )
+        ending = Delivery.objects.filter(pk__in=[row.pk for row in rows])
+        end_delivery(ending, DeliveryState.FAILED, now=now, failure_kind=kind, error=error[:300])
         places = _destinations(events.values())
         for row in rows:
             event, unsure = events[row.event_id], row.possible_duplicate
@@ -162,10 +157,8 @@ def skip_unpushed(delivery_ids: Iterable[str], *, now: datetime) -> Effects:
         with transaction.atomic():
             row = Delivery.objects.get(pk=delivery_id)
             event = lock_event(row.event_id)
-            ended = Delivery.objects.filter(pk=delivery_id, state=DeliveryState.SENDING).update(
-                state=DeliveryState.SKIPPED, error="no_session", lease_token=None, ring_at=None, ended_at=now
-            )
-            if ended:
+            sending = Delivery.objects.filter(pk=delivery_id, state=DeliveryState.SENDING)
+            if end_delivery(sending, DeliveryState.SKIPPED, now=now, error="no_session"):
                 effects.add(next_step(event, row.position, now=now, code="no_session"))
     return effects
 
@@ -179,23 +172,12 @@ def expire(event_pk: int, *, now: datetime) -> Effects:
         event = lock_event(event_pk)
         if event.deliveries.filter(state=DeliveryState.SENDING, lease_until__gt=now).exists():
             return Effects()
-        Delivery.objects.filter(
-            event=event, ring_at__isnull=False, state__in=may_become(DeliveryState.EXPIRED)
-        ).update(state=DeliveryState.EXPIRED, ring_at=None, lease_token=None, ended_at=now)
+        still_open = Delivery.objects.filter(event=event, ring_at__isnull=False)
+        expiring = still_open.filter(state__in=may_become(DeliveryState.EXPIRED))
+        end_delivery(expiring, DeliveryState.EXPIRED, now=now)
         if event.state != EventState.ACCEPTED:
             return Effects()
         return end_event(event, EventState.EXPIRED, code="expired", now=now)
-
-
-def postpone(delivery_ids: Iterable[str], *, until: datetime) -> None:
-    """Let the sweep look at these rows again at `until`."""
-    Delivery.objects.filter(pk__in=list(delivery_ids), ring_at__isnull=False).update(ring_at=until)
-
-
-def flag_repeat(row: Delivery, *, now: datetime, backoff_s: float) -> None:
-    """Allow the one repeat of a send whose answer was lost, marked as a possible duplicate."""
-    due = now + timedelta(seconds=backoff_s)
-    Delivery.objects.filter(pk=row.pk).update(possible_duplicate=True, not_before=due, ring_at=due)
 
 
 def disable_destination(delivery_id: str, reason: str, *, now: datetime) -> None:

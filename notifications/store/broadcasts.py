@@ -142,7 +142,7 @@ def _end(row: Broadcast, now: datetime) -> None:
 
 
 def _weakest(row: Broadcast) -> Evidence:
-    found = row.events.filter(~Q(evidence=""), state=EventState.DELIVERED).order_by()
+    found = row.events.filter(~Q(evidence=Evidence.NONE), state=EventState.DELIVERED).order_by()
     seen = set(found.values_list("evidence", flat=True).distinct())
     order = (Evidence.TRANSPORT, Evidence.CLIENT, Evidence.HUMAN)
     return next((evidence for evidence in order if evidence.value in seen), Evidence.NONE)

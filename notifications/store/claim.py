@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection
 
 from notifications.events import JsonObject
-from notifications.states import Channel, DeliveryState, Priority
+from notifications.states import Channel, DeliveryState, EventState, Priority
 from users.encryption import decrypt
 
 
@@ -46,16 +46,16 @@ class Claimed:
 
 
 # One statement, also for what a try needs: this is the hottest query of a worker.
-_CLAIM = """
+_CLAIM = f"""
 WITH free AS (
     SELECT d.id FROM notifications_delivery d JOIN notifications_event e ON e.id = d.event_id
     WHERE d.id = ANY(%(ids)s::uuid[]) AND d.state = ANY(%(from)s) AND d.ended_at IS NULL
       AND d.not_before <= %(now)s AND d.attempts < %(max_tries)s
-      AND e.state = 'accepted' AND e.expires_at > %(now)s
+      AND e.state = '{EventState.ACCEPTED}' AND e.expires_at > %(now)s
     ORDER BY d.id FOR UPDATE OF d SKIP LOCKED
 ), claimed AS (
     UPDATE notifications_delivery d
-    SET state = 'sending', attempts = d.attempts + 1, lease_token = gen_random_uuid(),
+    SET state = '{DeliveryState.SENDING}', attempts = d.attempts + 1, lease_token = gen_random_uuid(),
         lease_until = %(until)s, ring_at = %(until)s
     FROM free WHERE d.id = free.id
     RETURNING d.*
@@ -63,7 +63,7 @@ WITH free AS (
 SELECT d.id::text, d.lease_token::text, d.attempts, d.lease_until, d.channel, d.priority,
     d.possible_duplicate, e.id, e.event_id, e.seq, e.event_type, e.payload, e.occurred_at, e.ack_timeout_ms,
     e.person_id, p.time_zone, COALESCE(a.address, ''), e.topic,
-    CASE WHEN d.channel = 1 THEN ''
+    CASE WHEN d.channel = {Channel.WEB} THEN ''
         WHEN a.id IS NULL THEN 'the destination was removed'
         WHEN a.disabled_at IS NOT NULL THEN 'disabled: ' || a.disabled_reason ELSE '' END,
     d.position, d.position + 1 >= jsonb_array_length(e.plan),
@@ -113,14 +113,15 @@ def _claimed(row: tuple[Any, ...]) -> Claimed:
     )
 
 
-_RELEASE = """
+_RELEASE = f"""
 UPDATE notifications_delivery d
-SET state = 'pending', attempts = d.attempts - 1, lease_token = NULL, lease_until = NULL,
+SET state = '{DeliveryState.PENDING}', attempts = d.attempts - 1, lease_token = NULL, lease_until = NULL,
     not_before = g.at, ring_at = LEAST(g.ring_at, e.expires_at),
     slot_at = CASE WHEN g.slot THEN g.at END
 FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[], %s::timestamptz[], %s::bool[])
     AS g(id, token, at, ring_at, slot), notifications_event e
-WHERE e.id = d.event_id AND d.id = g.id AND d.lease_token = g.token AND d.state = 'sending' RETURNING d.id
+WHERE e.id = d.event_id AND d.id = g.id AND d.lease_token = g.token AND d.state = '{DeliveryState.SENDING}'
+RETURNING d.id
 """
 
 

@@ -7,51 +7,57 @@ from typing import Any
 from django.db import transaction
 
 from notifications.events import Effects
+from notifications.states import Channel, DeliveryState, EventState, Evidence, sql_list
+from notifications.store.deliveries import ENDED_AT
 from runtime.failpoints import failpoint
 from runtime.postgres.cursor import arrays_cursor
 
-_FIND = """
-SELECT e.id, e.state = 'accepted', e.person_id, e.event_id, e.reply_to
+_D = DeliveryState
+_REACHABLE = sql_list([EventState.ACCEPTED, EventState.DELIVERED])
+_CONFIRMABLE = sql_list([_D.PENDING, _D.SENDING, _D.SENT, _D.FAILED])
+_CANCELLABLE = sql_list([_D.PENDING, _D.DEFERRED, _D.UNKNOWN])
+
+_FIND = f"""
+SELECT e.id, e.state = '{EventState.ACCEPTED}', e.person_id, e.event_id, e.reply_to
 FROM notifications_event e
 JOIN unnest(%b::bigint[], %b::text[]) AS g(person_id, event_id)
   ON e.person_id = g.person_id AND e.event_id = g.event_id
 WHERE e.confirmed_at IS NULL ORDER BY e.id FOR UPDATE OF e
 """
 
-_CONFIRM_EVENTS = """
+_CONFIRM_EVENTS = f"""
 UPDATE notifications_event SET confirmed_at = %(now)s,
-    delivered_via = CASE WHEN state = 'accepted' THEN 1 ELSE delivered_via END,
-    evidence = CASE WHEN state = 'accepted' THEN 'client' ELSE evidence END,
-    final_at = CASE WHEN state = 'accepted' THEN %(now)s ELSE final_at END,
-    state = CASE WHEN state = 'accepted' THEN 'delivered' ELSE state END
+    delivered_via = CASE WHEN state = '{EventState.ACCEPTED}' THEN {Channel.WEB} ELSE delivered_via END,
+    evidence = CASE WHEN state = '{EventState.ACCEPTED}' THEN '{Evidence.CLIENT}' ELSE evidence END,
+    final_at = CASE WHEN state = '{EventState.ACCEPTED}' THEN %(now)s ELSE final_at END,
+    state = CASE WHEN state = '{EventState.ACCEPTED}' THEN '{EventState.DELIVERED}' ELSE state END
 WHERE id = ANY(%(ids)b::bigint[])
 """
 
 # An end stays as it is; of one that reached the person, the evidence grows.
-_ACKNOWLEDGE_EVENTS = """
+_ACKNOWLEDGE_EVENTS = f"""
 UPDATE notifications_event SET acknowledged_at = %(now)s, confirmed_at = COALESCE(confirmed_at, %(now)s),
     seen_at = COALESCE(seen_at, %(now)s), read_at = COALESCE(read_at, %(now)s),
-    delivered_via = CASE WHEN state = 'accepted' THEN 1 ELSE delivered_via END,
-    evidence = CASE WHEN state IN ('accepted', 'delivered') THEN 'human' ELSE evidence END,
-    final_at = CASE WHEN state = 'accepted' THEN %(now)s ELSE final_at END,
-    state = CASE WHEN state = 'accepted' THEN 'delivered' ELSE state END
+    delivered_via = CASE WHEN state = '{EventState.ACCEPTED}' THEN {Channel.WEB} ELSE delivered_via END,
+    evidence = CASE WHEN state IN ({_REACHABLE}) THEN '{Evidence.HUMAN}' ELSE evidence END,
+    final_at = CASE WHEN state = '{EventState.ACCEPTED}' THEN %(now)s ELSE final_at END,
+    state = CASE WHEN state = '{EventState.ACCEPTED}' THEN '{EventState.DELIVERED}' ELSE state END
 WHERE id = ANY(%(ids)b::bigint[]) AND acknowledged_at IS NULL
 """
 
 # What had failed before a replay stays as it was.
-_CONFIRM_DELIVERIES = """
-UPDATE notifications_delivery d
-SET state = 'confirmed', lease_token = NULL, ring_at = NULL, ended_at = %(now)s
+_CONFIRM_DELIVERIES = f"""
+UPDATE notifications_delivery d SET state = '{DeliveryState.CONFIRMED}', {ENDED_AT} %(now)s
 FROM notifications_event e
 WHERE d.event_id = ANY(%(ids)b::bigint[]) AND e.id = d.event_id AND d.replay = e.replay_count
-  AND d.channel = 1 AND d.state IN ('pending', 'sending', 'sent', 'failed')
+  AND d.channel = {Channel.WEB} AND d.state IN ({_CONFIRMABLE})
 """
 
 # A send that is in flight is left to its worker; it finds the event ended and changes nothing.
-_CANCEL_OTHERS = """
-UPDATE notifications_delivery SET state = 'cancelled', lease_token = NULL, ring_at = NULL, ended_at = %(now)s
-WHERE event_id = ANY(%(ids)b::bigint[]) AND channel <> 1 AND ring_at IS NOT NULL
-  AND state IN ('pending', 'deferred', 'unknown')
+_CANCEL_OTHERS = f"""
+UPDATE notifications_delivery SET state = '{DeliveryState.CANCELLED}', {ENDED_AT} %(now)s
+WHERE event_id = ANY(%(ids)b::bigint[]) AND channel <> {Channel.WEB} AND ring_at IS NOT NULL
+  AND state IN ({_CANCELLABLE})
 """
 
 
@@ -73,8 +79,8 @@ def confirm(confirmations: Sequence[tuple[int, str]], *, now: datetime) -> Effec
         return _end_with(cursor, _CONFIRM_EVENTS, found, now) if found else Effects()
 
 
-_FIND_ONE = """
-SELECT id, state = 'accepted', person_id, event_id, reply_to FROM notifications_event
+_FIND_ONE = f"""
+SELECT id, state = '{EventState.ACCEPTED}', person_id, event_id, reply_to FROM notifications_event
 WHERE person_id = %s AND event_id = %s ORDER BY id FOR UPDATE
 """
 

@@ -6,19 +6,28 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import QuerySet
 
 from notifications.events import Effects
 from notifications.models import Attempt, Delivery, Event
-from notifications.states import AttemptOutcome, DeliveryState, EventState, FailureKind, Priority, may_become
+from notifications.states import (
+    AttemptOutcome,
+    DeliveryState,
+    EventState,
+    Evidence,
+    FailureKind,
+    Priority,
+    may_become,
+)
 from notifications.store.advance import (
     disable_destination,
     end_event,
-    flag_repeat,
     has_next,
     lock_event,
     next_step,
 )
 from notifications.store.claim import Claimed, LeaseLost, id_arrays
+from notifications.store.deliveries import ENDED_AT, allow_repeat, end_delivery
 from runtime.failpoints import failpoint
 from runtime.postgres.cursor import arrays_cursor
 from users.models import Destination
@@ -51,43 +60,45 @@ ORDER BY id FOR UPDATE
 
 # The provider's acceptance is all the evidence such a channel can give: the event is delivered.
 # One statement and its own transaction: while it is on its way, a crash repeats the messages.
-_SUCCEED = """
+_SUCCEED = f"""
 WITH locked AS MATERIALIZED (
     SELECT id FROM notifications_event
     WHERE id IN (SELECT event_id FROM notifications_delivery WHERE id = ANY(%s::uuid[]))
     ORDER BY id FOR UPDATE
 ), moved AS (
     UPDATE notifications_delivery d
-    SET state = 'sent', provider_message_id = g.provider_message_id, lease_token = NULL,
-        ring_at = NULL, ended_at = g.ended_at, error = ''
+    SET state = '{DeliveryState.SENT}', {ENDED_AT} g.ended_at,
+        provider_message_id = g.provider_message_id, error = ''
     FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[], %s::timestamptz[], %s::text[])
         AS g(id, token, started_at, ended_at, provider_message_id), locked
-    WHERE d.event_id = locked.id AND d.id = g.id AND d.lease_token = g.token AND d.state = 'sending'
+    WHERE d.event_id = locked.id AND d.id = g.id AND d.lease_token = g.token
+      AND d.state = '{DeliveryState.SENDING}'
     RETURNING d.id, d.event_id, d.channel, d.attempts, g.started_at, g.ended_at
 ), tried AS (
     INSERT INTO notifications_attempt (delivery_id, number, started_at, ended_at, outcome, error)
-    SELECT id, attempts, started_at, ended_at, 'sent', '' FROM moved
+    SELECT id, attempts, started_at, ended_at, '{AttemptOutcome.SENT}', '' FROM moved
 ), ended AS (
     UPDATE notifications_event e
-    SET state = 'delivered', delivered_via = m.channel, evidence = 'transport', final_at = m.ended_at
-    FROM moved m WHERE e.id = m.event_id AND e.state = 'accepted' RETURNING e.id, e.reply_to
+    SET state = '{EventState.DELIVERED}', delivered_via = m.channel,
+        evidence = '{Evidence.TRANSPORT}', final_at = m.ended_at
+    FROM moved m WHERE e.id = m.event_id AND e.state = '{EventState.ACCEPTED}' RETURNING e.id, e.reply_to
 )
 SELECT moved.id, ended.id, ended.reply_to FROM moved LEFT JOIN ended ON ended.id = moved.event_id
 """
 
 # A socket took the frame. That proves nothing: the row waits for its confirmation until the deadline.
-_PUSHED = """
+_PUSHED = f"""
 WITH moved AS (
     UPDATE notifications_delivery d
-    SET state = 'sent', lease_token = NULL, ack_deadline = g.deadline, ring_at = g.deadline
+    SET state = '{DeliveryState.SENT}', lease_token = NULL, ack_deadline = g.deadline, ring_at = g.deadline
     FROM unnest(%b::text[]::uuid[], %b::text[]::uuid[],
                 %b::timestamptz[], %b::timestamptz[], %b::timestamptz[])
         AS g(id, token, started_at, ended_at, deadline)
-    WHERE d.id = g.id AND d.lease_token = g.token AND d.state = 'sending'
+    WHERE d.id = g.id AND d.lease_token = g.token AND d.state = '{DeliveryState.SENDING}'
     RETURNING d.id, d.attempts, g.started_at, g.ended_at
 )
 INSERT INTO notifications_attempt (delivery_id, number, started_at, ended_at, outcome, error)
-SELECT id, attempts, started_at, ended_at, 'sent', '' FROM moved
+SELECT id, attempts, started_at, ended_at, '{AttemptOutcome.SENT}', '' FROM moved
 """
 
 
@@ -129,7 +140,14 @@ def record_deferred(failure: Failure, *, not_before: datetime, ring_at: datetime
     with transaction.atomic():
         expires_at = Event.objects.values_list("expires_at", flat=True).get(pk=failure.claimed.event_pk)
         ring_at = min(ring_at, expires_at or ring_at)
-        _move(failure, DeliveryState.DEFERRED, not_before=not_before, ring_at=ring_at)
+        changed = _leased(failure, DeliveryState.DEFERRED).update(
+            state=DeliveryState.DEFERRED,
+            error=failure.error[:300],
+            lease_token=None,
+            not_before=not_before,
+            ring_at=ring_at,
+        )
+        _add_attempt(failure, changed)
         failpoint("defer_before_commit")
 
 
@@ -137,7 +155,7 @@ def record_failed(failure: Failure, kind: FailureKind, *, now: datetime) -> Effe
     """Record that this channel is used up, and go on to the next. Raises: `LeaseLost`."""
     with transaction.atomic():
         event = lock_event(failure.claimed.event_pk)
-        _move(failure, DeliveryState.FAILED, failure_kind=kind, ring_at=None, ended_at=now)
+        _end(failure, DeliveryState.FAILED, now=now, failure_kind=kind)
         if kind is FailureKind.RECIPIENT:
             disable_destination(failure.claimed.delivery_id, failure.error, now=now)
         return _go_on(event, failure.claimed, code=f"{kind}", now=now)
@@ -147,7 +165,7 @@ def record_skipped(failure: Failure, *, now: datetime) -> Effects:
     """Record that the channel was no longer usable, and go on to the next. Raises: `LeaseLost`."""
     with transaction.atomic():
         event = lock_event(failure.claimed.event_pk)
-        _move(failure, DeliveryState.SKIPPED, ring_at=None, ended_at=now)
+        _end(failure, DeliveryState.SKIPPED, now=now)
         return _go_on(event, failure.claimed, code=f"{failure.outcome}", now=now)
 
 
@@ -165,7 +183,7 @@ def record_unknown(failure: Failure, *, now: datetime, backoff_s: float) -> Effe
     """
     with transaction.atomic():
         lock_event(failure.claimed.event_pk)
-        _move(failure, DeliveryState.UNKNOWN, ring_at=None, ended_at=now)
+        _end(failure, DeliveryState.UNKNOWN, now=now)
         row = Delivery.objects.get(pk=failure.claimed.delivery_id)
         return after_unknown(row, now=now, backoff_s=backoff_s)
 
@@ -179,17 +197,28 @@ def after_unknown(row: Delivery, *, now: datetime, backoff_s: float) -> Effects:
         return end_event(locked, EventState.FAILED, code="outcome_unknown", now=now)
     if row.possible_duplicate or has_next(locked, row.position):
         return next_step(locked, row.position, now=now, possible_duplicate=True, code="outcome_unknown")
-    Delivery.objects.filter(pk=row.pk).update(ended_at=None)
-    flag_repeat(row, now=now, backoff_s=backoff_s)
+    allow_repeat(row, now=now, backoff_s=backoff_s)
     return Effects()
 
 
-def _move(failure: Failure, state: DeliveryState, **changes: object) -> None:
-    """Compare the lease and set the state; add the attempt. Raises: `LeaseLost`."""
+def _end(failure: Failure, state: DeliveryState, *, now: datetime, **changes: object) -> None:
+    """End the delivery if its lease still holds, and add the attempt. Raises: `LeaseLost`."""
+    leased = _leased(failure, state)
+    changed = end_delivery(leased, state, now=now, error=failure.error[:300], **changes)
+    _add_attempt(failure, changed)
+
+
+def _leased(failure: Failure, state: DeliveryState) -> "QuerySet[Delivery]":
+    """Return the delivery, if its lease still holds and it may become `state`."""
     claimed = failure.claimed
-    changed = Delivery.objects.filter(
+    return Delivery.objects.filter(
         pk=claimed.delivery_id, lease_token=claimed.token, state__in=may_become(state)
-    ).update(state=state, error=failure.error[:300], lease_token=None, **changes)
+    )
+
+
+def _add_attempt(failure: Failure, changed: int) -> None:
+    """Add the attempt of a delivery that was changed. Raises: `LeaseLost` if it was not."""
+    claimed = failure.claimed
     if not changed:
         raise LeaseLost(claimed.delivery_id)
     Attempt.objects.create(

@@ -23,10 +23,13 @@ from notifications.states import (
     REPLAYABLE_BY_FORCE,
     AttemptOutcome,
     DeliveryState,
+    EventState,
+    Evidence,
     Priority,
     Surface,
     may_become,
 )
+from notifications.store.deliveries import end_delivery
 from notifications.store.rows import insert_deliveries, new_delivery
 
 
@@ -150,12 +153,12 @@ def _first_delivery(event: Event, plan: Plan, due: datetime, now: datetime, unsu
 
 def _close_open(event_pks: list[int], now: datetime) -> None:
     """End what an ended event has left open: with the event accepted again, it could be sent once more."""
-    Delivery.objects.filter(
-        event_id__in=event_pks, ring_at__isnull=False, state__in=may_become(DeliveryState.CANCELLED)
-    ).update(state=DeliveryState.CANCELLED, ring_at=None, lease_token=None, ended_at=now)
+    still_open = Delivery.objects.filter(event_id__in=event_pks, ring_at__isnull=False)
+    cancelling = still_open.filter(state__in=may_become(DeliveryState.CANCELLED))
+    end_delivery(cancelling, DeliveryState.CANCELLED, now=now)
 
 
-_ACCEPT_ANEW = """
+_ACCEPT_ANEW = f"""
 UPDATE notifications_event e
 SET history = e.history || jsonb_build_array(jsonb_build_object(
         'state', e.state, 'code', e.code, 'delivered_via', e.delivered_via, 'evidence', e.evidence,
@@ -163,7 +166,8 @@ SET history = e.history || jsonb_build_array(jsonb_build_object(
         'confirmed_at', (extract(epoch FROM e.confirmed_at) * 1000)::bigint,
         'replayed_at', %(now_ms)s::bigint, 'replay_id', %(replay)s::text,
         'forced', %(forced)s::boolean)),
-    state = 'accepted', code = '', delivered_via = NULL, evidence = '', final_at = NULL,
+    state = '{EventState.ACCEPTED}', code = '', delivered_via = NULL, evidence = '{Evidence.NONE}',
+    final_at = NULL,
     confirmed_at = NULL, acknowledged_at = NULL, replied_at = NULL,
     replay_id = %(replay)s::uuid, replay_count = e.replay_count + 1, replay_due_at = g.due,
     expires_at = GREATEST(e.expires_at, g.expires_at),

@@ -10,7 +10,8 @@ from notifications.events import Effects, Ring
 from notifications.knobs import Knobs
 from notifications.models import Attempt, Delivery
 from notifications.states import AttemptOutcome, Channel, DeliveryState, EventState, FailureKind, Priority
-from notifications.store.advance import expire, give_up, lock_event, postpone
+from notifications.store.advance import expire, give_up, lock_event
+from notifications.store.deliveries import end_delivery, postpone
 from notifications.store.record import after_unknown
 from runtime.failpoints import failpoint
 
@@ -103,9 +104,8 @@ def _close(row: Delivery, now: datetime) -> Effects:
     if row.state == DeliveryState.SENDING and row.lease_until is not None and row.lease_until > now:
         return Effects()
     state = DeliveryState.UNKNOWN if row.state == DeliveryState.SENDING else DeliveryState.CANCELLED
-    Delivery.objects.filter(pk=row.pk, state=row.state, ended_at__isnull=True).update(
-        state=state, ring_at=None, lease_token=None, ended_at=now
-    )
+    unchanged = Delivery.objects.filter(pk=row.pk, state=row.state, ended_at__isnull=True)
+    end_delivery(unchanged, state, now=now)
     return Effects()
 
 
@@ -123,16 +123,10 @@ def _lease_expired(row: Delivery, now: datetime, knobs: Knobs) -> Effects:
     """A worker died or hung while it held the row: nobody knows whether the message left."""
     with transaction.atomic():
         lock_event(row.event_id)
-        changed = Delivery.objects.filter(
+        expired = Delivery.objects.filter(
             pk=row.pk, state=DeliveryState.SENDING, lease_token=row.lease_token, lease_until__lte=now
-        ).update(
-            state=DeliveryState.UNKNOWN,
-            lease_token=None,
-            ring_at=None,
-            ended_at=now,
-            error="the lease expired",
         )
-        if not changed:
+        if not end_delivery(expired, DeliveryState.UNKNOWN, now=now, error="the lease expired"):
             return Effects()
         Attempt.objects.create(
             delivery=row,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from notifications.states import DeliveryState, EventState
+from notifications.states import DeliveryState, EventState, Evidence
 from notifications.store.acceptance import Acceptance
 from runtime.postgres.cursor import arrays_cursor
 
@@ -47,8 +47,8 @@ EVENT_COLUMNS = {
 }
 
 INSERT_EVENTS = (
-    f"INSERT INTO notifications_event ({', '.join(EVENT_COLUMNS)}, evidence, replay_count, history)"  # noqa: S608
-    f" SELECT *, '', 0, '[]' FROM unnest({', '.join(map(_array, EVENT_COLUMNS.values()))})"
+    f"INSERT INTO notifications_event ({', '.join(EVENT_COLUMNS)}, evidence, replay_count, history)"
+    f" SELECT *, '{Evidence.NONE}', 0, '[]' FROM unnest({', '.join(map(_array, EVENT_COLUMNS.values()))})"
     " ON CONFLICT (source_id, event_id) DO NOTHING RETURNING id, source_id, event_id"
 )
 
@@ -161,7 +161,7 @@ _DELIVERY_COLUMNS = {
 }
 
 _INSERT_DELIVERIES = (
-    f"INSERT INTO notifications_delivery ({', '.join(_DELIVERY_COLUMNS)},"  # noqa: S608
+    f"INSERT INTO notifications_delivery ({', '.join(_DELIVERY_COLUMNS)},"
     " provider_message_id, failure_kind)"
     f" SELECT *, '', '' FROM unnest({', '.join(map(_array, _DELIVERY_COLUMNS.values()))})"
     " ON CONFLICT DO NOTHING"

@@ -27,7 +27,7 @@ def have_alone(source_ids: Iterable[int]) -> None:
 def _lock(function: str, source_ids: Iterable[int]) -> None:
     with arrays_cursor() as cursor:
         cursor.execute(
-            f"SELECT {function}({_SPACE} + id) FROM unnest(%b::bigint[]) AS id",  # noqa: S608
+            f"SELECT {function}({_SPACE} + id) FROM unnest(%b::bigint[]) AS id",
             [sorted(set(source_ids))],
         )
 

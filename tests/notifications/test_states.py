@@ -1,9 +1,12 @@
 """The tables of states say one thing, and the same thing everywhere."""
 
+import re
 from itertools import product
+from pathlib import Path
 
 import pytest
 
+import notifications
 from notifications.models import Attempt, Delivery, Event
 from notifications.states import (
     DELIVERY_OPEN,
@@ -96,3 +99,15 @@ def test_every_state_fits_its_column(model, column, states) -> None:
     field = model._meta.get_field(column)
     assert [value for value, _ in field.choices] == [state.value for state in states]
     assert max(len(state) for state in states) <= field.max_length
+
+
+def test_no_statement_spells_a_state_by_hand() -> None:
+    values = {
+        str(member) for enum in (DeliveryState, EventState, Evidence, AttemptOutcome) for member in enum
+    }
+    by_hand = re.compile(f"'({'|'.join(sorted(values - {''}))})'|\\bchannel (=|<>) [0-9]")
+    sources = [
+        path for path in Path(notifications.__file__).parent.rglob("*.py") if "migrations" not in path.parts
+    ]
+    assert sources
+    assert [(path.name, found[0]) for path in sources for found in by_hand.finditer(path.read_text())] == []

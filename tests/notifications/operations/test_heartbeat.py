@@ -68,7 +68,7 @@ def test_without_a_url_nothing_is_called(well, now, settings) -> None:
 
 def test_it_is_silent_when_something_is_wrong(watcher, well, desk, ada, chat, now) -> None:
     desk.event(ada, chat)
-    Delivery.objects.update(ring_at=None)
+    Delivery.objects.update(ring_at=None, ended_at=now)
     assert heartbeat.send(now=now) == "withheld"
     assert watcher.calls == []
 

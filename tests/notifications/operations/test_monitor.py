@@ -60,7 +60,7 @@ def test_an_accepted_event_with_nothing_open_is_an_orphan(desk, ada, chat, mailb
     assert monitor.orphaned() == 0
     records.failed(desk.delivery(event), FailureKind.TEMPORARY)
     assert monitor.orphaned() == 0
-    Delivery.objects.update(ring_at=None)
+    Delivery.objects.update(ring_at=None, ended_at=now)
     assert monitor.orphaned() == 1
     Event.objects.update(state="failed", final_at=now)
     assert monitor.orphaned() == 0
@@ -95,7 +95,7 @@ def test_each_ailment_is_named(desk, ada, chat, now, canaries, knobs) -> None:
     assert monitor.problems(now=after(now, 50)) == []
     assert monitor.problems(now=after(now, 101)) == ["oldest_critical", "overdue"]
     desk.event(ada, chat, event_id="orphan")
-    Delivery.objects.filter(event__event_id="orphan").update(ring_at=None)
+    Delivery.objects.filter(event__event_id="orphan").update(ring_at=None, ended_at=now)
     canary.mark("critical", now=after(now, 201))
     assert monitor.problems(now=after(now, 201)) == [
         "oldest_critical",

@@ -77,9 +77,9 @@ def test_a_row_that_has_gone_further_is_not_claimed(row, try_claim, state) -> No
 
 
 def test_an_unknown_outcome_is_claimed_only_while_its_repeat_waits(row, try_claim, now) -> None:
-    Delivery.objects.update(state="unknown", ended_at=now)
+    Delivery.objects.update(state="unknown", ring_at=None, ended_at=now)
     assert try_claim(row) == []
-    Delivery.objects.update(ended_at=None)
+    Delivery.objects.update(ring_at=now, ended_at=None)
     assert len(try_claim(row)) == 1
 
 
