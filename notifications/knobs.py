@@ -13,7 +13,7 @@ class Knobs:
     expiry_critical_s: int = 72 * 3600
     future_skew_s: int = 300  # how far ahead a producer's clock may run
     max_tries: int = 2_000  # of one delivery: ends what no schedule ends, such as a row that kills workers
-    retry_scale: float = 1.0  # multiplies every wait of the retry table (notifications/delivery/retries.py)
+    retry_scale: float = 1.0  # multiplies every wait of the channels' retry schedules
     lease_s: int = 55  # longer than the hard time limit of a task's sends, see CELERY_TASK_TIME_LIMIT
     send_timeout_s: float = 15.0  # longest try at a provider; each channel has its own below it
     batch_budget_s: float = 25.0  # after this a batch starts no further send
@@ -48,7 +48,7 @@ class Knobs:
     ticket_s: int = 30  # a ticket is good for so long
     ticket_session_s: int = 3_600  # a socket by an API key's ticket ends after this, unless it is renewed
     final_wait_max_s: float = 30.0  # longest `?wait=`
-    telegram_per_s: int = 25  # messages of the bot; Telegram allows about 30. 0: no limits of ours at all
+    telegram_per_s: int = 25  # messages of the bot; Telegram allows about 30. 0: no limits of bot and chats
     breaker_share: float = 0.5  # of failed sends at which a provider's breaker opens; above 1: never
     limit_horizon_s: float = 60.0  # how far ahead a limited send may reserve its slot
     limit_horizon_normal_s: float = 4.0  # the same for NORMAL: CRITICAL waits for no more than this of it

@@ -1,6 +1,6 @@
-"""Which channels an event will try, in which order, and why the others are left out.
+"""Which channels an event will use, in which order, and why the others are skipped.
 
-Pure: no I/O and no clock. The caller brings the person, who is online and the time.
+Pure: no I/O and no clock. The caller passes the recipient, their presence and the registered channels.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,8 +22,8 @@ def route(
 ) -> Plan:
     """Return the plan of one event over the registered `channels`, whose default order is `default_order`.
 
-    The producer's ordered list decides where it gives one, else the person's order, else the default.
-    What the person has switched off is never used. An INFORMATIONAL event only ever has a WEB step.
+    The order is the producer's list if there is one, else the recipient's, else the default. A channel that
+    the recipient has disabled is never used. An INFORMATIONAL event has at most a WEB step.
     """
     preferences = _applicable(recipient.preferences, event_type)
     trace: list[Decision] = []
@@ -69,7 +69,7 @@ def _recipients_order(
 def _resolve_active(
     choices: Iterable[ChannelChoice], recipient: Recipient, online: bool, trace: list[Decision]
 ) -> list[ChannelChoice]:
-    """Replace ACTIVE_SESSION by what is live now: an open page, a chat the person just wrote in."""
+    """Replace ACTIVE_SESSION by the live channels: an open page, a chat the recipient just wrote in."""
     resolved: list[ChannelChoice] = []
     nothing = Decision(Channel.ACTIVE_SESSION, "skipped", "no_session")
     for choice in choices:
@@ -92,7 +92,7 @@ def _evaluate(
     online: bool,
     channels: Mapping[Channel, ChannelSpec],
 ) -> list[Decision]:
-    """Return the decision on one channel, or one for each of the person's addresses on it."""
+    """Return the decision on one channel, or one for each of the recipient's addresses on it."""
     channel = choice.channel
     preference = preferences.get(channel)
     if preference is not None and not preference.enabled:

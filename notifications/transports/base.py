@@ -1,16 +1,16 @@
-"""What a transport is: one class, one method, one try.
+"""The interface of a transport: one class with one method, which sends once.
 
-A transport sends and either returns a `Receipt` or raises one of the errors below; it never retries,
-never reads the clock or the database, never knows Celery. The class of the error *is* the decision:
+A transport sends and either returns a `Receipt` or raises one of the errors below. It never retries, never
+reads the clock or the database, and does not know Celery. The class of the error decides what follows:
 
     TransportError
     ├── TemporaryError       try again later
     │   └── LimitedError     try again, not before `retry_after_s`
-    ├── OutcomeUnknown       it may have arrived: never silently repeated
-    └── PermanentError       this destination will not work for this message
-        ├── RecipientError     the address is dead: disable it
-        ├── MessageError       this message is refused; the address is fine
-        └── ConfigurationError our credentials or settings
+    ├── OutcomeUnknown       it may have arrived: never repeated without a notice
+    └── PermanentError       this message cannot be sent to this destination
+        ├── RecipientError     the address is invalid: disable it
+        ├── MessageError       the message is refused; the address is valid
+        └── ConfigurationError our credentials or settings are wrong
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from notifications.states import AttemptOutcome, Channel
 
 
 class TransportError(Exception):
-    """A try that did not succeed. `reason` is for people and holds no address and no secret."""
+    """A send that failed. `reason` is for people and contains no address and no secret."""
 
     outcome: AttemptOutcome
 
@@ -67,9 +67,9 @@ class ConfigurationError(PermanentError):
 class Message:
     """One notification, rendered for one channel and ready to send.
 
-    `title` is one line without control characters. `html` is in the dialect of the channel (Telegram's
-    subset, or a whole e-mail document) and empty where the channel has none. `key` is the idempotency
-    key: the same for every try of one delivery.
+    `title` is one line without control characters. `html` is the channel's markup (Telegram's subset, or a
+    complete e-mail document), and empty if the channel has none. `key` is the idempotency key: the same for
+    every attempt of one delivery.
     """
 
     key: str
@@ -80,17 +80,17 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The provider accepted the message under this id ("" where it gives none)."""
+    """The provider accepted the message under this id ("" if it returns none)."""
 
     provider_message_id: str = ""
-    moved_to: str = ""  # the address the provider wants to be used from now on
+    moved_to: str = ""  # the address to use from now on
 
 
 class Transport(Protocol):
     channel: Channel
 
     async def send(self, message: Message, address: str, *, timeout_s: float) -> Receipt:
-        """Try once to send `message` to `address` within `timeout_s` seconds.
+        """Send `message` to `address` once, within `timeout_s` seconds.
 
         Guarantee: at most one message leaves. Raises: `TransportError`, and nothing else.
         """

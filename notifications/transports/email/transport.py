@@ -1,7 +1,8 @@
-"""E-mail over SMTP, by Django's backend. One recipient a message; Message-ID from the delivery's key.
+"""E-mail over SMTP, with Django's backend. One recipient per message; Message-ID from the delivery's key.
 
-RFC 5321 and RFC 3463: 4yz is temporary, 5yz permanent; 5.1.x is the recipient, 5.7.x our own standing.
-RFC 1047: a connection that is lost after the final dot leaves it unknown whether the mail was taken.
+RFC 5321 and RFC 3463: 4yz is temporary, 5yz permanent; 5.1.x concerns the recipient, 5.7.x our
+authorization.
+RFC 1047: if the connection is lost after the final dot, it is unknown whether the mail was accepted.
 """
 
 import asyncio
@@ -35,19 +36,19 @@ _ENHANCED = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
 
 
 class _Conversation(smtplib.SMTP):
-    """An SMTP client that ends in time, and remembers whether the mail's final dot has left."""
+    """An SMTP client with a deadline, which records whether the mail's final dot was sent."""
 
     dot_sent = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        # For the whole conversation: the socket's own timeout begins anew with every step.
+        # For the whole conversation: the socket's own timeout starts again with every step.
         self._until = time.monotonic() + kwargs["timeout"]
         super().__init__(*args, **kwargs)
 
     def connect(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
         answer = super().connect(*args, **kwargs)
         if self.sock is not None:
-            # The final dot goes out behind the text; otherwise it waits 40 ms for the text's own ACK (Nagle).
+            # Without it the final dot waits up to 40 ms for the ACK of the text (Nagle).
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return answer
 
@@ -83,7 +84,7 @@ class _ConversationSSL(_Conversation, smtplib.SMTP_SSL):
 
 
 class Backend(EmailBackend):
-    """Django's SMTP backend over `_Conversation`, and without its habit of swallowing errors."""
+    """Django's SMTP backend over `_Conversation`."""
 
     dot_sent = False
 
@@ -92,7 +93,7 @@ class Backend(EmailBackend):
         return _ConversationSSL if self.use_ssl else _Conversation
 
     def close(self) -> None:
-        """Keep what is known about the conversation: Django forgets the connection here."""
+        """Keep `dot_sent`: Django drops the connection here."""
         self.dot_sent = self.dot_sent or getattr(self.connection, "dot_sent", False)
         super().close()
 
@@ -101,11 +102,11 @@ class EmailTransport:
     channel = Channel.EMAIL
 
     def __init__(self) -> None:
-        # Not the loop's own threads: a hanging mail server would hold up everybody's name lookups.
+        # Not the loop's default executor: a hanging mail server would block name look-ups, which use it.
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="email")
 
     async def send(self, message: Message, address: str, *, timeout_s: float) -> Receipt:
-        """Try once to send to the e-mail address `address`. See `Transport.send`."""
+        """Send to the e-mail address `address` once. See `Transport.send`."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, _send, message, address, timeout_s)
 
@@ -120,7 +121,7 @@ def _send(message: Message, address: str, timeout_s: float) -> Receipt:
         else get_connection(settings.EMAIL_BACKEND, fail_silently=False)
     )
     mail = EmailMultiAlternatives(
-        subject=" ".join(message.title.split()),  # a line break would begin another header
+        subject=" ".join(message.title.split()),  # a line break would start another header
         body=message.text,
         to=[address],
         headers={"Message-ID": message_id, "Auto-Submitted": "auto-generated"},
@@ -131,16 +132,18 @@ def _send(message: Message, address: str, timeout_s: float) -> Receipt:
     try:
         backend.send_messages([mail])
     except (smtplib.SMTPException, OSError, ssl.SSLError) as failure:
-        raise _translated(failure, getattr(backend, "dot_sent", False)) from None  # it holds the address
+        raise _translated(
+            failure, getattr(backend, "dot_sent", False)
+        ) from None  # its text contains the address
     except UnicodeError:
         raise MessageError("the text cannot be encoded") from None
-    except ValueError:  # Django found no single address in it
+    except ValueError:  # Django did not find exactly one address
         raise RecipientError("the address is not an e-mail address") from None
     return Receipt(message_id)
 
 
 def _translated(failure: Exception, dot_sent: bool) -> TransportError:
-    """Return the error of ours that says what to do about `failure`."""
+    """Return the `TransportError` for `failure`."""
     if isinstance(failure, smtplib.SMTPRecipientsRefused):
         code, answer = next(iter(failure.recipients.values()))
         return _by_code(code, answer)

@@ -1,4 +1,4 @@
-"""python-telegram-bot's requests over aiohttp: a tenth of httpx's CPU time a call (docs/decisions/0005)."""
+"""python-telegram-bot's requests over aiohttp: a tenth of httpx's CPU time per call (docs/decisions/0005)."""
 
 import json
 from typing import Any
@@ -12,18 +12,18 @@ _DEFAULT_S = 10.0
 
 
 class NotSent(NetworkError):
-    """No connection was made, so no message left."""
+    """No connection was made, so no message was sent."""
 
 
 class NoUrl(NetworkError):
-    """The API's address and the token make no URL."""
+    """The API's address and the token form no valid URL."""
 
 
 class AiohttpRequest(BaseRequest):
-    """Text calls only: what Tocsin sends has no files.
+    """Calls without files.
 
-    Raises: `NoUrl` and `NotSent` before anything has left, `TimedOut` and `NetworkError` when the answer
-    was lost. None of them names the URL, which holds the bot's token.
+    Raises: `NoUrl` and `NotSent` if nothing was sent, `TimedOut` and `NetworkError` if the answer was lost.
+    None of them names the URL, which contains the bot's token.
     """
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class AiohttpRequest(BaseRequest):
         return _DEFAULT_S
 
     async def initialize(self) -> None:
-        """Open the pool. Must run on the loop that will send."""
+        """Open the pool. Must run on the loop that sends."""
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=_POOL), cookie_jar=aiohttp.DummyCookieJar()
         )
@@ -45,7 +45,7 @@ class AiohttpRequest(BaseRequest):
 
     @staticmethod
     def parse_json_payload(payload: bytes) -> dict[str, Any]:
-        """Parse an answer. The library's own method logs one that is broken, with the message in it."""
+        """Parse an answer. The library's own method logs a broken answer, which may contain the message."""
         try:
             parsed: dict[str, Any] = json.loads(payload)
         except ValueError:
@@ -63,7 +63,7 @@ class AiohttpRequest(BaseRequest):
         pool_timeout: Any = None,
     ) -> tuple[int, bytes]:
         """Make one call. See `BaseRequest.do_request`."""
-        assert self._session is not None, "initialize() comes first"
+        assert self._session is not None, "call initialize() first"
         timeout = aiohttp.ClientTimeout(
             connect=_seconds(pool_timeout),
             sock_connect=_seconds(connect_timeout),
@@ -76,7 +76,7 @@ class AiohttpRequest(BaseRequest):
             ) as answer:
                 return answer.status, await answer.read()
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as failure:
-            raise NoUrl(type(failure).__name__) from None  # its text is the URL
+            raise NoUrl(type(failure).__name__) from None  # its text contains the URL
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as failure:
             raise NotSent(type(failure).__name__) from failure
         except TimeoutError as failure:

@@ -1,7 +1,7 @@
-"""Telegram, by python-telegram-bot. One try: HTML, and plain text if Telegram cannot parse it.
+"""Telegram, with python-telegram-bot. Sends HTML, and plain text if Telegram cannot parse the HTML.
 
-What an error means is in https://core.telegram.org/bots/api and in the library's `telegram.error`:
-`BadRequest` and `TimedOut` *are* `NetworkError`s, so the narrow classes are tested first.
+Errors are documented in https://core.telegram.org/bots/api and in the library's `telegram.error`.
+`BadRequest` and `TimedOut` are subclasses of `NetworkError`, so the narrow classes are tested first.
 """
 
 import asyncio
@@ -54,25 +54,25 @@ class TelegramTransport:
         self._starting = asyncio.Lock()
 
     async def send(self, message: Message, address: str, *, timeout_s: float) -> Receipt:
-        """Try once to send to the chat id `address`. See `Transport.send`."""
+        """Send to the chat id `address` once. See `Transport.send`."""
         if not self._token:
             raise ConfigurationError("no bot token: set TELEGRAM_BOT_TOKEN")
         try:
-            async with asyncio.timeout(timeout_s):  # the library counts each step alone
+            async with asyncio.timeout(timeout_s):  # the library's timeouts apply to each step
                 bot = await self._ready()
                 return await self._send(bot, message, address, timeout_s)
         except TimeoutError as failure:
             raise OutcomeUnknown("Telegram's answer was lost") from failure
         except error.TelegramError as failure:
-            raise _translated(failure) from None  # its text may hold the chat id or the message
+            raise _translated(failure) from None  # its text may contain the chat id or the message
 
     async def _ready(self) -> Bot:
         async with self._starting:
             if self._bot is None:
                 request = AiohttpRequest()
                 self._bot = Bot(self._token, base_url=self._api_url, request=request)
-                # Opens the connection pool. `Bot.initialize` would also call getMe, a second request
-                # that may fail for reasons of its own.
+                # Opens the connection pool. `Bot.initialize` would also call getMe, a second request that
+                # can fail on its own.
                 await request.initialize()
             return self._bot
 
@@ -108,7 +108,7 @@ class TelegramTransport:
 
 
 def _translated(failure: error.TelegramError) -> TransportError:
-    """Return the error of ours that says what to do about `failure`."""
+    """Return the `TransportError` for `failure`."""
     text = failure.message
     lowered = text.lower()
     if isinstance(failure, error.RetryAfter):
@@ -123,24 +123,24 @@ def _translated(failure: error.TelegramError) -> TransportError:
         return ConfigurationError("Telegram refuses the bot token")
     if isinstance(failure, error.BadRequest):
         return MessageError(f"Telegram: {_reason(text)}")
-    return _broken_off(failure)
+    return _undecided(failure)
 
 
-def _broken_off(failure: error.TelegramError) -> TransportError:
-    """Judge a call without a verdict of Telegram's. The library's own texts may hold the message."""
+def _undecided(failure: error.TelegramError) -> TransportError:
+    """Return the error for a call that Telegram did not answer clearly. The library's texts may hold the message."""
     cause = failure.__cause__
     if isinstance(failure, NoUrl):
-        return ConfigurationError("TELEGRAM_API_URL and the bot token make no URL")
+        return ConfigurationError("TELEGRAM_API_URL and the bot token form no valid URL")
     if isinstance(failure, NotSent):
         return TemporaryError(f"Telegram cannot be reached: {failure.message}")
     if isinstance(cause, UnicodeError):
         return MessageError("the text cannot be encoded")
-    answered = cause is None or isinstance(cause, error.TelegramError)  # with an error, legible or not
+    answered = cause is None or isinstance(cause, error.TelegramError)  # an error, readable or not
     if isinstance(failure, error.NetworkError | error.Conflict) and answered:
         return TemporaryError(f"Telegram: {_reason(failure.message.partition('. ')[0])}")
     return OutcomeUnknown("Telegram's answer was lost")
 
 
 def _reason(text: str) -> str:
-    """Return "chat not found" for "Bad Request: chat not found", and nothing that is quoted in it."""
+    """Return "chat not found" for "Bad Request: chat not found", without quoted parts."""
     return _QUOTED.sub("", text).rpartition(": ")[2].strip()[:200].lower()
