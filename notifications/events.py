@@ -1,4 +1,4 @@
-"""What an event is, before and after it is stored: plain values that every step passes on."""
+"""Values that the steps of the pipeline pass on: an event, its plan, its ack, the effects of a change."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ class ChannelChoice:
 
 @dataclass(frozen=True, slots=True)
 class SourceGrant:
-    """The authenticated producer and what it may do, as the edge found it."""
+    """The authenticated producer and its permissions, as read by the gateway."""
 
     id: int
     name: str
@@ -33,9 +33,9 @@ class SourceGrant:
 
 
 class Content(NamedTuple):
-    """What a message shows of one event: read by `render` for every channel and by `event_frame`.
+    """The part of an event that a message shows: the input of `render` and `event_frame`.
 
-    A named tuple, since it is made for every frame: a frozen dataclass takes three times as long to make.
+    A named tuple because one is created for every frame, and a frozen dataclass takes three times as long.
     """
 
     event_id: str
@@ -50,9 +50,9 @@ class Content(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """One validated event on its way in.
+    """One validated event, before it is stored.
 
-    `timestamp_ms`, `expires_at_ms` are Unix milliseconds; `digest` is 32 bytes over the content and is
+    `timestamp_ms` and `expires_at_ms` are Unix milliseconds. `digest` is a 32-byte hash of the content,
     the same for the same event on every ingress.
     """
 
@@ -78,7 +78,7 @@ class Envelope:
     reply_to: str = ""  # where the final ack goes besides GET: "" or "stream"
 
     def content(self, time_zone: str, seq: int = 0) -> Content:
-        """Return what a message to a recipient in `time_zone` shows of this event."""
+        """Return the content of a message to a recipient in `time_zone`."""
         return Content(
             self.event_id,
             self.event_type,
@@ -126,13 +126,13 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A person's destination as routing sees it: what it is, never where it is."""
+    """A recipient's destination as routing sees it: its kind and state, never the address itself."""
 
     id: int
     channel: Channel
     verified: bool = True
     disabled_reason: str = ""
-    active: bool = False  # the person used it within the last minutes
+    active: bool = False  # the recipient used it within the last minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ Request = TypeVar("Request")
 
 @dataclass(frozen=True, slots=True)
 class Planned(Generic[Request]):
-    """What was to be routed (an envelope on its way in), with its recipient and the plan for them."""
+    """A request that was routed (an envelope before it is stored), with its recipient and plan."""
 
     request: Request
     recipient: Recipient
@@ -174,9 +174,9 @@ class ChannelOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """What a producer is told. `status` is never left to a default.
+    """The answer to a producer. `status` has no default, so that every place chooses it.
 
-    `status`: QUEUED, DELIVERED or ACK_ERROR. `final` says that no other ack will follow.
+    `status`: QUEUED, DELIVERED or ACK_ERROR. `final`: no other ack will follow.
     """
 
     event_id: str
@@ -185,7 +185,9 @@ class Ack:
     at: datetime
     code: str = ""
     detail: str = ""
-    counts: Mapping[str, int] = field(default_factory=dict)  # of an event to a topic: persons, or processes
+    counts: Mapping[str, int] = field(
+        default_factory=dict
+    )  # of an event to a topic: recipients, or gateway processes
     field: str = ""
     seq: int = 0
     duplicate: bool = False
@@ -198,28 +200,28 @@ class Ack:
 
     @property
     def pk(self) -> int | str:
-        """The id of what the database has of it; 0: nothing, and nobody may ask for its end."""
+        """The id of the stored event or broadcast; 0 if nothing is stored and no final ack follows."""
         return self.event_pk or self.broadcast_pk or 0
 
 
 def rejected_ack(event_id: str, code: str, detail: str, at: datetime, *, field: str = "") -> Ack:
-    """Return the final ack of an event that was not accepted, and of which nothing is sent."""
+    """Return the final ack of an event that was not accepted. Nothing of it is sent."""
     return Ack(event_id, "ACK_ERROR", final=True, at=at, code=code, detail=detail, field=field)
 
 
 @dataclass(frozen=True, slots=True)
 class Ring:
-    """A doorbell to be rung: row `delivery_id` is due, after `delay_s` seconds."""
+    """A doorbell to publish: row `delivery_id` is due after `delay_s` seconds."""
 
     delivery_id: str
     priority: Priority
     delay_s: float = 0.0
-    alone: bool = False  # by `deliver`, with Celery's retries, and not in a batch
+    alone: bool = False  # in a task of its own (`deliver`, with Celery's retries), not in a batch
 
 
 @dataclass(frozen=True, slots=True)
 class FanOut:
-    """The next persons of a broadcast are to be told."""
+    """A broadcast with recipients who do not have their event yet."""
 
     broadcast_pk: str
     priority: Priority
@@ -227,15 +229,15 @@ class FanOut:
 
 @dataclass(slots=True)
 class Effects:
-    """What a committed change asks for next. The domain returns it; the caller rings and tells."""
+    """What has to follow a committed change. The domain returns it; the caller publishes it."""
 
     rings: list[Ring] = field(default_factory=list)
     finals: list[int] = field(default_factory=list)  # ids of events that have just ended
-    # (person id, event id) of what a client has just confirmed first: the person's other sockets are told
+    # (person id, event id) of first confirmations, to be sent to the recipient's other sockets
     confirmed: list[tuple[int, str]] = field(default_factory=list)
     fan_outs: list[FanOut] = field(default_factory=list)
     broadcasts: list[str] = field(default_factory=list)  # ids of broadcasts that have just ended
-    replies: bool = False  # the end of one of them is to be told on a reply stream
+    replies: bool = False  # the final ack of one of them goes to a reply stream
 
     def add(self, other: "Effects") -> None:
         self.rings += other.rings
@@ -246,5 +248,5 @@ class Effects:
         self.replies |= other.replies
 
     def __bool__(self) -> bool:
-        """Whether there is anything to ring or to announce; `confirmed` is told by who confirmed."""
+        """Tell whether anything has to be published; the gateway itself sends `confirmed`."""
         return bool(self.rings or self.finals or self.fan_outs or self.broadcasts)

@@ -1,4 +1,4 @@
-"""One call for every ingress: a batch of envelopes in, one ack for each out."""
+"""The one call of every ingress: takes a batch of envelopes, returns one ack for each."""
 
 import logging
 from collections.abc import Sequence
@@ -17,20 +17,20 @@ log = logging.getLogger(__name__)
 
 
 def ingest(batch: Sequence[Envelope], *, now: datetime) -> list[Ack]:
-    """Take in a batch and return one ack for each event, in order.
+    """Accept or reject a batch of events. Return one ack for each, in order.
 
     Guarantee: an ack QUEUED, or a final one of a stored event, is returned only after the commit.
     INFORMATIONAL events are sent to live sessions at most once and never stored. Raises: database
-    errors, and then nothing of the batch was accepted, or it may be sent again under the same ids.
+    errors; part of the batch may be stored, and all of it can be sent again under the same ids.
     """
     settings = knobs.current()
     acks: dict[int, Ack] = {}
-    taken = _taken_by_topics(batch)
+    ids_of_topics = _taken_by_topics(batch)
     to_topics: list[tuple[int, Envelope]] = []
     to_store: list[tuple[int, PlannedEvent]] = []
     live_only: list[tuple[int, PlannedEvent]] = []
     for index, (envelope, planned) in enumerate(zip(batch, plan_for(batch, now=now), strict=True)):
-        rejected = _reject(envelope, planned is not None, taken, now, settings)
+        rejected = _reject(envelope, planned is not None, ids_of_topics, now, settings)
         if rejected is not None:
             acks[index] = rejected
         elif planned is None:
@@ -38,7 +38,7 @@ def ingest(batch: Sequence[Envelope], *, now: datetime) -> list[Ack]:
         else:
             lane = live_only if envelope.priority is Priority.INFORMATIONAL else to_store
             lane.append((index, planned))
-    # First what may fail: an informational event would go out again with the batch's next try.
+    # Store first, because it can fail: the producer's next try would push INFORMATIONAL events again.
     effects = Effects()
     try:
         acks.update(_store(to_store, effects, now))
@@ -51,7 +51,7 @@ def ingest(batch: Sequence[Envelope], *, now: datetime) -> list[Ack]:
 
 
 def _taken_by_topics(batch: Sequence[Envelope]) -> set[tuple[int, str]]:
-    """Return which ids of events that are never stored stand for an event to a topic already."""
+    """Return the (source, id) keys of INFORMATIONAL events that an event to a topic has used already."""
     keys = [
         (envelope.source.id, envelope.event_id)
         for envelope in batch
@@ -65,25 +65,27 @@ def _taken_by_topics(batch: Sequence[Envelope]) -> set[tuple[int, str]]:
 def _reject(
     envelope: Envelope,
     is_known: bool,
-    taken: set[tuple[int, str]],
+    ids_of_topics: set[tuple[int, str]],
     now: datetime,
     settings: knobs.Knobs,
 ) -> Ack | None:
-    """Return the ack of an event that may not come in, with a code, a field and what to do; else None."""
+    """Return the ack of an event that must be rejected, with a code, field and advice; otherwise None."""
 
     def reject(code: str, detail: str, field: str) -> Ack:
         return rejected_ack(envelope.event_id, code, detail, now, field=field)
 
     grant = envelope.source
     if grant.event_types and envelope.event_type not in grant.event_types:
-        return reject("forbidden_type", f"Source {grant.name} may not send this event type.", "event_type")
+        return reject(
+            "forbidden_type", f"Source {grant.name} is not allowed to send this event type.", "event_type"
+        )
     if envelope.priority > grant.max_priority:
         return reject("forbidden_priority", f"At most {grant.max_priority.name}.", "delivery.priority")
     if envelope.topic and (rejected := _reject_topic(envelope, now)) is not None:
         return rejected
     if not envelope.topic and not is_known:
-        return reject("unknown_user", "Nobody has this user_id; create the person first.", "user_id")
-    if (grant.id, envelope.event_id) in taken and not envelope.topic:
+        return reject("unknown_user", "No user has this user_id; create the user first.", "user_id")
+    if (grant.id, envelope.event_id) in ids_of_topics and not envelope.topic:
         return reject(
             "conflict", "This event_id was used for an event to a topic; nothing was sent.", "event_id"
         )
@@ -102,12 +104,14 @@ def _reject_topic(envelope: Envelope, now: datetime) -> Ack | None:
     if not subscriptions.is_topic(envelope.topic):
         return reject("invalid_topic", "Letters, digits and . _ : - only, at most 128.")
     if not broadcast.may_publish(envelope):
-        return reject("forbidden_topic", f"Source {envelope.source.name} may not publish to this topic.")
+        return reject(
+            "forbidden_topic", f"Source {envelope.source.name} is not allowed to publish to this topic."
+        )
     return None
 
 
 def _push_only(batch: list[tuple[int, PlannedEvent]], now: datetime) -> dict[int, Ack]:
-    """Push what is never stored. The ack says whether a live session took it."""
+    """Push INFORMATIONAL events. The ack says whether a live session received it."""
     receivers = push_informational([item for _, item in batch])
     acks = {}
     for (index, item), count in zip(batch, receivers, strict=True):
@@ -118,13 +122,13 @@ def _push_only(batch: list[tuple[int, PlannedEvent]], now: datetime) -> dict[int
                 event_id, "DELIVERED", True, now, delivered_via=web, evidence=Evidence.TRANSPORT
             )
         else:
-            detail = "No live session took it; INFORMATIONAL events are not kept."
+            detail = "The user has no live session; INFORMATIONAL events are not stored."
             acks[index] = rejected_ack(event_id, "no_session", detail, now)
     return acks
 
 
 def _store(batch: list[tuple[int, PlannedEvent]], effects: Effects, now: datetime) -> dict[int, Ack]:
-    """Store and commit; only then push to open pages. What is due elsewhere is added to `effects`."""
+    """Store and commit; only then push to open pages. Effects on other channels are added to `effects`."""
     if not batch:
         return {}
     planned = [item for _, item in batch]
@@ -142,8 +146,8 @@ def _store(batch: list[tuple[int, PlannedEvent]], effects: Effects, now: datetim
 
 def _store_for_topics(batch: list[tuple[int, Envelope]], effects: Effects, now: datetime) -> dict[int, Ack]:
     stored = [(index, item) for index, item in batch if item.priority is not Priority.INFORMATIONAL]
-    acks, following = broadcast.accept([item for _, item in stored], now=now)
-    effects.add(following)
+    acks, topic_effects = broadcast.accept([item for _, item in stored], now=now)
+    effects.add(topic_effects)
     return dict(zip([index for index, _ in stored], acks, strict=True))
 
 

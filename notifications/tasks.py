@@ -1,4 +1,4 @@
-"""The Celery tasks: doorbells that carry ids. A lost or doubled message changes nothing but timing.
+"""The Celery tasks: doorbells that carry ids. A lost or duplicated message changes only the timing.
 
 The only module of this package that knows Celery.
 """
@@ -30,9 +30,9 @@ from runtime.failpoints import failpoint
 
 log = logging.getLogger(__name__)
 
-RINGS_LOST = Counter("tocsin_doorbells_lost_total", "Doorbells that the broker did not take", ["queue"])
+RINGS_LOST = Counter("tocsin_doorbells_lost_total", "Doorbells that the broker did not accept", ["queue"])
 
-CONFIRM_WITHIN_S = 10.0  # RabbitMQ says that it has a message; Redis has no such word
+CONFIRM_WITHIN_S = 10.0  # RabbitMQ confirms each message; Redis has no confirms
 _QUEUES = {Priority.CRITICAL: "critical", Priority.NORMAL: "normal", Priority.INFORMATIONAL: "normal"}
 
 
@@ -62,45 +62,45 @@ def deliver(self: Any, *, delivery_id: str, **_: Any) -> None:
 
 @shared_task(name="tocsin.deliver_many")
 def deliver_many(*, delivery_ids: list[str], **_: Any) -> None:
-    """Make the first tries of a batch; what fails for a passing reason goes on as a `deliver`."""
+    """Try a batch of deliveries. Each one that has to be retried continues as a `deliver` of its own."""
     for effects in attempt.attempt_many(delivery_ids, clock=timezone.now, run_effects=run_effects):
         run_effects(effects)
 
 
 @worker_process_shutdown.connect
 def wait_for_slow_sends(**_: object) -> None:
-    """Let what is on its way be recorded before this process ends; otherwise it would be repeated."""
+    """Wait until the sends in flight are recorded: without a record they end as unknown outcomes."""
     if not slow_sends.wait_until_recorded(within_s=knobs.current().send_timeout_s + 2):
         log.warning("slow_sends_left_behind")
 
 
 @shared_task(name="tocsin.fan_out")
 def fan_out_next(*, broadcast_id: str, **_: Any) -> None:
-    """Tell an event to a topic to its next persons, and ring for those after them."""
+    """Store an event to a topic for its next recipients, and ring for those after them."""
     run_effects(fan_out.tell_next(broadcast_id, now=timezone.now()))
 
 
 @shared_task(name="tocsin.sweep")
 def sweep_due(**_: Any) -> None:
-    """Ring for every row that is due, whatever became of its doorbell."""
+    """Ring for every row that is due, including those whose doorbell was lost."""
     for effects in sweep_in_parts(now=timezone.now()):
         run_effects(effects)
 
 
 @shared_task(name="tocsin.canary")
 def canary_through(*, queue: str, **_: Any) -> None:
-    """Show that somebody consumes this queue."""
+    """Record that a worker consumes this queue."""
     canary.mark(queue, now=timezone.now())
 
 
 @shared_task(name="tocsin.heartbeat")
 def heartbeat_if_well(**_: Any) -> None:
-    """Call the heartbeat URL while all is well."""
+    """Call the heartbeat URL if the system is healthy."""
     heartbeat.send(now=timezone.now())
 
 
 def run_effects(effects: Effects) -> None:
-    """Do what a committed change asks for: ring for the next deliveries, tell who waits for an end."""
+    """Publish what follows a committed change: doorbells, and the ends of events and broadcasts."""
     failpoint("recorded_before_effects")
     ring(effects.rings)
     ring_fan_outs(effects.fan_outs)
@@ -109,11 +109,11 @@ def run_effects(effects: Effects) -> None:
 
 
 def ring(rings: Sequence[Ring]) -> None:
-    """Publish doorbells, few messages for many rows.
+    """Publish doorbells, batched into few messages.
 
-    Never raises for a broker that is away: the rows stay due and the sweep rings again.
+    Never raises if the broker is down: the rows stay due and the sweep rings again.
     """
-    together: dict[str, list[str]] = defaultdict(list)
+    batched: dict[str, list[str]] = defaultdict(list)
     countdown_max_s = knobs.current().countdown_max_s
     for item in rings:
         if item.delay_s > countdown_max_s:
@@ -122,8 +122,8 @@ def ring(rings: Sequence[Ring]) -> None:
         if item.alone or item.delay_s:
             _publish(deliver, queue, {"delivery_id": item.delivery_id}, item.delay_s)
         else:
-            together[queue].append(item.delivery_id)
-    for queue, ids in together.items():
+            batched[queue].append(item.delivery_id)
+    for queue, ids in batched.items():
         if len(ids) == 1:
             _publish(deliver, queue, {"delivery_id": ids[0]}, 0)
             continue
@@ -133,7 +133,7 @@ def ring(rings: Sequence[Ring]) -> None:
 
 
 def ring_fan_outs(fan_outs: Sequence[FanOut]) -> None:
-    """Publish a doorbell for the next persons of each broadcast. Never raises either."""
+    """Publish a doorbell for the next recipients of each broadcast. Never raises either."""
     for item in fan_outs:
         _publish(fan_out_next, _QUEUES[item.priority], {"broadcast_id": item.broadcast_pk}, 0)
 

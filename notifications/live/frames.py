@@ -1,4 +1,4 @@
-"""The `event` frame: what a person's page is told about one event."""
+"""The `event` frame: one event, as it is sent to a recipient's open pages."""
 
 import json
 import logging
@@ -17,8 +17,8 @@ from notifications.transports.base import Message
 log = logging.getLogger(__name__)
 
 
-# `event_frame` writes these first, so that a gateway need not parse a payload to put frames in order. A frame
-# without `seq` never matches: anchored, so that nothing a producer writes can be taken for it.
+# `event_frame` writes these fields first, so that a gateway can order frames without parsing payloads.
+# A frame without `seq` never matches: the pattern is anchored, so a payload cannot imitate a head.
 _HEAD = re.compile(
     rb'\{"type":"event","seq":(\d+),(?:"ack_by":(\d+),)?(?:"repeat":(true),)?"event_id":("(?:[^"\\]|\\.)*")'
 )
@@ -26,7 +26,7 @@ _HEAD = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What orders a stored event's frame. `ack_by` is in Unix ms, 0 for none."""
+    """The fields by which a gateway orders a stored event's frame. `ack_by` is in Unix ms, 0 for none."""
 
     seq: int
     event_id: str
@@ -48,7 +48,7 @@ def to_ms(at: datetime) -> int:
 
 
 def stored_content(row: Event | Claimed, time_zone: str) -> Content:
-    """Return what a message shows of a stored event, read as its own row or with a claimed delivery."""
+    """Return the content of a stored event, which was read as a row or with a claimed delivery."""
     return Content(
         row.event_id,
         row.event_type,

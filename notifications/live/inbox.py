@@ -1,4 +1,4 @@
-"""A person's inbox: every stored event, in the order of `seq`, with what the person did with it."""
+"""A recipient's inbox: every stored event in the order of `seq`, with its marks (seen, read, archived)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ MARKS = {"seen": "seen_at", "read": "read_at", "archive": "archived_at"}
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a person's sequence stands. Another `epoch` means that the sequence began anew."""
+    """The end of a recipient's sequence. A new `epoch` means that the sequence was restarted."""
 
     seq: int
     epoch: str
@@ -34,7 +34,7 @@ def unread(person_id: int) -> int:
 
 
 def page(person_id: int, *, time_zone: str, before: int | None, limit: int) -> list[JsonObject]:
-    """Return up to `limit` items with a `seq` below `before`, newest first, without archived ones."""
+    """Return up to `limit` items with a `seq` below `before`, newest first, without archived events."""
     events = Event.objects.filter(person_id=person_id, archived_at__isnull=True).order_by("-seq")
     if before is not None:
         events = events.filter(seq__lt=before)
@@ -63,7 +63,7 @@ def item(event: Event, time_zone: str) -> JsonObject:
 def mark(person_id: int, event_ids: Sequence[str], what: str, *, now: datetime) -> list[str]:
     """Mark events as seen, read or archived (keys of `MARKS`). Return the ids that changed.
 
-    Ids of other persons and unknown ids change nothing. Read implies seen.
+    Unknown ids and ids of other recipients change nothing. Read and archived imply seen.
     """
     column = MARKS[what]
     events = Event.objects.filter(

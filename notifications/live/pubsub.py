@@ -1,7 +1,7 @@
-"""Live sessions over Redis pub/sub. What travels here may be lost: a row in Postgres never depends on it.
+"""Live sessions over Redis pub/sub. Messages may be lost: no row in Postgres depends on one.
 
-A gateway process subscribes to `user.<id>` while that person has a socket there, so the subscription
-*is* the presence. Guarantee: at most once. When Redis is away, everybody counts as offline.
+A gateway process subscribes to `user.<id>` while that user has a socket there, so the subscription
+*is* the presence. Guarantee: at most once. While Redis is down, all users count as offline.
 """
 
 import json
@@ -15,9 +15,9 @@ from runtime.redis.client import client
 log = logging.getLogger(__name__)
 
 REPLIES_DUE = "tocsin.replies"  # wakes the ingress that writes final acks to reply streams
-# To a person's sockets, and never to their clients: look again which topics they follow.
+# Sent to a user's sockets, never on to their clients: read again which topics the user follows.
 TOPICS_CHANGED = b'{"type":"topics.changed"}'
-# Made once: `json.dumps` with these options makes an encoder for every call.
+# Created once: `json.dumps` with these options creates an encoder for every call.
 _to_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
@@ -30,17 +30,17 @@ def topic_channel(topic: str) -> str:
 
 
 def final_channel(pk: int | str) -> str:
-    """Return where the end of an event, or of a broadcast, is told."""
+    """Return the channel on which the end of an event or broadcast is announced."""
     return f"final.{pk}"
 
 
 def online(person_ids: Iterable[int]) -> frozenset[int]:
-    """Return who of these persons has an open socket now, in one round trip."""
+    """Return which of these users have an open socket now, in one round trip."""
     return frozenset(person for person, count in processes(person_ids).items() if count)
 
 
 def processes(person_ids: Iterable[int]) -> dict[int, int]:
-    """Return in how many gateway processes each of these persons has sockets; nobody while Redis is away."""
+    """Return in how many gateway processes each user has sockets; an empty dict while Redis is down."""
     wanted = list(person_ids)
     if not wanted:
         return {}
@@ -53,12 +53,12 @@ def processes(person_ids: Iterable[int]) -> dict[int, int]:
 
 
 def push(frames: Sequence[tuple[int, bytes]]) -> list[int]:
-    """Publish frames to persons. Return, for each, how many gateway processes took it."""
+    """Publish frames to users. Return, for each frame, how many gateway processes received it."""
     return _publish([(user_channel(person_id), frame) for person_id, frame in frames])
 
 
 def push_to_topics(frames: Sequence[tuple[str, bytes]]) -> list[int]:
-    """Publish frames to topics, once for all who follow. Return, for each, how many processes took it."""
+    """Publish frames to topics, one for all followers. Return how many gateway processes received each."""
     return _publish([(topic_channel(topic), frame) for topic, frame in frames])
 
 
@@ -76,12 +76,12 @@ def _publish(frames: Sequence[tuple[str, bytes]]) -> list[int]:
 
 
 def except_for(socket_id: str, frame: bytes) -> bytes:
-    """Return what to push so that every socket of the person gets the frame but this one."""
+    """Return the message that delivers `frame` to all sockets of a user except `socket_id`."""
     return b"!%s %s" % (socket_id.encode(), frame)
 
 
 def addressed(message: bytes, socket_id: str) -> bytes | None:
-    """Return the frame of a pushed message, or None if this socket is the one that does not get it."""
+    """Return the frame of a pushed message, or None if the message excludes this socket."""
     if not message.startswith(b"!"):
         return message
     excepted, _, frame = message[1:].partition(b" ")
@@ -89,9 +89,9 @@ def addressed(message: bytes, socket_id: str) -> bytes | None:
 
 
 def announce_finals(pks: Sequence[int | str], *, replies: bool) -> None:
-    """Wake whoever waits for the end of these events or broadcasts: a hint to look at the database.
+    """Wake the requests that wait for the end of these events or broadcasts: a hint to read the database.
 
-    With `replies` also the ingress that writes final acks to reply streams.
+    `replies`: also wake the ingress that writes final acks to reply streams.
     """
     if not pks:
         return
@@ -107,5 +107,5 @@ def announce_finals(pks: Sequence[int | str], *, replies: bool) -> None:
 
 
 def frame(kind: str, **fields: object) -> bytes:
-    """Return one JSON text frame as it will be written to the sockets."""
+    """Return one JSON text frame, encoded as it is written to sockets."""
     return _to_json({"type": kind, **fields}).encode()

@@ -1,4 +1,4 @@
-"""Frames to open pages: what was accepted, after its commit, and what is never stored."""
+"""Pushing events to open pages: INFORMATIONAL ones, and stored ones right after their commit."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -17,21 +17,22 @@ PlannedEvent = Planned[Envelope]
 
 
 def push_informational(batch: Sequence[PlannedEvent]) -> list[int]:
-    """Push events that are never stored. Return how many gateway processes took each one."""
-    live_ones = [item for item in batch if item.plan.steps]
-    taken = pubsub.push([(item.recipient.id, _frame(item)) for item in live_ones])
-    counts = {id(item): count for item, count in zip(live_ones, taken, strict=True)}
+    """Push events that are never stored. Return how many gateway processes received each one."""
+    routed = [item for item in batch if item.plan.steps]
+    receivers = pubsub.push([(item.recipient.id, _frame(item)) for item in routed])
+    counts = {id(item): count for item, count in zip(routed, receivers, strict=True)}
     return [counts.get(id(item), 0) for item in batch]
 
 
 def push_accepted(batch: Sequence[tuple[PlannedEvent, Stored]], now: datetime) -> Effects:
-    """Push what was just accepted to whoever is online. Return what is due elsewhere.
+    """Push newly accepted events to recipients who are online. Return the effects on other channels.
 
-    Every stored event goes to the person's open pages, so that they see one sequence; `ack_by` stands
-    only in those whose first step is the page.
+    Every stored event is pushed, whatever its channel, so that all pages of a recipient show one complete
+    sequence. Only the frame of an event whose first step is WEB has an `ack_by`.
     """
     accepted = [(item, answer) for item, answer in batch if answer.kind == "accepted"]
-    # Who came online since the routing may have read their `seq` before this commit: they miss it without us.
+    # Ask again about recipients who were offline at the routing: a page opened since then may have read its
+    # position before this commit, and would miss the event.
     offline = {item.recipient.id for item, _ in accepted if not item.online}
     effects = _push(accepted, pubsub.online(offline), now)
     effects.rings += [
@@ -49,32 +50,34 @@ def _is_web(item: PlannedEvent) -> bool:
     return bool(item.plan.steps) and item.plan.steps[0].channel is Channel.WEB
 
 
-def _push(accepted: Sequence[tuple[PlannedEvent, Stored]], came: frozenset[int], now: datetime) -> Effects:
-    seen = [(item, answer) for item, answer in accepted if item.online or item.recipient.id in came]
-    if not seen:
+def _push(
+    accepted: Sequence[tuple[PlannedEvent, Stored]], came_online: frozenset[int], now: datetime
+) -> Effects:
+    online = [(item, answer) for item, answer in accepted if item.online or item.recipient.id in came_online]
+    if not online:
         return Effects()
-    deadlines = [_deadline(item, now) if _is_web(item) else None for item, _ in seen]
+    deadlines = [_deadline(item, now) if _is_web(item) else None for item, _ in online]
     frames = [
         (item.recipient.id, _frame(item, answer.seq, deadline))
-        for (item, answer), deadline in zip(seen, deadlines, strict=True)
+        for (item, answer), deadline in zip(online, deadlines, strict=True)
     ]
     receivers = pubsub.push(frames)
     failpoint("pushed_before_record")
     ended_at = timezone.now()
-    taken = [
+    pushed = [
         (Success(answer.delivery_id, answer.token, now, ended_at), deadline)
-        for (_, answer), deadline, count in zip(seen, deadlines, receivers, strict=True)
+        for (_, answer), deadline, count in zip(online, deadlines, receivers, strict=True)
         if deadline is not None and count
     ]
-    if taken:
-        store.record_pushed([success for success, _ in taken], [deadline for _, deadline in taken])
-    gone = [
+    if pushed:
+        store.record_pushed([success for success, _ in pushed], [deadline for _, deadline in pushed])
+    unpushed = [
         answer.delivery_id
-        for (_, answer), deadline, count in zip(seen, deadlines, receivers, strict=True)
+        for (_, answer), deadline, count in zip(online, deadlines, receivers, strict=True)
         if deadline is not None and not count
     ]
-    # Empty, unless a page was closed between the look and the push.
-    return store.skip_unpushed(gone, now=ended_at)
+    # Empty, unless a page was closed between the look-up and the push.
+    return store.skip_unpushed(unpushed, now=ended_at)
 
 
 def _deadline(item: PlannedEvent, now: datetime) -> datetime:

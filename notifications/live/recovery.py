@@ -1,4 +1,4 @@
-"""What a client has missed: the events behind its `seq`, from Postgres, as the frames it would have got."""
+"""Session recovery: the events after a client's `seq`, read from Postgres, as the frames it missed."""
 
 import json
 import uuid
@@ -22,7 +22,7 @@ _COLUMNS = ("id", "seq", "event_id", "event_type", "priority", "occurred_at", "p
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """Where a client says that it stands."""
+    """The position from which a client asks to resume."""
 
     seq: int
     epoch: str
@@ -30,9 +30,9 @@ class Resume:
 
 @dataclass(frozen=True, slots=True)
 class SessionStart:
-    """How a session begins. `after` is the last `seq` that the client has or is not to be sent.
+    """How a session begins. Events with a `seq` above `after` are sent to the client.
 
-    `items` is the newest part of the inbox for a client whose resume cannot be served, else None.
+    `items` is the newest part of the inbox, for a client that cannot resume; otherwise None.
     """
 
     position: inbox.Position
@@ -43,26 +43,26 @@ class SessionStart:
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """Frames in ascending `seq`. Between the `seq` asked for and `through` nothing is left out."""
+    """Frames in ascending `seq`, complete from the requested `seq` up to `through`."""
 
     frames: list[tuple[Head, bytes]]
     through: int
 
 
 def begin(person_id: int, resume: Resume | None, *, wanted: bool, time_zone: str) -> SessionStart:
-    """Decide how a session begins. `wanted`: the client asked to resume, be it in a way that says nothing."""
+    """Decide how a session begins. `wanted`: it asked to resume, even if its resume data is unusable."""
     position = inbox.position(person_id)
     if resume is not None and _serveable(resume, position):
         return SessionStart(position, True, resume.seq)
     if not wanted:
         return SessionStart(position, False, position.seq)
-    # Up to the position: what is newer follows as events.
+    # Only up to the position: newer events follow as frames.
     items = inbox.page(person_id, time_zone=time_zone, before=position.seq + 1, limit=SNAPSHOT_ITEMS)
     return SessionStart(position, False, position.seq, _newest(items))
 
 
 def _newest(items: list[JsonObject]) -> list[JsonObject]:
-    """Leave out the older ones of a few very large items: one frame has to hold them all."""
+    """Drop the oldest items if they are very large: all of them have to fit into one frame."""
     sizes = accumulate(len(json.dumps(item)) for item in items)
     return [item for item, size in zip(items, sizes, strict=True) if size <= SNAPSHOT_BYTES]
 
@@ -73,8 +73,8 @@ def _serveable(resume: Resume, position: inbox.Position) -> bool:
 
 
 def missed(person_id: int, *, after: int, limit: int, time_zone: str) -> Missed:
-    """Return the first `limit` events behind `after`. Ended ones carry no `ack_by`."""
-    # The cursor first: it commits with its events, so up to it none is still to come.
+    """Return the first `limit` events after `after`. The frame of an ended event has no `ack_by`."""
+    # Read the cursor first: it commits with its events, so all events up to it are visible afterwards.
     last = InboxCursor.objects.values_list("last_seq", flat=True).get(person_id=person_id)
     rows = Event.objects.filter(person_id=person_id, seq__gt=after, seq__lte=last).order_by("seq")
     events = list(rows.only(*_COLUMNS)[:limit])
@@ -85,7 +85,7 @@ def missed(person_id: int, *, after: int, limit: int, time_zone: str) -> Missed:
 
 
 def _deadlines(event_pks: list[int]) -> dict[int, datetime]:
-    """Return until when a page's confirmation is waited for."""
+    """Return the confirmation deadlines of the events that were pushed to a page."""
     rows = Delivery.objects.filter(
         event_id__in=event_pks,
         channel=Channel.WEB,
@@ -101,7 +101,7 @@ def _frame(event: Event, ack_by: datetime | None, time_zone: str) -> tuple[Head,
 
 
 def heads(person_ids: Iterable[int]) -> dict[int, tuple[int, str]]:
-    """Return the last `seq` and the epoch of each person, in one query."""
+    """Return the last `seq` and the epoch of each user, in one query."""
     rows = InboxCursor.objects.filter(person_id__in=set(person_ids))
     found: list[tuple[int, int, uuid.UUID]] = list(rows.values_list("person_id", "last_seq", "epoch"))
     return {person_id: (seq, str(epoch)) for person_id, seq, epoch in found}
