@@ -12,12 +12,13 @@ import uuid
 
 import gateways  # noqa: F401  puts benchmarks/ on the path
 import sides
-from crowd import Crowd, text_frame
+from crowd import Crowd
 from results import Row, record, scale
 from system import process, servers, source
 
 from runtime.redis.client import client
 from tests.kit.eventually import eventually
+from tests.kit.raw_websocket import client_frame
 
 PERSONS = 100
 TIMEOUT_S = 120
@@ -66,7 +67,8 @@ def confirm_all(crowd: Crowd, count: int) -> None:
             ids = [match.group(1).decode() for match in found]
             seen.update(match.group(1) for match in found)
             for start in range(0, len(ids), 500):
-                opened.sendall(text_frame(json.dumps({"type": "ack", "event_ids": ids[start : start + 500]})))
+                frame = {"type": "ack", "event_ids": ids[start : start + 500]}
+                opened.sendall(client_frame(json.dumps(frame).encode()))
         if time.monotonic() > deadline:
             raise SystemExit(f"{len(seen)} of {count} events came to a page")
 

@@ -10,9 +10,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import system  # noqa: F401  puts the checkout on the path
+
+from tests.kit.raw_websocket import PONG, client_frame, handshake
+
 SOCKETS_AN_ADDRESS = 40  # of 127.0.0.x, below every limit per address
 _BUFFER = 256 * 1024
-_PING, _PONG = 0x89, 0x8A  # our texts are ASCII: this byte is a ping's first, or in the data of one
+_PING = 0x89  # our texts are ASCII: this byte is a ping's first, or in the data of one
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +27,6 @@ class Hello:
     first: str = ""
     ready: bytes = b"\r\n\r\n"
     then: str = ""  # said when ready, such as a subscription
-
-
-def text_frame(text: str) -> bytes:
-    """Return a client's frame, masked with zeros, which leaves the text as it is."""
-    data = text.encode()
-    if len(data) < 126:
-        return bytes([0x81, 0x80 | len(data), 0, 0, 0, 0]) + data
-    return bytes([0x81, 0xFE]) + len(data).to_bytes(2, "big") + bytes(4) + data
 
 
 def frame_length(payload: int) -> int:
@@ -70,11 +66,7 @@ class Crowd:
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         opened.bind((f"127.0.1.{1 + number // SOCKETS_AN_ADDRESS}", 0))
         opened.connect(("127.0.0.1", self._port))
-        opened.sendall(
-            f"GET {hello.path} HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\nUpgrade: websocket\r\n"
-            "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-            "Sec-WebSocket-Version: 13\r\n\r\n".encode()
-        )
+        opened.sendall(handshake(self._port, hello.path))
         opened.setblocking(False)
         self.sockets[opened.fileno()] = opened
         self._coming[opened.fileno()] = (number, b"", False)
@@ -96,10 +88,10 @@ class Crowd:
         if not greeted and b"\r\n\r\n" in received:
             greeted = True
             if hello.first:
-                self.sockets[fd].sendall(text_frame(hello.first))
+                self.sockets[fd].sendall(client_frame(hello.first.encode()))
         if greeted and hello.ready in received:
             if hello.then:
-                self.sockets[fd].sendall(text_frame(hello.then))
+                self.sockets[fd].sendall(client_frame(hello.then.encode()))
             del self._coming[fd]
         else:
             self._coming[fd] = (number, received, greeted)
@@ -130,8 +122,7 @@ class Crowd:
             after = found + 2 + (data[found + 1] if found + 1 < end else end)
             if after > end:  # cut in two, which is rare: the next one will be answered
                 break
-            size = after - found - 2
-            opened.sendall(bytes([_PONG, 0x80 | size, 0, 0, 0, 0]) + data[found + 2 : after])
+            opened.sendall(client_frame(bytes(data[found + 2 : after]), PONG))
             bytes_of_pings += after - found
             found = data.find(_PING, after, end)
         return bytes_of_pings

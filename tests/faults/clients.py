@@ -1,34 +1,36 @@
-"""Clients with open sockets: they note every event that they see, and confirm it or never do."""
+"""Clients with open sockets: they record every event that they receive, and confirm it or never do."""
 
 import asyncio
-import json
+import contextlib
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import Self
 
-import aiohttp
-
-from tests.faults.keep_connected import keep_connected
+from tests.kit.raw_websocket import AsyncRawSocket, Refused
 
 
-class Clients:
+class KeptOpen(ABC):
     """One socket for each person, opened again whenever it closes. Runs in a thread of its own."""
 
     def __init__(
-        self, url: str, persons: list[str], token: Callable[[str], str], *, confirming: bool = True
+        self, port: int, persons: list[str], token: Callable[[str], str], *, confirming: bool = True
     ) -> None:
-        self.seen: set[str] = set()  # events that the page was to confirm
-        self.copies: set[str] = set()  # events of the person's sequence that another channel delivers
-        self.closes: list[int | None] = []
-        self.frames: list[dict] = []  # what is not an event
-        self._url = f"{url}/ws/native"
+        self.confirming = confirming
+        self.closes: list[int] = []
+        self._port = port
         self._persons = persons
         self._token = token
-        self._confirming = confirming
-        self._open: set[str] = set()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
+        self._open: dict[str, AsyncRawSocket] = {}
+        self._loop = asyncio.new_event_loop()
+        self._stopping = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def start(self) -> "Clients":
+    @abstractmethod
+    def _take(self, person: str, frame: dict) -> bool:
+        """Record a frame; return whether it has to be confirmed."""
+
+    def start(self) -> Self:
         self._thread.start()
         return self
 
@@ -36,30 +38,63 @@ class Clients:
         return len(self._open) == len(self._persons)
 
     def stop(self) -> None:
-        self._stopping.set()
-        self._thread.join(10)
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join(20)
 
-    async def _run(self) -> None:
-        stopped = asyncio.to_thread(self._stopping.wait)
-        await keep_connected(self._persons, self._connect, until=stopped, back_after_s=lambda: 0.5)
+    # --- inside the loop --------------------------------------------------------------------------------
+    def _run(self) -> None:
+        self._loop.run_until_complete(self._stay_all())
+        self._loop.close()
 
-    async def _connect(self, session: aiohttp.ClientSession, person: str) -> None:
+    async def _stay_all(self) -> None:
+        staying = [asyncio.create_task(self._stay(person)) for person in self._persons]
+        await self._stopping.wait()
+        for task in staying:
+            task.cancel()
+        await asyncio.gather(*staying, return_exceptions=True)
+
+    async def _stay(self, person: str) -> None:
+        while True:
+            with contextlib.suppress(Refused, OSError, TimeoutError):
+                await self._connect(person)
+            await asyncio.sleep(self._back_after_s())
+
+    async def _connect(self, person: str) -> None:
+        def take(raw: AsyncRawSocket, frame: dict) -> None:
+            if frame["type"] == "ready":
+                self._open[person] = raw
+            if self._take(person, frame) and self.confirming:
+                raw.say(type="ack", event_ids=[frame["event_id"]])
+
+        raw = await AsyncRawSocket.open(self._port, on_frame=take)
         try:
-            async with session.ws_connect(self._url, timeout=aiohttp.ClientWSTimeout(ws_close=2)) as socket:
-                await socket.send_json({"type": "auth", "token": self._token(person)})
-                async for message in socket:
-                    if message.type is aiohttp.WSMsgType.TEXT:
-                        await self._take(socket, person, json.loads(message.data))
-                self.closes.append(socket.close_code)
+            raw.say(type="auth", token=self._token(person), **self._begin(person, raw))
+            self.closes.append(await raw.until_closed(None))
         finally:
-            self._open.discard(person)
+            self._open.pop(person, None)
+            raw.close()
 
-    async def _take(self, socket: aiohttp.ClientWebSocketResponse, person: str, frame: dict) -> None:
-        if frame["type"] == "ready":
-            self._open.add(person)
-        elif frame["type"] == "event":
+    def _back_after_s(self) -> float:
+        return 0.5
+
+    def _begin(self, person: str, raw: AsyncRawSocket) -> dict[str, object]:
+        """Return what `auth` says beside the token; called for each new connection."""
+        return {}
+
+
+class Clients(KeptOpen):
+    """Clients that start at the end of their sequence with each connection."""
+
+    def __init__(self, *args: object, **options: object) -> None:
+        super().__init__(*args, **options)  # type: ignore[arg-type]
+        self.seen: set[str] = set()  # events that the page was to confirm
+        self.copies: set[str] = set()  # events of the person's sequence that another channel delivers
+        self.frames: list[dict] = []  # what is not an event
+
+    def _take(self, person: str, frame: dict) -> bool:
+        if frame["type"] == "event":
             (self.seen if frame.get("ack_by") else self.copies).add(frame["event_id"])
-            if self._confirming:
-                await socket.send_json({"type": "ack", "event_ids": [frame["event_id"]]})
-        else:
+            return True
+        if frame["type"] != "ready":
             self.frames.append(frame)
+        return False

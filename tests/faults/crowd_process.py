@@ -6,17 +6,19 @@ The plan has `port` and `members`: `person`, `token`, `role`. Lines on stdin com
 
 import asyncio
 import json
+import resource
 import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TextIO
 
-from tests.faults.raw_client import RawClient, masked, open_files
+from tests.kit.raw_websocket import AsyncRawSocket, Refused, client_frame
 
 _ACK_EVERY_S = 0.25  # ids are collected: an ack for each event would be a flood
 _LOOK_EVERY_S = 0.1
-_PING = masked(b'{"type":"ping"}')
+_PER_ADDRESS = 40
+_PING = client_frame(b'{"type":"ping"}')
 
 
 class Crowd:
@@ -35,10 +37,14 @@ class Crowd:
         members = [Member(self, number, member) for number, member in enumerate(self.plan["members"])]
         await asyncio.gather(*(member.live() for member in members))
 
-    async def connect(self, member: "Member") -> RawClient:
+    async def connect(self, member: "Member") -> AsyncRawSocket:
         async with self._connecting:
-            return await RawClient.connect(
-                self.plan["port"], member.token, member.take, number=member.number, resume=member.resume
+            return await AsyncRawSocket.signed_in(
+                self.plan["port"],
+                member.token,
+                resume=member.resume,
+                source=f"127.0.0.{2 + member.number // _PER_ADDRESS % 250}",
+                on_frame=lambda _, frame: member.take(frame),
             )
 
     async def _flush(self) -> None:
@@ -81,17 +87,17 @@ class Member:
         while True:
             try:
                 client = await self._crowd.connect(self)
-            except (OSError, TimeoutError) as error:
+            except (Refused, OSError, TimeoutError) as error:
                 self._crowd.note("refused", self._person, error=type(error).__name__)
                 await asyncio.sleep(1)
                 continue
             self._crowd.note("ready", self._person)
             await self._use(client)
-            client.transport.abort()
+            client.cut()
 
-    async def _use(self, client: RawClient) -> None:
+    async def _use(self, client: AsyncRawSocket) -> None:
         """Read and confirm until it is time to misbehave; do so once, and come again."""
-        while not client.closed.done():
+        while client.closed is None:
             if self._role != "reader" and self._crowd.going.is_set() and not self._crowd.calm.is_set():
                 started = time.time()
                 code = await self._misbehave(self._crowd, client)
@@ -100,37 +106,45 @@ class Member:
                     await asyncio.sleep(1)
                 return
             if self._to_ack:
-                client.send({"type": "ack", "event_ids": self._to_ack[:400]})
+                client.say(type="ack", event_ids=self._to_ack[:400])
                 del self._to_ack[:400]
             await asyncio.sleep(_ACK_EVERY_S)
-        self._crowd.note("closed", self._person, code=client.closed.result(), after_s=0)
+        self._crowd.note("closed", self._person, code=client.closed, after_s=0)
 
 
-async def read_nothing(crowd: Crowd, client: RawClient, each_turn: Callable[[], None] = lambda: None) -> int:
+async def read_nothing(
+    crowd: Crowd, client: AsyncRawSocket, each_turn: Callable[[], None] = lambda: None
+) -> int:
     """Return a code when the server has cut the connection, 0 when the crowd became calm."""
     client.stop_reading()
-    while not client.cut():
+    while not client.is_cut():
         if crowd.calm.is_set():
             return 0
         each_turn()
         await asyncio.sleep(_LOOK_EVERY_S)
     client.read_again()  # the close frame may be there, behind what was not read
-    return await asyncio.wait_for(client.closed, 5)
+    return await client.until_closed(5)
 
 
-async def write_and_read_nothing(crowd: Crowd, client: RawClient) -> int:
-    return await read_nothing(crowd, client, lambda: client.transport.write(_PING))
+async def write_and_read_nothing(crowd: Crowd, client: AsyncRawSocket) -> int:
+    return await read_nothing(crowd, client, lambda: client.write(_PING))
 
 
-async def flood(crowd: Crowd, client: RawClient) -> int:
+async def flood(crowd: Crowd, client: AsyncRawSocket) -> int:
     """Write 1,000 frames a second until the connection is closed."""
-    while not client.closed.done():
-        client.transport.write(_PING * 20)
+    while client.closed is None:
+        client.write(_PING * 20)
         await asyncio.sleep(0.02)
-    return client.closed.result()
+    return client.closed
 
 
-_ROLES: dict[str, Callable[[Crowd, RawClient], Awaitable[int]]] = {
+def allow_open_files(wanted: int) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))
+
+
+_ROLES: dict[str, Callable[[Crowd, AsyncRawSocket], Awaitable[int]]] = {
     "reader": read_nothing,  # never asked to
     "slow": read_nothing,
     "writer": write_and_read_nothing,
@@ -144,7 +158,7 @@ async def main(plan: dict, log: Path) -> None:
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
     with log.open("w", buffering=1 << 16) as output:
         crowd = Crowd(plan, output)
-        open_files(len(crowd.plan["members"]) + 100)
+        allow_open_files(len(crowd.plan["members"]) + 100)
         running = loop.create_task(crowd.run())
         while (command := (await commands.readline()).strip()) and command != b"stop":
             {b"go": crowd.going, b"calm": crowd.calm}[command].set()

@@ -4,7 +4,7 @@ import json
 import random
 import struct
 
-from tests.faults.raw_socket import BINARY, CLOSE, PING, TEXT, packed
+from tests.kit.raw_websocket import BINARY, CLOSE, PING, TEXT, client_frame
 
 _TYPES = [
     "ack",
@@ -43,17 +43,18 @@ def garbled_bytes(dice: random.Random, secret: str) -> bytes:
     text = json.dumps({"type": "auth", "token": secret}).encode()
     return dice.choice(
         [
-            packed(text, masked=False),  # section 5.1: a client masks
-            packed(text, dice.choice([3, 4, 5, 6, 7, 11, 12, 15])),  # reserved opcodes
-            packed(text, first=0x80 | dice.choice([0x10, 0x20, 0x40])),  # reserved bits
-            packed(b"\xff\xfe\xc3\x28"),  # text that is no UTF-8
-            packed(text[:10], TEXT, first=0) + packed(text, TEXT),  # a second beginning in a fragmented one
-            packed(text, 0),  # a continuation of nothing
-            packed(b"x" * 126, PING),  # a long control frame
-            packed(b"x", PING, first=0),  # a fragmented one
-            packed(b"\x03", CLOSE),  # half a close code
-            packed(struct.pack("!H", dice.choice([0, 999, 1004, 1005, 1006, 5_000])), CLOSE),
-            packed(struct.pack("!H", 1000) + b"\xff\xff", CLOSE),
+            client_frame(text, masked=False),  # section 5.1: a client masks
+            client_frame(text, dice.choice([3, 4, 5, 6, 7, 11, 12, 15])),  # reserved opcodes
+            client_frame(text, TEXT | dice.choice([0x10, 0x20, 0x40])),  # reserved bits
+            client_frame(b"\xff\xfe\xc3\x28"),  # text that is no UTF-8
+            client_frame(text[:10], TEXT, final=False)
+            + client_frame(text, TEXT),  # a second beginning in a fragmented one
+            client_frame(text, 0),  # a continuation of nothing
+            client_frame(b"x" * 126, PING),  # a long control frame
+            client_frame(b"x", PING, final=False),  # a fragmented one
+            client_frame(b"\x03", CLOSE),  # half a close code
+            client_frame(struct.pack("!H", dice.choice([0, 999, 1004, 1005, 1006, 5_000])), CLOSE),
+            client_frame(struct.pack("!H", 1000) + b"\xff\xff", CLOSE),
             struct.pack("!BBQ", 0x80 | BINARY, 0x80 | 127, 2**62) + b"\0\0\0\0",  # a frame of 4 EiB
             struct.pack("!BBQ", 0x80 | TEXT, 0x80 | 127, 2**63) + b"\0\0\0\0",  # a length with its top bit
             b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.faults import edge
 from tests.faults.edge import claims, port_of, token
-from tests.faults.raw_socket import BINARY, RawSocket, Refused, packed, signed_in
 from tests.faults.stage import Stage
+from tests.kit.raw_websocket import BINARY, AsyncRawSocket, Refused, client_frame
 
 Outcome = tuple[str, int]  # the error frame's code or "", and the close code or the HTTP status
 
@@ -32,7 +32,7 @@ class Attempt:
     async def make(self, port: int, source: str) -> tuple[Outcome, list[dict]]:
         """Try it; return how it ended, and every frame that was heard."""
         try:
-            raw = await RawSocket.open(port, self.path, source=source, headers=self.headers)
+            raw = await AsyncRawSocket.open(port, self.path, source=source, headers=self.headers)
         except Refused as refused:
             return ("", refused.status), []
         for frame in self.frames:
@@ -43,7 +43,7 @@ class Attempt:
 
 
 def _auth(**fields: object) -> bytes:
-    return packed(json.dumps({"type": "auth", **fields}).encode())
+    return client_frame(json.dumps({"type": "auth", **fields}).encode())
 
 
 def attempts(stage: Stage) -> list[Attempt]:
@@ -71,17 +71,17 @@ def _first_frames(stage: Stage) -> list[Attempt]:
     wrong = {
         "silence": ([], ("", 4001)),
         "a token in the address": ([], ("", 4001)),
-        "ping": ([packed(b'{"type":"ping"}')], ("auth_required", 4001)),
-        "ack": ([packed(b'{"type":"ack","event_ids":["e"]}')], ("auth_required", 4001)),
-        "subscribe": ([packed(b'{"type":"subscribe","topics":["*"]}')], ("auth_required", 4001)),
-        "no JSON": ([packed(b"hello")], ("invalid_json", 4001)),
-        "a list": ([packed(b"[]")], ("missing_type", 4001)),
-        "bytes": ([packed(_payload(token=good), BINARY)], ("not_text", 4001)),
+        "ping": ([client_frame(b'{"type":"ping"}')], ("auth_required", 4001)),
+        "ack": ([client_frame(b'{"type":"ack","event_ids":["e"]}')], ("auth_required", 4001)),
+        "subscribe": ([client_frame(b'{"type":"subscribe","topics":["*"]}')], ("auth_required", 4001)),
+        "no JSON": ([client_frame(b"hello")], ("invalid_json", 4001)),
+        "a list": ([client_frame(b"[]")], ("missing_type", 4001)),
+        "bytes": ([client_frame(_payload(token=good), BINARY)], ("not_text", 4001)),
         "over 4 KiB": ([_auth(token=good, more="x" * 4_096)], ("too_large", 4001)),
         "nothing in it": ([_auth()], ("auth_required", 4001)),
         "token and ticket": ([_auth(token=good, ticket="tkt_x")], ("auth_required", 4001)),
         "a second attempt": ([_auth(token="x"), _auth(token=good)], ("invalid_token", 4001)),
-        "ping, then auth": ([packed(b'{"type":"ping"}'), _auth(token=good)], ("auth_required", 4001)),
+        "ping, then auth": ([client_frame(b'{"type":"ping"}'), _auth(token=good)], ("auth_required", 4001)),
     }
     found = [Attempt(name, (outcome,), frames, secrets=[good]) for name, (frames, outcome) in wrong.items()]
     found[1].path = f"/ws/native?token={good}"
@@ -146,7 +146,7 @@ def _tickets(stage: Stage) -> list[Attempt]:
 
 
 async def _use(stage: Stage, ticket: str) -> None:
-    raw = await RawSocket.open(port_of(stage))
+    raw = await AsyncRawSocket.open(port_of(stage))
     raw.say(type="auth", ticket=ticket)
     assert await raw.until("ready") is not None
     raw.cut()
@@ -159,17 +159,17 @@ async def crowds(stage: Stage) -> dict[str, bool]:
     results = {
         "an 11th socket of a person": await _one_too_many(
             10,
-            lambda n: signed_in(port, token(stage, "p1"), source=f"127.0.3.{n + 1}"),
+            lambda n: AsyncRawSocket.signed_in(port, token(stage, "p1"), source=f"127.0.3.{n + 1}"),
             ("too_many_sockets", 4009),
         ),
         "a 51st socket of an address": await _one_too_many(
             50,
-            lambda n: signed_in(port, token(stage, f"p{2 + n % 30}"), source="127.0.4.1"),
+            lambda n: AsyncRawSocket.signed_in(port, token(stage, f"p{2 + n % 30}"), source="127.0.4.1"),
             ("too_many_sockets", 4009),
         ),
     }
     results["a 101st that says nothing"] = await _one_too_many(
-        100, lambda n: RawSocket.open(port, source=f"127.0.5.{n % 50 + 1}"), ("busy", 4013)
+        100, lambda n: AsyncRawSocket.open(port, source=f"127.0.5.{n % 50 + 1}"), ("busy", 4013)
     )  # fmt: skip
     return results
 

@@ -96,7 +96,7 @@ class Stage:
 
     def open_sockets(self, count: int, *, confirming: bool = True) -> Clients:
         persons = [f"p{number}" for number in range(count)]
-        clients = Clients(self.system.url, persons, self.system.token, confirming=confirming).start()
+        clients = Clients(self.system.port, persons, self.system.token, confirming=confirming).start()
         self.clients.append(clients)
         self.until(clients.all_open, within_s=20, what="every socket is ready")
         return clients
@@ -105,7 +105,7 @@ class Stage:
         """Open sockets that keep a log and resume. `how`: confirming."""
         persons = [f"p{number}" for number in range(count)]
         system, seed = self.system, self.random.randrange(2**32)
-        clients = LiveClients(system.url, persons, system.token, seed=seed, **how).start()  # type: ignore[arg-type]
+        clients = LiveClients(system.port, persons, system.token, seed=seed, **how).start()  # type: ignore[arg-type]
         self.clients.append(clients)
         self.until(clients.all_open, within_s=30, what="every socket is ready")
         return clients

@@ -12,7 +12,7 @@ import sys
 import time
 from collections import Counter
 
-from tests.faults.raw_socket import RawSocket, Refused
+from tests.kit.raw_websocket import AsyncRawSocket, Refused
 
 _FIRST_S, _LONGEST_S = 1.0, 8.0  # full jitter: at random up to a limit that doubles with each failure
 _OPENING_AT_ONCE = 400  # what a kernel's backlog takes; whoever waits has not begun
@@ -23,7 +23,7 @@ class Swarm:
         self._port = port
         self._tokens = tokens
         self._per_address = per_address
-        self._open: dict[int, RawSocket] = {}
+        self._open: dict[int, AsyncRawSocket] = {}
         self._gate = asyncio.Semaphore(_OPENING_AT_ONCE)
         self._cut_at = time.monotonic()
         self.refused: Counter[str] = Counter()
@@ -74,15 +74,14 @@ class Swarm:
             self._open.pop(number, None)
             await asyncio.sleep(wait_s)
 
-    async def _come(self, number: int) -> RawSocket:
+    async def _come(self, number: int) -> AsyncRawSocket:
         place = number // self._per_address
         source = f"127.0.{20 + place // 200}.{place % 200 + 1}"
         async with self._gate:
-            raw = await RawSocket.open(self._port, source=source)
+            raw = await AsyncRawSocket.open(self._port, source=source)
             raw.say(type="auth", token=self._tokens[number])
-            while (frame := await raw.hear(30)) is not None:
-                if frame["type"] == "ready":
-                    return raw
+            if await raw.until("ready", 30) is not None:
+                return raw
         error = Refused(raw.closed or 0)
         if raw.received and "reconnect_after_ms" in raw.received[-1]:
             error.args = (raw.closed, raw.received[-1]["reconnect_after_ms"] / 1000)

@@ -7,47 +7,44 @@ import time
 from collections.abc import AsyncIterator
 
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
 
 from sandbox.system.launcher import curl_line
 from tests.kit.eventually import eventually
+from tests.kit.raw_websocket import AsyncRawSocket
 
 
 class Page:
     """A page as the server sees it: a socket of a signed-in browser."""
 
-    def __init__(self, socket: ClientConnection, confirming: bool) -> None:
-        self._socket = socket
+    def __init__(self, confirming: bool) -> None:
         self._confirming = confirming
         self.events: list[dict] = []
 
-    async def read(self) -> None:
-        async for text in self._socket:
-            frame = json.loads(text)
-            if frame["type"] == "event":
-                self.events.append(frame)
-                if self._confirming:
-                    await self.confirm(frame["event_id"])
+    def take(self, socket: AsyncRawSocket, frame: dict) -> None:
+        self.socket = socket
+        if frame["type"] == "event":
+            self.events.append(frame)
+            if self._confirming:
+                self.confirm(frame["event_id"])
 
-    async def confirm(self, event_id: str) -> None:
-        await self._socket.send(json.dumps({"type": "ack", "event_ids": [event_id]}))
+    def confirm(self, event_id: str) -> None:
+        self.socket.say(type="ack", event_ids=[event_id])
 
 
 @contextlib.asynccontextmanager
 async def page(system, *, confirming: bool) -> AsyncIterator[Page]:
     with system.signed_in() as person:
         cookies = "; ".join(f"{name}={value}" for name, value in person.cookies.items())
-    url = system.url.replace("http", "ws", 1) + "/ws"
-    headers = {"Cookie": cookies}
-    async with connect(url, additional_headers=headers, origin=system.url, proxy=None) as socket:
-        assert json.loads(await socket.recv())["type"] == "ready"
-        opened = Page(socket, confirming)
-        reader = asyncio.create_task(opened.read())
-        try:
-            yield opened
-        finally:
-            reader.cancel()
-            await asyncio.gather(reader, return_exceptions=True)
+    opened = Page(confirming)
+    headers = {"Cookie": cookies, "Origin": system.url}
+    socket = await AsyncRawSocket.open(
+        int(system.values["PORT"]), "/ws", headers=headers, on_frame=opened.take
+    )
+    try:
+        await socket.until_ready()
+        yield opened
+    finally:
+        socket.close()
 
 
 async def publish(system, **fields: object) -> dict:
@@ -132,7 +129,7 @@ async def test_a_silent_page_is_no_proof_and_telegram_gets_it_once(system):
         (sent,) = system.simulator.received()
         assert sent["at_ms"] - opened.events[0]["ack_by"] in range(3_000)
 
-        await opened.confirm(ack["event_id"])  # too late
+        opened.confirm(ack["event_id"])  # too late
         await asyncio.to_thread(_until_confirmed_late, system, ack["event_id"])
         assert ending(system.story(ack["event_id"])["ack"]) == ending(ack)
     assert len(system.simulator.received()) == 1

@@ -17,9 +17,9 @@ from config.env import ROOT
 from tests.faults import edge
 from tests.faults.edge import call, judge_calm, port_of, published, token
 from tests.faults.ledger import arrivals
-from tests.faults.raw_socket import signed_in
 from tests.faults.run import scenario
 from tests.faults.stage import Stage
+from tests.kit.raw_websocket import AsyncRawSocket
 
 _POOL = 10  # DATABASE_POOL_SIZE
 _PER_ADDRESS = 50
@@ -165,7 +165,12 @@ def ghosts(stage: Stage) -> None:
 async def _leave_there(stage: Stage, port: int, persons: list[str]) -> None:
     """Open a socket for each there and never answer; the connections stay when this function has ended."""
     _left.clear()
-    _left.extend([await signed_in(port, token(stage, name, exp=int(time.time()) + 850)) for name in persons])
+    _left.extend(
+        [
+            await AsyncRawSocket.signed_in(port, token(stage, name, exp=int(time.time()) + 850))
+            for name in persons
+        ]
+    )
 
 
 _left: list = []

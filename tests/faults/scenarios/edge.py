@@ -7,10 +7,10 @@ import time
 from tests.faults import edge
 from tests.faults.edge import call, canary, judge_calm, judge_secrets, port_of, published, token
 from tests.faults.garbage import garbled_bytes, malformed_frame
-from tests.faults.raw_socket import BINARY, RawSocket, Refused, packed, signed_in
 from tests.faults.refusals import Attempt, attempts, crowds
 from tests.faults.run import scenario
 from tests.faults.stage import Stage
+from tests.kit.raw_websocket import BINARY, AsyncRawSocket, Refused, client_frame
 
 _QUICK = {"TOCSIN_SOCKETS_PER_ADDRESS": "50", "TOCSIN_TICKET_S": "3", "TOCSIN_ACCEPT_WAIT_S": "1"}
 
@@ -65,13 +65,13 @@ def endings(stage: Stage) -> None:
 
 async def _expire(stage: Stage, each: int) -> tuple[float, int]:
     port, ends = port_of(stage), int(time.time()) + 8
-    short = [await signed_in(port, token(stage, f"p{n % 40}", exp=ends)) for n in range(each)]
-    kept = [await signed_in(port, token(stage, f"p{n % 40}", exp=ends)) for n in range(each)]
+    short = [await AsyncRawSocket.signed_in(port, token(stage, f"p{n % 40}", exp=ends)) for n in range(each)]
+    kept = [await AsyncRawSocket.signed_in(port, token(stage, f"p{n % 40}", exp=ends)) for n in range(each)]
     for number, raw in enumerate(kept):
         raw.say(type="auth", token=token(stage, f"p{number % 40}"))
     answers = [await raw.until("auth.renewed") for raw in kept]
 
-    async def lateness(raw: RawSocket) -> float:
+    async def lateness(raw: AsyncRawSocket) -> float:
         code = await raw.until_closed(30)
         return time.time() - ends if code == 4001 else float("inf")
 
@@ -82,7 +82,7 @@ async def _expire(stage: Stage, each: int) -> tuple[float, int]:
     return late, len(open_still)
 
 
-async def _answers(raw: RawSocket) -> bool:
+async def _answers(raw: AsyncRawSocket) -> bool:
     raw.say(type="ping")
     return await raw.until("pong") is not None
 
@@ -101,14 +101,14 @@ async def _revoked(stage: Stage) -> list[tuple[str, float, str]]:
         "a session that is gone, found by itself": ("p11", (sessions, session)),
         "revoke": ("p12", None),
     }
-    other = await signed_in(port, token(stage, "p13"))
+    other = await AsyncRawSocket.signed_in(port, token(stage, "p13"))
     for name, (person, sql) in ways.items():
         if person == "p11":
             headers = {"Cookie": f"sessionid={session}", "Origin": stage.system.url}
-            raw = await RawSocket.open(port, "/ws", headers=headers)
+            raw = await AsyncRawSocket.open(port, "/ws", headers=headers)
             await raw.until("ready")
         else:
-            raw = await signed_in(port, token(stage, person))
+            raw = await AsyncRawSocket.signed_in(port, token(stage, person))
         began = time.monotonic()
         if sql is None:
             await asyncio.to_thread(call, stage, "POST", f"/users/{person}/revoke", admin)
@@ -122,7 +122,7 @@ async def _revoked(stage: Stage) -> list[tuple[str, float, str]]:
     return results
 
 
-async def _closed_beside(raw: RawSocket, other: RawSocket) -> int:
+async def _closed_beside(raw: AsyncRawSocket, other: AsyncRawSocket) -> int:
     """Wait for a socket's close code while the other one answers its pings, as clients do."""
     closed = asyncio.ensure_future(raw.until_closed(90))
     while not closed.done():
@@ -183,8 +183,8 @@ def _marks(stage: Stage) -> list[tuple]:
 async def _meddle(stage: Stage, ids: list[str]) -> list[str]:
     """Do to another person's events all that a socket can; return what was heard."""
     port = port_of(stage)
-    owner = await signed_in(port, token(stage, "p1"))
-    raw = await signed_in(port, token(stage, "p0"))
+    owner = await AsyncRawSocket.signed_in(port, token(stage, "p1"))
+    raw = await AsyncRawSocket.signed_in(port, token(stage, "p0"))
     for kind in ("ack", "seen", "read", "archive"):
         raw.say(type=kind, event_ids=ids[:500])
     for event_id in ids[:5]:
@@ -192,7 +192,7 @@ async def _meddle(stage: Stage, ids: list[str]) -> list[str]:
     raw.say(type="subscribe", topics=[f"user.{edge.person_of(stage, 'p1')}", "user.*", "*"])
     await _answers(raw)
     position = owner.received[0]
-    resumed = await RawSocket.open(port)
+    resumed = await AsyncRawSocket.open(port)
     resume = {"seq": 0, "epoch": position["epoch"]}
     resumed.say(type="auth", token=token(stage, "p0"), resume=resume)
     await resumed.until("ready")
@@ -219,19 +219,21 @@ def malformed(stage: Stage) -> None:
 
 async def _flood(stage: Stage, dice: random.Random, count: int, secret: str) -> tuple[int, int, float]:
     port, each, done = port_of(stage), 20, asyncio.Event()
-    neighbour = asyncio.create_task(_neighbour(await signed_in(port, token(stage, "p2")), done))
+    neighbour = asyncio.create_task(
+        _neighbour(await AsyncRawSocket.signed_in(port, token(stage, "p2")), done)
+    )
     sent = 0
 
     async def one(number: int) -> int:
         person, source = f"p{3 + number % 30}", f"127.0.2.{number % 200 + 1}"
         try:
             if number % 3:
-                raw = await signed_in(port, token(stage, person), source=source)
+                raw = await AsyncRawSocket.signed_in(port, token(stage, person), source=source)
                 for _ in range(each):
                     data = malformed_frame(dice, secret)
-                    raw.write(packed(data, BINARY if dice.random() < 0.1 else 1))
+                    raw.write(client_frame(data, BINARY if dice.random() < 0.1 else 1))
             else:
-                raw = await RawSocket.open(port, source=source)
+                raw = await AsyncRawSocket.open(port, source=source)
                 raw.write(b"".join(garbled_bytes(dice, secret) for _ in range(each)))
             await raw.drained()
             raw.say(type="ping")
@@ -249,7 +251,7 @@ async def _flood(stage: Stage, dice: random.Random, count: int, secret: str) -> 
     return sent, *await neighbour
 
 
-async def _neighbour(raw: RawSocket, done: asyncio.Event) -> tuple[int, float]:
+async def _neighbour(raw: AsyncRawSocket, done: asyncio.Event) -> tuple[int, float]:
     """Ping all the while; return how many went unanswered, and how long the slowest answer took."""
     unanswered, slowest = 0, 0.0
     while not done.is_set():

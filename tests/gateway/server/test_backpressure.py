@@ -7,9 +7,9 @@ import pytest
 from django.db import connection, transaction
 
 from tests.gateway.other_ends import Producer
-from tests.gateway.raw_sockets import RawSocket, masked
 from tests.gateway.servers import Server, running_server_of
 from tests.gateway.sign_in import token_for
+from tests.kit.raw_websocket import RawSocket, client_frame
 
 EVENTS, EVENT_BYTES = 60, 8_000
 SHORT_OF_PATIENCE = {
@@ -34,7 +34,7 @@ def pinging(django_db_setup: None, tmp_path_factory, django_db_blocker):
 
 
 def opened(server: Server, *, receives: int = 0, **auth: object) -> RawSocket:
-    page = RawSocket(server, receives=receives)
+    page = RawSocket(server.port, receive_buffer=receives)
     page.send({"type": "auth", "token": token_for("ann"), **auth})
     page.ready = page.receive()
     assert page.ready["type"] == "ready"
@@ -92,7 +92,9 @@ def test_who_writes_and_never_reads_is_closed(pinging, ann) -> None:
         closed = False
         for _ in range(200):
             try:
-                page.tcp.sendall(masked(json.dumps({"type": "ping"}).encode()) + masked(b"guessed!", 10))
+                page.tcp.sendall(
+                    client_frame(json.dumps({"type": "ping"}).encode()) + client_frame(b"guessed!", 10)
+                )
             except OSError:
                 closed = True
                 break
@@ -110,14 +112,16 @@ def test_who_answers_pings_and_says_nothing_else_stays(pinging, ann) -> None:
         while answered < 4:
             opcode, payload = page.frame()
             assert opcode == 9
-            page.tcp.sendall(masked(payload, 10))
+            page.tcp.sendall(client_frame(payload, 10))
             answered += 1
         page.send({"type": "ping"})
         assert page.receive() == {"type": "pong"}
 
 
 def test_a_socket_is_read_no_faster_than_it_is_handled(daphne, ann) -> None:
-    frame = masked(json.dumps({"type": "seen", "event_ids": [f"e-{n:050}" for n in range(500)]}).encode())
+    frame = client_frame(
+        json.dumps({"type": "seen", "event_ids": [f"e-{n:050}" for n in range(500)]}).encode()
+    )
     with opened(daphne) as page:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("LOCK TABLE notifications_event IN ACCESS EXCLUSIVE MODE")

@@ -5,18 +5,18 @@ import time
 
 import pytest
 
-from tests.gateway.raw_sockets import RawSocket, masked
 from tests.gateway.servers import Server, running_server_of
 from tests.gateway.sign_in import cookie_of, token_for
+from tests.kit.raw_websocket import RawSocket, client_frame
 
 PAUSE_S = 3.0
-PING = masked(json.dumps({"type": "ping"}).encode())
+PING = client_frame(json.dumps({"type": "ping"}).encode())
 FLOODS = {
     "messages": PING * 60,
-    "control frames": masked(b"x", 9) * 60,
-    "answers that nobody asked for": masked(b"x", 10) * 60,
-    "parts of a message": masked(b"{", 1, final=False) + masked(b"", 0, final=False) * 60,
-    "messages that are not understood": masked(b"\x00", 2) * 60,
+    "control frames": client_frame(b"x", 9) * 60,
+    "answers that nobody asked for": client_frame(b"x", 10) * 60,
+    "parts of a message": client_frame(b"{", 1, final=False) + client_frame(b"", 0, final=False) * 60,
+    "messages that are not understood": client_frame(b"\x00", 2) * 60,
 }
 
 
@@ -34,7 +34,7 @@ def strict(django_db_setup: None, tmp_path_factory, django_db_blocker):
 
 
 def opened(server: Server) -> RawSocket:
-    page = RawSocket(server)
+    page = RawSocket(server.port)
     page.send({"type": "auth", "token": token_for("ann")})
     assert page.receive()["type"] == "ready"
     return page
@@ -62,14 +62,14 @@ def test_what_a_flood_has_queued_is_not_worked_through(strict: Server, ann) -> N
 
 
 def test_a_flood_before_sign_in_is_closed_too(strict: Server, ann) -> None:
-    with RawSocket(strict) as page:
-        page.tcp.sendall(masked(b"x", 9) * 60)
+    with RawSocket(strict.port) as page:
+        page.tcp.sendall(client_frame(b"x", 9) * 60)
         assert page.close_code() == 4029
 
 
 def test_others_go_on_while_one_floods(strict: Server, ann, bob) -> None:
-    headers = f"Origin: {strict.url}\r\nCookie: {cookie_of(bob)}\r\n"
-    with opened(strict) as flooding, RawSocket(strict, path="/ws", headers=headers) as other:
+    headers = {"Origin": strict.url, "Cookie": cookie_of(bob)}
+    with opened(strict) as flooding, RawSocket(strict.port, path="/ws", headers=headers) as other:
         assert other.receive()["type"] == "ready"
         flooding.tcp.sendall(PING * 5_000)
         other.send({"type": "ping"})
@@ -80,12 +80,12 @@ def test_others_go_on_while_one_floods(strict: Server, ann, bob) -> None:
 
 
 def auth_of(person: str) -> bytes:
-    return masked(json.dumps({"type": "auth", "token": token_for(person)}).encode())
+    return client_frame(json.dumps({"type": "auth", "token": token_for(person)}).encode())
 
 
 def greeting(server: Server, person: str) -> RawSocket:
     """Return a socket that has sent its token and heard nothing yet."""
-    page = RawSocket(server)
+    page = RawSocket(server.port)
     page.tcp.sendall(auth_of(person))
     return page
 
@@ -104,7 +104,7 @@ def test_who_flooded_waits_and_others_do_not(strict: Server, ann, bob) -> None:
 
 def test_a_flood_in_one_breath_with_the_token_signs_nobody_in(strict: Server, bob) -> None:
     """So it brings no pause either: it has cost a handshake."""
-    with RawSocket(strict) as page:
+    with RawSocket(strict.port) as page:
         page.tcp.sendall(auth_of("bob") + PING * 60)
         assert page.close_code() == 4029
     began = time.monotonic()
@@ -115,7 +115,10 @@ def test_a_flood_in_one_breath_with_the_token_signs_nobody_in(strict: Server, bo
 
 @pytest.mark.parametrize(
     "frames",
-    [masked(b"[" * (64 * 1024 + 1)), masked(b"[" * 40_000, final=False) + masked(b"[" * 40_000, 0)],
+    [
+        client_frame(b"[" * (64 * 1024 + 1)),
+        client_frame(b"[" * 40_000, final=False) + client_frame(b"[" * 40_000, 0),
+    ],
     ids=["in one frame", "in two"],
 )  # fmt: skip
 def test_a_message_above_64_kib_is_closed_with_1009(strict: Server, ann, frames: bytes) -> None:
@@ -126,5 +129,5 @@ def test_a_message_above_64_kib_is_closed_with_1009(strict: Server, ann, frames:
 
 def test_a_message_of_64_kib_is_taken(strict: Server, ann) -> None:
     with opened(strict) as page:
-        page.tcp.sendall(masked(b"[" * 64 * 1024))
+        page.tcp.sendall(client_frame(b"[" * 64 * 1024))
         assert page.receive()["code"] == "invalid_json"

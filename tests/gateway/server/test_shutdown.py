@@ -11,10 +11,10 @@ import pytest
 from gateway.server import shutdown
 from notifications.models import Event
 from tests.gateway.other_ends import Page, Producer
-from tests.gateway.raw_sockets import RawSocket
 from tests.gateway.servers import Server, running_server_of
 from tests.gateway.sign_in import token_for
 from tests.kit.eventually import eventually
+from tests.kit.raw_websocket import RawSocket
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_a_request_in_flight_gets_its_answer(ending: Server, venue, ann) -> None
 
 def test_nobody_gets_in_any_more(ending: Server, ann) -> None:
     kept = socket.create_connection(("127.0.0.1", ending.port), timeout=20)
-    page = RawSocket(ending)  # it never answers the close frame, so the end takes a little
+    page = RawSocket(ending.port)  # it never answers the close frame, so the end takes a little
     page.send({"type": "auth", "token": token_for("ann")})
     assert page.receive()["type"] == "ready"
     with kept, page:
@@ -100,7 +100,7 @@ def test_nobody_gets_in_any_more(ending: Server, ann) -> None:
 
 
 def test_a_client_that_does_not_read_cannot_hold_the_end_up(ending: Server, ann) -> None:
-    with RawSocket(ending, receives=2_048) as page:
+    with RawSocket(ending.port, receive_buffer=2_048) as page:
         page.send({"type": "auth", "token": token_for("ann")})
         assert page.receive()["type"] == "ready"
         for _ in range(30):
@@ -140,7 +140,7 @@ async def test_a_hook_that_fails_or_hangs_does_not_keep_the_others_from_their_en
 
 def test_the_log_of_an_end_has_no_traceback(ending: Server, ann, tmp_path) -> None:
     page = page_of(ending, "ann")
-    RawSocket(ending).tcp.close()
+    RawSocket(ending.port).tcp.close()
     stop(ending)
     assert page.closed_with() == 1012
     ending.process.wait(20)
