@@ -1,8 +1,16 @@
-"""Which errors mean that Postgres is away."""
+"""Which errors mean that Postgres cannot serve now."""
 
 from django.db import InterfaceError, InternalError, OperationalError, ProgrammingError
 from psycopg_pool import PoolTimeout
 
-# Postgres is away, read-only, not migrated yet, or too busy to lend a connection: nothing was accepted,
-# everything may be sent again. Data that it refuses is not among them: sent again, it is refused again.
-DATABASE_AWAY = (OperationalError, InternalError, ProgrammingError, InterfaceError, PoolTimeout)
+
+class NotMigrated(OperationalError, ProgrammingError):
+    """A table or column does not exist (SQLSTATE 42P01, 42703): its migration has not run yet.
+
+    Raised by this package's backend. Every other `ProgrammingError` is a bug, which repeating does not mend.
+    """
+
+
+# Postgres is away, read-only, not migrated yet, or has no free connection: nothing was accepted, and all may
+# be sent again. Errors of the data or the statement are not among them: sent again, they fail again.
+DATABASE_AWAY = (OperationalError, InternalError, InterfaceError, PoolTimeout)

@@ -37,13 +37,14 @@ def rename():
         move(table, back=True)
 
 
-@pytest.fixture
-def refusing_poison():
-    """Postgres refuses events whose id starts with `poison`, as it refuses data that it cannot store."""
+@pytest.fixture(params=["22001", "42601"], ids=["data", "a bug in SQL"])
+def refusing_poison(request):
+    """Postgres refuses events whose id starts with `poison`, with an error of the data or the statement."""
     with connection.cursor() as cursor:
         cursor.execute(
             "CREATE FUNCTION refuse_poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-            " IF NEW.event_id LIKE 'poison%' THEN RAISE EXCEPTION 'poison' USING ERRCODE = '22001'; END IF;"
+            " IF NEW.event_id LIKE 'poison%' THEN"
+            f" RAISE EXCEPTION 'poison' USING ERRCODE = '{request.param}'; END IF;"
             " RETURN NEW; END $$"
         )
         cursor.execute(
