@@ -127,7 +127,7 @@ def _translated(failure: error.TelegramError) -> TransportError:
 
 
 def _undecided(failure: error.TelegramError) -> TransportError:
-    """Return the error for a call that Telegram did not answer clearly. The library's texts may hold the message."""
+    """Return the error for a call without a clear answer. The library's texts may hold the message."""
     cause = failure.__cause__
     if isinstance(failure, NoUrl):
         return ConfigurationError("TELEGRAM_API_URL and the bot token form no valid URL")
