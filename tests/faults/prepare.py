@@ -34,7 +34,7 @@ def main(count: int) -> None:
         destinations.append(chat)
         if number % 2:
             mail = Destination(user=user, kind=Channel.EMAIL, verified_at=now)
-            mail.set_address(f"p{number}@example.org")
+            mail.set_address(f"p{number}@d{number % 40}.example.org")  # mail is limited per domain
             destinations.append(mail)
     Destination.objects.bulk_create(destinations)
     followers = User.objects.bulk_create(
