@@ -52,6 +52,27 @@ def test_the_smallest_event_is_the_same_in_both_encodings() -> None:
     assert by_json.priority is by_protobuf.priority is Priority.NORMAL
 
 
+TO_A_TOPIC = FULL | {"user_id": "", "topic": "market.BTC", "type_name": "norm.swap_demand"}
+SMALL = {"event_id": "e-1", "payload": ..., "delivery": ...}
+
+
+@pytest.mark.parametrize(
+    ("event", "digest"),
+    [
+        (FULL, "90401475e5babc72a3ae4393e2182cf20ec34ca0ddb498f01bc11c6a590d6779"),
+        (TO_A_TOPIC, "8812b11d826df3375cd24d39f622a2d1d2c2fdbc99d0435807eaac69ecd1d9f2"),
+        (SMALL, "90cfac67171d8e7a2294eec36340e91ee38a93195d66355b1d82087d802936e2"),
+    ],
+    ids=["full", "topic", "small"],
+)
+def test_the_digest_of_an_event_stays_the_same_in_every_release(event: dict, digest: str) -> None:
+    """A stored digest decides whether a repeated event is a duplicate or a conflict."""
+    event = {**event, "timestamp": 1_734_533_790_000}
+    message = event_message(**event).SerializeToString()
+    assert events.from_json(event_json(**event), GRANT).digest.hex() == digest
+    assert events.from_protobuf(message, GRANT).digest.hex() == digest
+
+
 @pytest.mark.parametrize(
     "same",
     [
