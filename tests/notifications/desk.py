@@ -1,6 +1,6 @@
-"""People and events in the database, and what workers record about them.
+"""Users and events in the database, and the results that workers record for them.
 
-pytest loads this before Django is set up, so what needs models is imported where it is used.
+pytest loads this before Django is set up, so models are imported where they are used.
 """
 
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ ADDRESSES = {Channel.TELEGRAM: "4242{}", Channel.EMAIL: "person{}@example.org"}
 
 
 class Desk:
-    """Makes persons and events, and looks up what became of them."""
+    """Creates users and events, and looks up their deliveries."""
 
     def __init__(self, now: datetime) -> None:
         from users.models import Source
@@ -60,7 +60,7 @@ class Desk:
         expires_s: float = 3600,
         **fields,
     ) -> "Acceptance":
-        """Return what may be stored; a step is a destination, or None for the page."""
+        """Return an event ready to be stored; a step is a destination, or None for the page."""
         from notifications.store import Acceptance
 
         return Acceptance(
@@ -102,7 +102,7 @@ def _step(destination: "Destination | None") -> Step:
 
 
 class Records:
-    """Records what a claimed try came to, as `delivery` does."""
+    """Records the results of claimed tries, as `delivery` does."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
@@ -119,14 +119,14 @@ class Records:
         return Success(claimed.delivery_id, claimed.token, self.now, self.now, message_id)
 
     def sent(self, row: "Delivery | str", *, after_s: float = 0) -> tuple[Effects, list[str]]:
-        """Claim the row some seconds after the given time and record that the provider took it."""
+        """Claim the row `after_s` seconds after the desk's time and record that the provider accepted it."""
         from notifications import store
 
         claimed = self.desk.claim(row, now=self.desk.now + timedelta(seconds=after_s))
         return store.record_sent([self.success(claimed)])
 
     def failed(self, row: "Delivery | str", kind: FailureKind, error: str = "no") -> Effects:
-        """Claim the row and record that its channel is used up."""
+        """Claim the row and record that its channel has failed."""
         from notifications import store
 
         claimed = self.desk.claim(row, now=self.now)

@@ -1,4 +1,4 @@
-"""The Celery tasks ring: few messages for many rows, on the queue of their urgency."""
+"""The Celery tasks: doorbells are batched, and go to the queue of their priority."""
 
 import ast
 import os
@@ -31,7 +31,7 @@ def test_one_row_rings_by_a_task_of_its_own(doorbells) -> None:
     assert doorbells.take() == [("normal", "tocsin.deliver", "NORMAL-0")]
 
 
-def test_many_rows_ring_in_batches_on_the_queue_of_their_urgency(doorbells, knobs) -> None:
+def test_many_rows_ring_in_batches_on_the_queue_of_their_priority(doorbells, knobs) -> None:
     knobs(batch_size=100)
     tasks.ring(rings(250) + rings(2, CRITICAL))
     found = doorbells.take()
@@ -60,12 +60,12 @@ def test_a_short_wait_is_a_countdown_and_a_long_one_is_left_to_the_sweep(doorbel
     assert eta is not None
 
 
-def test_nothing_to_do_rings_nothing(doorbells) -> None:
+def test_empty_effects_ring_nothing(doorbells) -> None:
     tasks.run_effects(Effects())
     assert doorbells.take() == []
 
 
-def test_what_is_handed_to_the_thread_is_rung_in_few_messages(doorbells) -> None:
+def test_the_thread_batches_doorbells_into_few_messages(doorbells) -> None:
     for ring in rings(50):
         dispatch.run_effects_later(Effects([ring]))
     found = doorbells.take()
@@ -88,7 +88,7 @@ print([int(tasks.RINGS_LOST.labels(queue)._value.get()) for queue in ("critical"
 """
 
 
-def test_a_broker_that_is_away_is_counted_and_raises_nothing() -> None:
+def test_doorbells_lost_without_a_broker_are_counted_and_raise_nothing() -> None:
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": "config.settings.test",
         "CELERY_BROKER_URL": "redis://127.0.0.1:1/0",
@@ -115,7 +115,7 @@ def test_a_failed_row_rings_for_the_next_channel(desk, event, provider, doorbell
     assert doorbells.take() == [("critical", "tocsin.deliver", str(desk.delivery(event, 1).pk))]
 
 
-def test_a_row_that_is_somebody_elses_is_no_error(desk, event, provider, doorbells) -> None:
+def test_a_row_that_another_worker_has_claimed_is_no_error(desk, event, provider, doorbells) -> None:
     desk.claim(desk.delivery(event))
     tasks.deliver(delivery_id=str(desk.delivery(event).pk))
     assert doorbells.take() == []
@@ -127,14 +127,14 @@ def test_a_long_limit_ends_the_task_and_leaves_the_row_to_the_sweep(desk, event,
     assert (desk.delivery(event).state, doorbells.take()) == ("deferred", [])
 
 
-def test_a_batch_rings_for_what_it_leaves(desk, ada, chat, provider, doorbells) -> None:
+def test_a_batch_rings_for_its_deferred_rows(desk, ada, chat, provider, doorbells) -> None:
     provider(Receipt(), TemporaryError("busy"))
     rows = [desk.delivery(desk.event(ada, chat, event_id=f"e{n}")) for n in range(2)]
     tasks.deliver_many(delivery_ids=[str(row.pk) for row in rows])
     assert doorbells.take() == [("normal", "tocsin.deliver", str(rows[1].pk))]
 
 
-@pytest.mark.django_db(transaction=True)  # Celery's signals check the connection around each task
+@pytest.mark.django_db(transaction=True)  # Celery's signals check the connection
 def test_the_try_that_ends_a_channel_rings_for_the_next_one(desk, event, provider, doorbells) -> None:
     provider(*[TemporaryError("busy")] * 3)
     row = desk.delivery(event)
@@ -145,7 +145,7 @@ def test_the_try_that_ends_a_channel_rings_for_the_next_one(desk, event, provide
     assert doorbells.take() == [("critical", "tocsin.deliver", str(desk.delivery(event, 1).pk))]
 
 
-@pytest.mark.django_db(transaction=True)  # Celery's signals check the connection around each task
+@pytest.mark.django_db(transaction=True)  # Celery's signals check the connection
 def test_celerys_retries_end_before_their_limit_and_leave_the_row_to_the_sweep(
     desk, ada, chat, provider, doorbells
 ) -> None:
@@ -158,7 +158,7 @@ def test_celerys_retries_end_before_their_limit_and_leave_the_row_to_the_sweep(
     assert doorbells.take() == []
 
 
-def test_the_sweep_task_rings_for_what_is_due(desk, event, doorbells, now) -> None:
+def test_the_sweep_task_rings_for_due_rows(desk, event, doorbells, now) -> None:
     Delivery.objects.update(ring_at=now - timedelta(seconds=1))
     tasks.sweep_due()
     assert doorbells.take() == [("critical", "tocsin.deliver", str(desk.delivery(event).pk))]
@@ -191,7 +191,7 @@ def test_every_celery_setting_says_why_it_is_not_the_default() -> None:
 
 
 def celery_settings(text: str):
-    """Find each setting of Celery: its name, and its first and last line."""
+    """Yield the name, first line and last line of each Celery setting."""
     for statement in ast.parse(text).body:
         if isinstance(statement, ast.Assign) and statement.targets[0].id.startswith("CELERY_"):
             yield statement.targets[0].id, statement.lineno, statement.end_lineno

@@ -1,4 +1,4 @@
-"""One call for every ingress: a batch of envelopes in, one ack for each out."""
+"""The one call of every ingress: takes a batch of envelopes, returns one ack for each."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -19,7 +19,7 @@ INFO, NORMAL, CRITICAL = Priority.INFORMATIONAL, Priority.NORMAL, Priority.CRITI
 
 @pytest.fixture(autouse=True)
 def quiet(doorbells):
-    """Nothing that these tests ring for is left behind."""
+    """Remove the doorbells that these tests ring."""
 
 
 def ms(at) -> int:
@@ -49,7 +49,7 @@ def ms(at) -> int:
         (lambda e, now: replace(e, expires_at_ms=ms(now)), "expired", "expires_at"),
     ],
 )
-def test_what_may_not_come_in_is_refused_with_a_code_and_a_field(
+def test_an_invalid_event_is_rejected_with_a_code_and_a_field(
     desk, ada, open_page, doorbells, now, change, code, field
 ) -> None:
     page = open_page(ada)
@@ -69,12 +69,12 @@ def test_what_may_not_come_in_is_refused_with_a_code_and_a_field(
         lambda e, now: replace(e, expires_at_ms=ms(now) + 1),
     ],
 )
-def test_what_is_just_allowed_comes_in(desk, ada, chat, now, change) -> None:
+def test_an_event_at_the_edge_of_a_limit_is_accepted(desk, ada, chat, now, change) -> None:
     [ack] = ingest([change(desk.envelope(ada), now)], now=now)
     assert (ack.status, ack.final, ack.seq) == ("QUEUED", False, 1)
 
 
-def test_a_person_who_was_deactivated_is_unknown(desk, ada, now) -> None:
+def test_a_deactivated_user_is_unknown(desk, ada, now) -> None:
     ada.is_active = False
     ada.save()
     assert ingest([desk.envelope(ada)], now=now)[0].code == "unknown_user"
@@ -127,7 +127,7 @@ def test_an_informational_event_without_an_open_page_is_dropped(desk, ada, chat,
     assert (Event.objects.count(), doorbells.take()) == (0, [])
 
 
-def test_an_informational_event_is_not_sent_when_the_rest_of_its_batch_cannot_be_stored(
+def test_an_informational_event_is_not_sent_if_the_rest_of_its_batch_cannot_be_stored(
     desk, ada, open_page, now
 ) -> None:
     page = open_page(ada)
@@ -181,14 +181,14 @@ def test_without_an_open_page_the_next_channel_rings(desk, ada, chat, doorbells,
     ]
 
 
-def test_a_person_without_any_channel_is_a_dead_letter_that_stays_in_the_inbox(desk, ada, now) -> None:
+def test_an_event_without_a_channel_is_a_dead_letter_that_stays_in_the_inbox(desk, ada, now) -> None:
     [ack] = ingest([desk.envelope(ada, priority=CRITICAL)], now=now)
     assert (ack.status, ack.final, ack.code, ack.seq) == ("ACK_ERROR", True, "no_channel", 1)
     event = Event.objects.get()
     assert [line["reason"] for line in event.trace] == ["no_session", "no_destination", "no_destination"]
 
 
-def test_a_page_that_closed_between_the_look_and_the_push_gives_way(desk, ada, chat, doorbells, now) -> None:
+def test_a_page_that_closes_before_its_push_is_skipped(desk, ada, chat, doorbells, now) -> None:
     plan = Plan((Step(Channel.WEB), Step(Channel.TELEGRAM, chat.pk)))
     item = replace(desk.acceptance(ada, "e1", priority=CRITICAL), plan=plan)
     [stored] = accept([item], now=now)
@@ -209,11 +209,11 @@ def test_without_redis_everything_goes_to_the_other_channels(
 
 
 @pytest.mark.parametrize(("priority", "hours"), [(NORMAL, 24), (CRITICAL, 72)])
-def test_an_event_without_an_end_of_its_own_expires(desk, ada, chat, now, priority, hours) -> None:
+def test_an_event_without_an_expiry_expires_by_its_priority(desk, ada, chat, now, priority, hours) -> None:
     ingest([desk.envelope(ada, priority=priority)], now=now)
     assert Event.objects.get().expires_at == now + timedelta(hours=hours)
 
 
-def test_the_producers_own_expiry_holds(desk, ada, chat, now) -> None:
+def test_the_producers_expiry_applies(desk, ada, chat, now) -> None:
     ingest([desk.envelope(ada, expires_at_ms=ms(now) + 1500)], now=now)
     assert Event.objects.get().expires_at == now + timedelta(milliseconds=1500)

@@ -1,4 +1,4 @@
-"""One try of one delivery: claimed, sent, and recorded by what the transport said."""
+"""One try of one delivery: claimed, sent, and recorded by the transport's result."""
 
 import asyncio
 from datetime import timedelta
@@ -50,7 +50,7 @@ def test_an_accepted_message_ends_the_event(desk, event, chat, provider, attempt
     assert "BTC/USDT" in message.text + message.title
 
 
-def test_a_passing_trouble_defers_the_row_before_it_is_raised(desk, event, provider, attempt, now) -> None:
+def test_a_temporary_error_defers_the_row_before_it_is_raised(desk, event, provider, attempt, now) -> None:
     provider(TemporaryError("busy"))
     with pytest.raises(TemporaryError, match="busy"):
         attempt()
@@ -60,7 +60,7 @@ def test_a_passing_trouble_defers_the_row_before_it_is_raised(desk, event, provi
     assert Delivery.objects.count() == 1
 
 
-def test_a_short_limit_is_the_tasks_own_to_wait_for(desk, event, provider, attempt, now) -> None:
+def test_the_task_itself_waits_for_a_short_limit(desk, event, provider, attempt, now) -> None:
     provider(LimitedError("slow down", 30.0), Receipt())
     with pytest.raises(LimitedError):
         attempt()
@@ -72,7 +72,7 @@ def test_a_short_limit_is_the_tasks_own_to_wait_for(desk, event, provider, attem
     assert attempt(at=now + timedelta(seconds=30)).finals == [event.pk]
 
 
-def test_a_long_limit_is_the_sweeps_to_wait_for(desk, event, provider, attempt, now) -> None:
+def test_the_sweep_rings_after_a_long_limit(desk, event, provider, attempt, now) -> None:
     provider(LimitedError("slow down", 90.0))
     assert attempt().rings == []
     row = desk.delivery(event)
@@ -83,7 +83,7 @@ def test_a_long_limit_is_the_sweeps_to_wait_for(desk, event, provider, attempt, 
     )
 
 
-def test_quick_waits_are_the_tasks_and_the_tables_end_is_the_channels(
+def test_the_task_waits_for_quick_retries_and_the_channel_ends_with_the_table(
     desk, event, provider, attempt, now
 ) -> None:
     provider(*[TemporaryError("busy")] * 3)
@@ -107,7 +107,7 @@ def test_quick_waits_are_the_tasks_and_the_tables_end_is_the_channels(
         (ConfigurationError("bad token"), "configuration"),
     ],
 )
-def test_a_lasting_failure_gives_way_to_the_next_channel(
+def test_a_permanent_failure_leads_to_the_next_channel(
     desk, event, chat, provider, attempt, error, kind
 ) -> None:
     provider(error)
@@ -134,7 +134,7 @@ def test_a_lost_answer_and_a_transports_bug_are_unknown_and_not_repeated(
     assert len(fake.sent) == 1
 
 
-def test_the_marked_repeat_says_so_to_the_person(desk, event, provider, attempt) -> None:
+def test_a_possible_duplicate_says_so_in_its_text(desk, event, provider, attempt) -> None:
     provider(OutcomeUnknown("answer lost"))
     by_mail = provider(channel=Channel.EMAIL)
     attempt()
@@ -152,7 +152,7 @@ def test_a_message_that_cannot_be_rendered_fails_without_a_send(desk, event, pro
     assert [ring.delivery_id for ring in effects.rings] == [next_pk(desk, event)]
 
 
-def test_a_destination_that_was_disabled_meanwhile_is_skipped_without_a_send(
+def test_a_destination_that_was_disabled_in_the_meantime_is_skipped_without_a_send(
     desk, event, chat, provider, attempt, now
 ) -> None:
     chat.disabled_at, chat.disabled_reason = now, "blocked"
@@ -170,14 +170,14 @@ def test_a_channel_without_a_transport_is_not_lost(desk, event, attempt) -> None
     assert desk.delivery(event).state == "unknown"
 
 
-def test_a_chat_that_moved_is_written_to_at_its_new_address(desk, event, chat, provider, attempt) -> None:
+def test_a_chat_that_moved_gets_its_new_address(desk, event, chat, provider, attempt) -> None:
     provider(Receipt("m1", moved_to="-100777"))
     assert attempt().finals == [event.pk]
     chat.refresh_from_db()
     assert chat.address == "-100777"
 
 
-def test_a_row_that_is_somebody_elses_is_not_tried(desk, event, provider, attempt) -> None:
+def test_a_row_that_another_worker_has_claimed_is_not_tried(desk, event, provider, attempt) -> None:
     fake = provider()
     desk.claim(desk.delivery(event))
     with pytest.raises(AlreadyClaimed):
@@ -195,7 +195,7 @@ def later_page(desk, ada, chat, records):
     return event
 
 
-def test_a_page_whose_turn_comes_later_is_pushed_with_a_deadline(
+def test_a_page_after_another_channel_is_pushed_with_a_deadline(
     desk, later_page, ada, open_page, now
 ) -> None:
     page = open_page(ada)
@@ -209,7 +209,7 @@ def test_a_page_whose_turn_comes_later_is_pushed_with_a_deadline(
     assert frame["ack_by"] == round(deadline.timestamp() * 1000)
 
 
-def test_a_page_that_is_gone_when_its_turn_comes_is_skipped(desk, later_page, now) -> None:
+def test_a_page_that_was_closed_before_its_turn_is_skipped(desk, later_page, now) -> None:
     row = desk.delivery(later_page, 1)
     assert attempt_one(str(row.pk), clock=lambda: now, run_effects=unused).finals == [later_page.pk]
     row.refresh_from_db()

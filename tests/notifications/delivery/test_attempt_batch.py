@@ -1,4 +1,4 @@
-"""The first tries of a batch, side by side: each result is recorded as it comes."""
+"""The tries of a batch run concurrently, and each result is recorded as it arrives."""
 
 import asyncio
 import threading
@@ -38,9 +38,9 @@ def attempt(desk, now):
     return attempt
 
 
-def together(aftermaths) -> Effects:
+def together(parts) -> Effects:
     whole = Effects()
-    for effects in aftermaths:
+    for effects in parts:
         whole.add(effects)
     return whole
 
@@ -67,7 +67,7 @@ def test_every_outcome_of_a_mixed_batch_is_recorded_on_its_own(desk, events, pro
     assert Attempt.objects.count() == 7
 
 
-def test_a_result_is_recorded_while_others_are_still_on_their_way(desk, events, provider, attempt) -> None:
+def test_a_result_is_recorded_while_other_sends_are_in_flight(desk, events, provider, attempt) -> None:
     answer = threading.Event()
 
     async def slow() -> Receipt:
@@ -82,7 +82,7 @@ def test_a_result_is_recorded_while_others_are_still_on_their_way(desk, events, 
     assert together(results).finals == [events[1].pk]
 
 
-def test_no_more_sends_are_in_flight_than_the_bulkhead_allows(desk, events, provider, attempt, knobs) -> None:
+def test_the_bulkhead_limits_the_sends_in_flight(desk, events, provider, attempt, knobs) -> None:
     knobs(send_concurrency=3)
     in_flight, most = 0, 0
 
@@ -100,9 +100,7 @@ def test_no_more_sends_are_in_flight_than_the_bulkhead_allows(desk, events, prov
     assert most == 3
 
 
-def test_a_channel_that_hangs_does_not_hold_up_another(
-    desk, ada, chat, mailbox, provider, now, knobs
-) -> None:
+def test_a_channel_that_hangs_does_not_block_another(desk, ada, chat, mailbox, provider, now, knobs) -> None:
     knobs(send_concurrency=1)
     answer = threading.Event()
 
@@ -120,7 +118,7 @@ def test_a_channel_that_hangs_does_not_hold_up_another(
     assert together(results).finals == [by_chat.pk]
 
 
-def test_rows_for_which_no_time_is_left_are_given_back_and_ring_again(
+def test_rows_that_are_out_of_time_are_released_and_ring_again(
     desk, events, provider, attempt, knobs
 ) -> None:
     knobs(batch_budget_s=-1.0)
@@ -142,7 +140,7 @@ def test_a_slow_provider_leaves_the_rest_of_the_batch_to_another_ring(
     knobs(send_concurrency=1, batch_budget_s=0.05)
 
     async def slow() -> Receipt:
-        await asyncio.sleep(0.1)  # this provider takes longer than the whole batch may
+        await asyncio.sleep(0.1)  # longer than the budget of the whole batch
         return Receipt()
 
     fake = provider(slow)
@@ -151,7 +149,7 @@ def test_a_slow_provider_leaves_the_rest_of_the_batch_to_another_ring(
     assert len(whole.rings) == 6
 
 
-def test_rows_that_are_somebody_elses_are_left_alone(desk, events, provider, attempt) -> None:
+def test_rows_that_another_worker_has_claimed_are_not_tried(desk, events, provider, attempt) -> None:
     fake = provider()
     desk.claim(desk.delivery(events[0]))
     assert len(together(attempt(events)).finals) == 6
@@ -159,7 +157,7 @@ def test_rows_that_are_somebody_elses_are_left_alone(desk, events, provider, att
     assert together(attempt(events)).finals == []
 
 
-def test_a_lease_that_was_lost_meanwhile_keeps_its_own_result(desk, events, provider, attempt) -> None:
+def test_a_late_result_does_not_change_a_row_whose_lease_is_lost(desk, events, provider, attempt) -> None:
     answer = threading.Event()
 
     async def slow(result: Receipt | Exception) -> Receipt:
@@ -208,7 +206,7 @@ def test_no_further_send_starts_until_results_are_in_the_database(
 
     fake = provider(Receipt(), *[when_opened] * 6)
     results = attempt(events)
-    next(results)  # the first one is recorded, and now nobody asks for more
+    next(results)  # the first one is recorded, and no further result is requested
     sending_loop.call(opened.set)
     for _ in range(100):
         sending_loop.submit(asyncio.sleep(0)).result()

@@ -1,4 +1,4 @@
-"""Pages whose turn comes after other channels: pushed by a worker, which may come too late."""
+"""Pages that come after other channels are pushed by a worker, which may be too late."""
 
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ from tests.notifications.other_ends import unused
 def test_a_confirmation_during_the_push_does_not_stop_the_rest_of_the_batch(
     desk, ada, chat, mailbox, records, now
 ) -> None:
-    """The frames of all events went to the page when they were accepted; it confirms one of them now."""
+    """The page had the frames of both events when they were accepted, and now confirms one of them."""
     events = [
         desk.event(ada, chat, None, mailbox, event_id=name, priority=Priority.CRITICAL)
         for name in ("e1", "e2")
@@ -24,7 +24,7 @@ def test_a_confirmation_during_the_push_does_not_stop_the_rest_of_the_batch(
 
     def clock():
         readings.append(now)
-        if len(readings) == 3:  # claimed and pushed, and nobody took it; not recorded yet
+        if len(readings) == 3:  # claimed and pushed without a receiver; not recorded yet
             store.confirm([(ada.pk, "e1")], now=now)
         return now + timedelta(seconds=len(readings))
 

@@ -1,4 +1,4 @@
-"""The head of an event's frame, by which a gateway puts frames in order."""
+"""The head of an event's frame, by which a gateway orders frames."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A person's inbox: their events in the order of `seq`, and what they did with them."""
+"""A recipient's inbox: their events in the order of `seq`, with their marks."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def seqs(person, **query):
     return [item["seq"] for item in inbox.page(person.pk, **query)]
 
 
-def test_the_newest_comes_first(ada, events) -> None:
+def test_the_newest_event_comes_first(ada, events) -> None:
     assert seqs(ada) == [5, 4, 3, 2, 1]
 
 
@@ -27,14 +27,14 @@ def test_pages_follow_each_other_without_a_gap_or_a_repeat(ada, events) -> None:
     assert seqs(ada, limit=2, before=1) == []
 
 
-def test_an_item_says_what_the_page_shows(ada, events) -> None:
+def test_an_item_has_the_fields_that_a_page_shows(ada, events) -> None:
     item = inbox.page(ada.pk, time_zone="UTC", before=None, limit=1)[0]
     assert (item["event_id"], item["event_type"], item["priority"]) == ("e5", "ORDER_FILLED", "NORMAL")
     assert (item["state"], item["seen"], item["read"]) == ("failed", False, False)
     assert item["title"] and item["payload"] == {"symbol": "BTC/USDT"}
 
 
-def test_nobody_sees_the_events_of_others(desk, ada, events) -> None:
+def test_a_user_does_not_see_the_events_of_others(desk, ada, events) -> None:
     assert seqs(desk.person("bob")) == []
 
 
@@ -42,7 +42,7 @@ def test_nobody_sees_the_events_of_others(desk, ada, events) -> None:
     ("what", "seen", "read", "shown"),
     [("seen", True, False, True), ("read", True, True, True), ("archive", True, False, False)],
 )
-def test_a_mark_changes_what_it_says(ada, events, now, what, seen, read, shown) -> None:
+def test_a_mark_sets_its_column_and_what_it_implies(ada, events, now, what, seen, read, shown) -> None:
     assert inbox.mark(ada.pk, ["e1", "e3"], what, now=now) == ["e3", "e1"]
     event = Event.objects.get(event_id="e3")
     assert (event.seen_at == now, event.read_at == now, event.archived_at == now) == (seen, read, not shown)
@@ -50,7 +50,7 @@ def test_a_mark_changes_what_it_says(ada, events, now, what, seen, read, shown) 
     assert Event.objects.filter(seen_at__isnull=True).count() == 3
 
 
-def test_a_mark_is_set_once(ada, events, now) -> None:
+def test_a_mark_keeps_its_first_time(ada, events, now) -> None:
     from datetime import timedelta
 
     inbox.mark(ada.pk, ["e1"], "seen", now=now)
@@ -66,7 +66,7 @@ def test_marks_on_events_of_others_and_on_unknown_ids_change_nothing(desk, ada, 
     assert not Event.objects.filter(read_at__isnull=False).exists()
 
 
-def test_unread_are_those_neither_read_nor_archived(desk, ada, events, now) -> None:
+def test_an_event_is_unread_until_it_is_read_or_archived(desk, ada, events, now) -> None:
     desk.event(desk.person("bob"), event_id="his")
     assert inbox.unread(ada.pk) == 5
     inbox.mark(ada.pk, ["e1"], "seen", now=now)
@@ -75,13 +75,13 @@ def test_unread_are_those_neither_read_nor_archived(desk, ada, events, now) -> N
     assert inbox.unread(ada.pk) == 3
 
 
-def test_the_position_tells_where_the_sequence_stands(ada, events) -> None:
+def test_the_position_is_the_end_of_the_sequence(ada, events) -> None:
     position = inbox.position(ada.pk)
     cursor = InboxCursor.objects.get(person=ada)
     assert (position.seq, position.epoch, position.unread) == (5, str(cursor.epoch), 5)
 
 
-def test_a_person_without_events_has_a_position_that_stays(desk) -> None:
+def test_a_user_without_events_has_a_position_that_stays(desk) -> None:
     bob = desk.person("bob")
     first = inbox.position(bob.pk)
     assert (first.seq, first.unread) == (0, 0)

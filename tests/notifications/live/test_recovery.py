@@ -1,4 +1,4 @@
-"""What a client has missed, page by page, and how a session begins."""
+"""Session recovery: missed events page by page, and how a session begins."""
 
 import json
 import uuid
@@ -32,7 +32,7 @@ def epoch(person) -> str:
     return str(InboxCursor.objects.get(person=person).epoch)
 
 
-def test_pages_follow_each_other_in_ascending_order(ada, events) -> None:
+def test_pages_of_missed_events_come_in_ascending_order(ada, events) -> None:
     first = missed(ada, 0, limit=2)
     second = missed(ada, first.through, limit=2)
     third = missed(ada, second.through, limit=2)
@@ -41,19 +41,19 @@ def test_pages_follow_each_other_in_ascending_order(ada, events) -> None:
     assert missed(ada, 5) == recovery.Missed([], 5)
 
 
-def test_a_place_whose_event_was_removed_is_passed(ada, events) -> None:
+def test_a_seq_whose_event_was_removed_is_skipped(ada, events) -> None:
     events[1].delete()
     events[4].delete()
     assert (seqs(missed(ada, 0)), missed(ada, 0).through) == ([1, 3, 4], 5)
 
 
-def test_nobody_reads_the_events_of_others(desk, ada, events) -> None:
+def test_a_user_does_not_read_the_events_of_others(desk, ada, events) -> None:
     bob = desk.person("bob")
     desk.event(bob, event_id="theirs")
     assert seqs(missed(bob, 0)) == [1]
 
 
-def test_a_frame_is_the_one_that_was_missed_and_says_what_its_head_says(ada, events) -> None:
+def test_a_missed_frame_agrees_with_its_head(ada, events) -> None:
     found_head, data = missed(ada, 4).frames[0]
     frame = json.loads(data)
     assert head(data) == found_head
@@ -61,7 +61,7 @@ def test_a_frame_is_the_one_that_was_missed_and_says_what_its_head_says(ada, eve
     assert frame["payload"] == {"symbol": "BTC/USDT"}
 
 
-def test_an_event_of_a_topic_says_so_in_its_missed_frame_too(ada, events) -> None:
+def test_a_missed_frame_names_the_topic_of_its_event(ada, events) -> None:
     events[4].topic = "market.BTC"
     events[4].save()
     found_head, data = missed(ada, 4).frames[0]
@@ -69,14 +69,14 @@ def test_an_event_of_a_topic_says_so_in_its_missed_frame_too(ada, events) -> Non
     assert json.loads(data)["topic"] == "market.BTC"
 
 
-def test_only_an_event_whose_page_is_waited_for_carries_a_deadline(desk, ada, chat, now) -> None:
+def test_only_an_event_with_an_open_confirmation_has_a_deadline(desk, ada, chat, now) -> None:
     desk.event(ada, None, chat, event_id="waiting", priority=Priority.CRITICAL)
     desk.event(ada, None, chat, event_id="confirmed", priority=Priority.CRITICAL)
     desk.event(ada, chat, event_id="elsewhere", priority=Priority.CRITICAL)
     store.confirm([(ada.pk, "confirmed")], now=now)
     deadlines = {found.event_id: found.ack_by for found, _ in missed(ada, 0).frames}
-    waited_for = to_ms(now + timedelta(seconds=5))
-    assert deadlines == {"waiting": waited_for, "confirmed": 0, "elsewhere": 0}
+    deadline = to_ms(now + timedelta(seconds=5))
+    assert deadlines == {"waiting": deadline, "confirmed": 0, "elsewhere": 0}
     store.rings_due(now=now + timedelta(seconds=6), knobs=Knobs())  # its deadline passes
     assert {found.ack_by for found, _ in missed(ada, 0).frames} == {0}
 
@@ -86,28 +86,28 @@ def begin(person, resume, *, wanted=True):
 
 
 @pytest.mark.parametrize("seq", [0, 3, 5])
-def test_a_client_that_can_be_served_goes_on_where_it_was(ada, events, seq) -> None:
-    beginning = begin(ada, Resume(seq, epoch(ada)))
-    assert (beginning.recovered, beginning.after, beginning.items) == (True, seq, None)
-    assert (beginning.position.seq, beginning.position.unread) == (5, 5)
+def test_a_client_within_its_sequence_resumes(ada, events, seq) -> None:
+    start = begin(ada, Resume(seq, epoch(ada)))
+    assert (start.recovered, start.after, start.items) == (True, seq, None)
+    assert (start.position.seq, start.position.unread) == (5, 5)
 
 
-def test_a_client_ahead_of_us_or_of_another_sequence_takes_a_snapshot(ada, events) -> None:
+def test_a_client_ahead_of_the_sequence_or_of_another_epoch_gets_a_snapshot(ada, events) -> None:
     for resume in (Resume(6, epoch(ada)), Resume(3, str(uuid.uuid4())), None):
-        beginning = begin(ada, resume)
-        assert (beginning.recovered, beginning.after) == (False, 5)
-        assert [item["seq"] for item in beginning.items or []] == [5, 4, 3, 2, 1]
+        start = begin(ada, resume)
+        assert (start.recovered, start.after) == (False, 5)
+        assert [item["seq"] for item in start.items or []] == [5, 4, 3, 2, 1]
 
 
-def test_a_client_that_missed_too_much_takes_a_snapshot(ada, events, settings) -> None:
+def test_a_client_that_missed_too_much_gets_a_snapshot(ada, events, settings) -> None:
     settings.TOCSIN = Knobs(resume_max_events=3)
     assert begin(ada, Resume(2, epoch(ada))).recovered
     assert not begin(ada, Resume(1, epoch(ada))).recovered
 
 
-def test_who_does_not_ask_gets_neither(ada, events) -> None:
-    beginning = begin(ada, None, wanted=False)
-    assert (beginning.recovered, beginning.after, beginning.items) == (False, 5, None)
+def test_a_client_that_does_not_resume_gets_neither_frames_nor_a_snapshot(ada, events) -> None:
+    start = begin(ada, None, wanted=False)
+    assert (start.recovered, start.after, start.items) == (False, 5, None)
 
 
 def test_a_snapshot_is_bounded_in_number_and_in_bytes(desk, ada) -> None:
@@ -120,7 +120,7 @@ def test_a_snapshot_is_bounded_in_number_and_in_bytes(desk, ada) -> None:
     assert [item["seq"] for item in begin(ada, None).items or []] == [63, 62]
 
 
-def test_the_heads_of_many_persons_come_at_once(desk, ada, events, django_assert_num_queries) -> None:
+def test_the_heads_of_many_users_take_one_query(desk, ada, events, django_assert_num_queries) -> None:
     bob = desk.person("bob")
     desk.event(bob, event_id="theirs")
     with django_assert_num_queries(1):
