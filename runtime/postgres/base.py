@@ -23,7 +23,7 @@ class _Driver:
 
 
 class _Errors(DatabaseErrorWrapper):
-    """Django's translation of psycopg's errors, with `NotMigrated` kept apart from other programming errors."""
+    """Django's translation of psycopg's errors; `NotMigrated` is kept apart from other programming errors."""
 
     def __exit__(
         self,
@@ -32,7 +32,7 @@ class _Errors(DatabaseErrorWrapper):
         traceback: TracebackType | None,
     ) -> None:
         if isinstance(exc_value, UndefinedTable | UndefinedColumn):
-            self.wrapper.errors_occurred = True  # as Django does, so that the connection is checked
+            self.wrapper.errors_occurred = True  # type: ignore[attr-defined]  # as Django does: check it
             raise NotMigrated(*exc_value.args).with_traceback(traceback) from exc_value
         super().__exit__(exc_type, exc_value, traceback)
 
