@@ -13,7 +13,7 @@ def _encode(count: int, until: float) -> str:
     return f"{count}:{int(until)}"
 
 
-def _decode(_: Place, text: str) -> tuple[int, float]:
+def _decode(place: Place, text: str) -> tuple[int, float]:
     count, _, until = text.partition(":")
     return int(count), int(until)
 

@@ -1,9 +1,9 @@
 """Limits on new sockets, applied before a session is looked up or a consumer is created.
 
 A new socket waits for its turn and for one of the slots of unauthenticated sockets, which it holds until it
-has signed in, and counts for its address. It waits before it is rejected, because a rejected client comes back
-and costs twice. Daphne can reject a handshake only with 403, so a rejected socket is accepted, sent the reason,
-and closed.
+has signed in, and counts for its address. It waits before it is rejected, because a rejected client comes
+back and costs twice. Daphne can reject a handshake only with 403, so a rejected socket is accepted, sent the
+reason, and closed.
 """
 
 import asyncio
@@ -112,7 +112,9 @@ async def _reject(receive: Receive, send: Send, code: str, close_code: int) -> N
     REJECTED.labels(code).inc()
     await receive()  # the connect message
     # Spread over time, so that rejected clients do not come back together.
-    wait_s = connection_limiter().returns.reserve(asyncio.get_running_loop().time(), within_s=_RETURN_WITHIN_S)
+    wait_s = connection_limiter().returns.reserve(
+        asyncio.get_running_loop().time(), within_s=_RETURN_WITHIN_S
+    )
     wait_ms = int(1000 * (_RETURN_AFTER_S + (uniform(0, _RETURN_WITHIN_S) if wait_s is None else wait_s)))  # noqa: S311
     frame = pubsub.frame("error", code=code, detail=_WHY[code], reconnect_after_ms=wait_ms)
     with contextlib.suppress(Exception):  # the client may be gone; each server raises its own error then

@@ -23,7 +23,9 @@ class _Driver:
 
 
 class _Errors(DatabaseErrorWrapper):
-    """Django's translation of psycopg's errors, with `NotMigrated` kept apart from other programming errors."""
+    """Django's translation of psycopg's errors, with `NotMigrated` apart from other programming errors."""
+
+    wrapper: "DatabaseWrapper"
 
     def __exit__(
         self,
