@@ -28,10 +28,10 @@ class _Watcher(Generic[Key, Found]):
 
 
 class Periodic(Generic[Key, Found]):
-    """Looks up each watcher's key every `every_s`, at random up to `1 + jitter` times that. One per loop.
+    """Looks up the key of each watcher every `every_s`, at random up to `1 + jitter` times that.
 
-    Each tick, `look` gets the keys that are due, at most `batch`; the watchers of the keys in its answer are
-    called back. Keys whose look-up failed are due again soon. `name` is the prefix of log messages.
+    One per event loop. Each tick, `look` gets the due keys, at most `batch`; the watchers of the keys in its
+    answer are called back. Keys whose look-up failed are due again soon. `name` starts the log messages.
     """
 
     def __init__(

@@ -23,7 +23,9 @@ class _Driver:
 
 
 class _Errors(DatabaseErrorWrapper):
-    """Django's translation of psycopg's errors; `NotMigrated` is kept apart from other programming errors."""
+    """Django's translation of psycopg's errors, with `NotMigrated` apart from other programming errors."""
+
+    wrapper: "DatabaseWrapper"
 
     def __exit__(
         self,
@@ -32,7 +34,7 @@ class _Errors(DatabaseErrorWrapper):
         traceback: TracebackType | None,
     ) -> None:
         if isinstance(exc_value, UndefinedTable | UndefinedColumn):
-            self.wrapper.errors_occurred = True  # type: ignore[attr-defined]  # as Django does: check it
+            self.wrapper.errors_occurred = True  # as Django does, so that the connection is checked
             raise NotMigrated(*exc_value.args).with_traceback(traceback) from exc_value
         super().__exit__(exc_type, exc_value, traceback)
 
