@@ -180,7 +180,7 @@ def retries_exhausted(delivery_id: str, *, error: str, now: datetime) -> Effects
     last = row.position + 1 >= len(row.event.plan)
     if retries.wait_s(Channel(row.channel), Priority(row.priority), row.attempts, last=last) is not None:
         return Effects()  # its `ring_at` stands
-    return store.give_up([delivery_id], now=now, kind=FailureKind.TEMPORARY, error=error, code="temporary")
+    return store.give_up([delivery_id], now=now, kind=FailureKind.TEMPORARY, error=error)
 
 
 def is_providers_fault(tried: Tried) -> bool:

@@ -9,7 +9,7 @@ from notifications import knobs, store
 from notifications.events import Effects, Envelope, Planned, Ring
 from notifications.live import pubsub
 from notifications.live.frames import event_frame
-from notifications.states import Channel, EventState
+from notifications.states import Channel, EventState, StoredAs
 from notifications.store import Stored, Success
 from runtime.failpoints import failpoint
 
@@ -30,7 +30,7 @@ def push_accepted(batch: Sequence[tuple[PlannedEvent, Stored]], now: datetime) -
     Every stored event goes to the person's open pages, so that they see one sequence; `ack_by` stands
     only in those whose first step is the page.
     """
-    accepted = [(item, answer) for item, answer in batch if answer.kind == "accepted"]
+    accepted = [(item, answer) for item, answer in batch if answer.kind is StoredAs.ACCEPTED]
     # Who came online since the routing may have read their `seq` before this commit: they miss it without us.
     offline = {item.recipient.id for item, _ in accepted if not item.online}
     effects = _push(accepted, pubsub.online(offline), now)
