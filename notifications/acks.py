@@ -7,22 +7,32 @@ from itertools import count
 from notifications import store
 from notifications.events import Ack, ChannelOutcome, Effects
 from notifications.models import Delivery, Event
-from notifications.states import Channel, DeliveryState, EventState, Evidence
+from notifications.states import (
+    AckStatus,
+    Channel,
+    DeliveryState,
+    EndCode,
+    EventState,
+    Evidence,
+    FailureKind,
+    StoredAs,
+    Verdict,
+)
 
 _STATUS = {
-    EventState.ACCEPTED: "QUEUED",
-    EventState.DELIVERED: "DELIVERED",
-    EventState.FAILED: "ACK_ERROR",
-    EventState.EXPIRED: "ACK_ERROR",
-    EventState.SUPERSEDED: "ACK_ERROR",
+    EventState.ACCEPTED: AckStatus.QUEUED,
+    EventState.DELIVERED: AckStatus.DELIVERED,
+    EventState.FAILED: AckStatus.ACK_ERROR,
+    EventState.EXPIRED: AckStatus.ACK_ERROR,
+    EventState.SUPERSEDED: AckStatus.ACK_ERROR,
 }
 
-_DETAIL = {
-    "no_channel": "No channel of this person is usable; the event is in their inbox.",
-    "unconfirmed": "The page did not confirm in time, and no other channel is left.",
-    "expired": "Its time ran out before anybody was reached.",
-    "outcome_unknown": "The provider's answer was lost; it may have arrived.",
-    "conflict": "This event_id was accepted before with other content; nothing was sent.",
+_DETAIL: dict[str, str] = {
+    EndCode.NO_CHANNEL: "No channel of this person is usable; the event is in their inbox.",
+    FailureKind.UNCONFIRMED: "The page did not confirm in time, and no other channel is left.",
+    EndCode.EXPIRED: "Its time ran out before anybody was reached.",
+    EndCode.OUTCOME_UNKNOWN: "The provider's answer was lost; it may have arrived.",
+    EndCode.CONFLICT: "This event_id was accepted before with other content; nothing was sent.",
 }
 
 
@@ -41,8 +51,10 @@ def acknowledge(person_id: int, event_id: str, *, now: datetime) -> Effects:
 
 def stored_ack(event_id: str, answer: store.Stored, now: datetime) -> Ack:
     """Return the ack for what the store said about an event."""
-    if answer.kind == "conflict":
-        return Ack(event_id, "ACK_ERROR", True, now, code="conflict", detail=_DETAIL["conflict"])
+    if answer.kind is StoredAs.CONFLICT:
+        return Ack(
+            event_id, AckStatus.ACK_ERROR, True, now, code=EndCode.CONFLICT, detail=_DETAIL[EndCode.CONFLICT]
+        )
     return Ack(
         event_id,
         _STATUS[answer.state],
@@ -51,7 +63,7 @@ def stored_ack(event_id: str, answer: store.Stored, now: datetime) -> Ack:
         code=answer.code,
         detail=_DETAIL.get(answer.code, ""),
         seq=answer.seq,
-        duplicate=answer.kind == "duplicate",
+        duplicate=answer.kind is StoredAs.DUPLICATE,
         delivered_via=answer.delivered_via,
         evidence=Evidence(answer.evidence),
         state=answer.state,
@@ -95,7 +107,7 @@ def _outcomes(
         if line.get("replay", 0) != event.replay_count:
             continue
         channel = Channel(line["channel"])
-        if line["verdict"] == "skipped":
+        if line["verdict"] == Verdict.SKIPPED:
             outcomes.append(ChannelOutcome(channel, DeliveryState.SKIPPED, line["reason"]))
         elif (row := reached.get(next(positions))) is not None:
             outcomes.append(ChannelOutcome(channel, row.state, row.failure_kind or row.error))

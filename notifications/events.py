@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from notifications.states import Channel, EventState, Evidence, Priority
+from notifications.states import AckStatus, Channel, EventState, Evidence, Priority, Verdict
 
 JsonObject = dict[str, Any]
 
@@ -105,7 +105,7 @@ class Decision:
     """One line of the trace: a channel was chosen, or skipped for `reason`."""
 
     channel: Channel
-    verdict: str  # "chosen" or "skipped"
+    verdict: Verdict
     reason: str
     destination_id: int | None = None
 
@@ -180,7 +180,7 @@ class Ack:
     """
 
     event_id: str
-    status: str
+    status: AckStatus
     final: bool
     at: datetime
     code: str = ""
@@ -206,7 +206,7 @@ class Ack:
 
 def rejected_ack(event_id: str, code: str, detail: str, at: datetime, *, field: str = "") -> Ack:
     """Return the final ack of an event that was not accepted. Nothing of it is sent."""
-    return Ack(event_id, "ACK_ERROR", final=True, at=at, code=code, detail=detail, field=field)
+    return Ack(event_id, AckStatus.ACK_ERROR, final=True, at=at, code=code, detail=detail, field=field)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from notifications.acks import stored_ack
 from notifications.events import Ack, Effects, Envelope, rejected_ack
 from notifications.live.push import PlannedEvent, push_accepted, push_informational
 from notifications.routing.plan import plan_for
-from notifications.states import Evidence, Priority
+from notifications.states import AckStatus, EndCode, Evidence, Priority, StoredAs
 from notifications.topics import broadcast, subscriptions
 from runtime.failpoints import failpoint
 
@@ -119,11 +119,11 @@ def _push_only(batch: list[tuple[int, PlannedEvent]], now: datetime) -> dict[int
         if count:
             web = item.plan.steps[0].channel
             acks[index] = Ack(
-                event_id, "DELIVERED", True, now, delivered_via=web, evidence=Evidence.TRANSPORT
+                event_id, AckStatus.DELIVERED, True, now, delivered_via=web, evidence=Evidence.TRANSPORT
             )
         else:
             detail = "The user has no live session; INFORMATIONAL events are not stored."
-            acks[index] = rejected_ack(event_id, "no_session", detail, now)
+            acks[index] = rejected_ack(event_id, EndCode.NO_SESSION, detail, now)
     return acks
 
 
@@ -135,7 +135,7 @@ def _store(batch: list[tuple[int, PlannedEvent]], effects: Effects, now: datetim
     answers = store.accept([store.acceptance(item, now=now) for item in planned], now=now)
     failpoint("accept_after_commit")
     pairs = list(zip(planned, answers, strict=True))
-    new = [item.request.event_id for item, answer in pairs if answer.kind == "accepted"]
+    new = [item.request.event_id for item, answer in pairs if answer.kind is StoredAs.ACCEPTED]
     log.info("accepted", extra={"event_ids": new})
     effects.add(push_accepted(pairs, now))
     return {

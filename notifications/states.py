@@ -77,6 +77,53 @@ class AttemptOutcome(StrEnum):
     CIRCUIT_OPEN = "circuit_open"  # not sent: the provider is known to be down
 
 
+class StoredAs(StrEnum):
+    """What storing an event or a broadcast found."""
+
+    ACCEPTED = "accepted"  # it is new
+    DUPLICATE = "duplicate"  # it was there, with the same content
+    CONFLICT = "conflict"  # it was there, with other content
+
+
+class AckStatus(StrEnum):
+    """The status of a producer's ack. The names are those of the wire."""
+
+    QUEUED = "QUEUED"
+    DELIVERED = "DELIVERED"
+    ACK_ERROR = "ACK_ERROR"
+
+
+class EndCode(StrEnum):
+    """Why an event was not delivered. Where its last channel failed, the code is the `FailureKind`."""
+
+    NO_CHANNEL = "no_channel"  # routing found no usable channel
+    NO_SESSION = "no_session"  # no page was open
+    EXPIRED = "expired"
+    OUTCOME_UNKNOWN = "outcome_unknown"  # the provider's answer was lost
+    CONFLICT = "conflict"  # the id belongs to another event
+    NO_SUBSCRIBERS = "no_subscribers"  # nobody follows the topic
+    NOBODY_REACHED = "nobody_reached"  # no subscriber of the topic was reached
+
+
+class Verdict(StrEnum):
+    """What routing decided about a channel."""
+
+    CHOSEN = "chosen"
+    SKIPPED = "skipped"
+
+
+class SkipReason(StrEnum):
+    """Why routing skipped a channel; `disabled: …` carries the reason of its destination."""
+
+    NO_SESSION = "no_session"  # no page is open
+    NO_DESTINATION = "no_destination"  # the person has no address there
+    UNVERIFIED = "unverified"
+    SWITCHED_OFF = "switched_off"  # by the person's preferences
+    NOT_ACTIVE = "not_active"  # the producer wants this channel only if it is active
+    UNSUPPORTED = "unsupported"  # no transport is registered
+    LIVE_ONLY = "live_only"  # an INFORMATIONAL event only goes to open pages
+
+
 class Surface(StrEnum):
     """Where an operator asked for something."""
 

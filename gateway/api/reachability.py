@@ -9,7 +9,7 @@ from gateway.presence.sockets import Socket, sockets_of
 from notifications.events import ChannelChoice, Decision
 from notifications.live import pubsub
 from notifications.routing.plan import plan_for
-from notifications.states import Channel, Priority
+from notifications.states import Channel, Priority, Verdict
 from users.models import User
 
 
@@ -65,7 +65,7 @@ def _channels(trace: tuple[Decision, ...]) -> list[dict[str, Any]]:
     """Return one entry a channel, in the order in which a CRITICAL event would try them."""
     found: dict[Channel, dict[str, Any]] = {}
     for line in trace:
-        usable = line.verdict == "chosen"
+        usable = line.verdict is Verdict.CHOSEN
         entry = found.setdefault(
             line.channel,
             {"channel": line.channel.name, "usable": False, "reason": line.reason, "destinations": []},

@@ -23,6 +23,7 @@ from gateway.codec.limits import InvalidEvent
 from notifications.events import Ack, Envelope, SourceGrant, rejected_ack
 from notifications.ingest import ingest
 from notifications.models import Quarantine
+from notifications.states import AckStatus, EndCode
 from runtime.failpoints import failpoint
 from runtime.postgres.away import DATABASE_AWAY
 from users.models import Source
@@ -182,7 +183,7 @@ class StreamIngress:
         failpoint("stream_committed_before_ack")
         for read, ack in zip(good, acks, strict=True):
             read.ack = ack
-            if ack.status == "ACK_ERROR" and not ack.pk and ack.code != "no_session":
+            if ack.status is AckStatus.ACK_ERROR and not ack.pk and ack.code != EndCode.NO_SESSION:
                 read.error = InvalidEvent(ack.code, ack.detail, ack.field, ack.event_id)
         self._finish(reads)
 

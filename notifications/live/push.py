@@ -9,7 +9,7 @@ from notifications import knobs, store
 from notifications.events import Effects, Envelope, Planned, Ring
 from notifications.live import pubsub
 from notifications.live.frames import event_frame
-from notifications.states import Channel, EventState
+from notifications.states import Channel, EventState, StoredAs
 from notifications.store import Stored, Success
 from runtime.failpoints import failpoint
 
@@ -30,7 +30,7 @@ def push_accepted(batch: Sequence[tuple[PlannedEvent, Stored]], now: datetime) -
     Every stored event is pushed, whatever its channel, so that all pages of a recipient show one complete
     sequence. Only the frame of an event whose first step is WEB has an `ack_by`.
     """
-    accepted = [(item, answer) for item, answer in batch if answer.kind == "accepted"]
+    accepted = [(item, answer) for item, answer in batch if answer.kind is StoredAs.ACCEPTED]
     # Ask again about recipients who were offline at the routing: a page opened since then may have read its
     # position before this commit, and would miss the event.
     offline = {item.recipient.id for item, _ in accepted if not item.online}

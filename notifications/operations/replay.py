@@ -13,7 +13,7 @@ from notifications.events import ChannelChoice, Effects
 from notifications.models import Event
 from notifications.operations.search import EventFilter
 from notifications.routing.plan import plan_for
-from notifications.states import REPLAYABLE, Channel, EventState, Priority, Surface
+from notifications.states import REPLAYABLE, Channel, EndCode, EventState, Priority, Surface
 
 _CHUNK = 500  # events of one transaction
 
@@ -141,7 +141,7 @@ def _reroute(pks: Sequence[int], now: datetime) -> tuple[list[store.Rerouted], C
         elif planned.plan.steps:
             routes.append(store.Rerouted(planned.request.event_pk, planned.plan))
         else:
-            skipped["no_channel"] += 1
+            skipped[EndCode.NO_CHANNEL] += 1
     return routes, skipped
 
 

@@ -7,16 +7,25 @@ from typing import Any
 from notifications.events import JsonObject
 from notifications.live.frames import to_ms
 from notifications.models import Attempt, Delivery, Event
-from notifications.states import Channel, DeliveryState, EventState, Evidence, FailureKind
+from notifications.states import (
+    AttemptOutcome,
+    Channel,
+    DeliveryState,
+    EventState,
+    Evidence,
+    FailureKind,
+    SkipReason,
+    Verdict,
+)
 
-_SKIPPED = {
-    "no_session": "no page is open",
-    "no_destination": "the person has no address there",
-    "unverified": "the address is not verified",
-    "switched_off": "the person has switched it off",
-    "not_active": "only if active, and it is not",
-    "unsupported": "no transport sends there yet",
-    "live_only": "informational events go to open pages only",
+_SKIPPED: dict[str, str] = {
+    SkipReason.NO_SESSION: "no page is open",
+    SkipReason.NO_DESTINATION: "the person has no address there",
+    SkipReason.UNVERIFIED: "the address is not verified",
+    SkipReason.SWITCHED_OFF: "the person has switched it off",
+    SkipReason.NOT_ACTIVE: "only if active, and it is not",
+    SkipReason.UNSUPPORTED: "no transport sends there yet",
+    SkipReason.LIVE_ONLY: "informational events go to open pages only",
 }
 
 
@@ -77,7 +86,7 @@ def _routed(event: Event, line: dict[str, Any]) -> JsonObject:
     name = Channel(line["channel"]).name
     replay = line.get("replay", 0)
     at = event.history[replay - 1]["replayed_at"] if replay else event.accepted_at
-    if line["verdict"] == "chosen":
+    if line["verdict"] == Verdict.CHOSEN:
         return _step(at, "routed", f"{name} chosen", "info", line["channel"])
     reason = _SKIPPED.get(line["reason"], line["reason"])
     return _step(at, "skipped", f"{name} skipped: {reason}", "info", line["channel"])
@@ -115,7 +124,7 @@ _ENDINGS = {
 
 
 def _attempt(row: Delivery, attempt: Attempt, name: str) -> JsonObject:
-    if attempt.outcome == "sent":
+    if attempt.outcome == AttemptOutcome.SENT:
         if row.channel == Channel.WEB:
             text = f"pushed to the page, which has {_seconds_left(row, attempt)} s to confirm"
             return _step(attempt.ended_at, "pushed", text, "info", row.channel)

@@ -6,7 +6,7 @@ Pure: no I/O and no clock. The caller passes the recipient, their presence and t
 from collections.abc import Iterable, Mapping
 
 from notifications.events import Address, ChannelChoice, Decision, Plan, Preference, Recipient, Step
-from notifications.states import Channel, Priority
+from notifications.states import Channel, Priority, SkipReason, Verdict
 from notifications.transports.spec import ChannelSpec
 
 
@@ -35,7 +35,7 @@ def route(
             if decision in trace:  # the producer named this channel twice
                 continue
             trace.append(decision)
-            if decision.verdict == "chosen":
+            if decision.verdict is Verdict.CHOSEN:
                 steps.append(Step(decision.channel, decision.destination_id))
     return Plan(tuple(steps), tuple(trace))
 
@@ -71,7 +71,7 @@ def _resolve_active(
 ) -> list[ChannelChoice]:
     """Replace ACTIVE_SESSION by the live channels: an open page, a chat the recipient just wrote in."""
     resolved: list[ChannelChoice] = []
-    nothing = Decision(Channel.ACTIVE_SESSION, "skipped", "no_session")
+    nothing = Decision(Channel.ACTIVE_SESSION, Verdict.SKIPPED, SkipReason.NO_SESSION)
     for choice in choices:
         if choice.channel is not Channel.ACTIVE_SESSION:
             resolved.append(choice)
@@ -96,26 +96,26 @@ def _evaluate(
     channel = choice.channel
     preference = preferences.get(channel)
     if preference is not None and not preference.enabled:
-        return [Decision(channel, "skipped", "switched_off")]
+        return [Decision(channel, Verdict.SKIPPED, SkipReason.SWITCHED_OFF)]
     spec = channels.get(channel)
     if spec is not None and spec.address is None:
-        verdict = ("chosen", "online") if online else ("skipped", "no_session")
+        verdict = (Verdict.CHOSEN, "online") if online else (Verdict.SKIPPED, SkipReason.NO_SESSION)
         return [Decision(channel, *verdict)]
     if priority is Priority.INFORMATIONAL:
-        return [Decision(channel, "skipped", "live_only")]
+        return [Decision(channel, Verdict.SKIPPED, SkipReason.LIVE_ONLY)]
     if spec is None or spec.transport is None:
-        return [Decision(channel, "skipped", "unsupported")]
+        return [Decision(channel, Verdict.SKIPPED, SkipReason.UNSUPPORTED)]
     addresses = [address for address in recipient.addresses if address.channel is channel]
     if not addresses:
-        return [Decision(channel, "skipped", "no_destination")]
+        return [Decision(channel, Verdict.SKIPPED, SkipReason.NO_DESTINATION)]
     return [_evaluate_address(address, choice.only_if_active) for address in addresses]
 
 
 def _evaluate_address(address: Address, only_if_active: bool) -> Decision:
     if address.disabled_reason:
-        return Decision(address.channel, "skipped", f"disabled: {address.disabled_reason}", address.id)
+        return Decision(address.channel, Verdict.SKIPPED, f"disabled: {address.disabled_reason}", address.id)
     if not address.verified:
-        return Decision(address.channel, "skipped", "unverified", address.id)
+        return Decision(address.channel, Verdict.SKIPPED, SkipReason.UNVERIFIED, address.id)
     if only_if_active and not address.active:
-        return Decision(address.channel, "skipped", "not_active", address.id)
-    return Decision(address.channel, "chosen", "usable", address.id)
+        return Decision(address.channel, Verdict.SKIPPED, SkipReason.NOT_ACTIVE, address.id)
+    return Decision(address.channel, Verdict.CHOSEN, "usable", address.id)

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from django.db import OperationalError, connection, transaction
 
-from notifications.states import Channel, DeliveryState, EventState
+from notifications.states import Channel, DeliveryState, EndCode, EventState, StoredAs
 from notifications.store import topic_ids
 from notifications.store.acceptance import Acceptance, Stored
 from notifications.store.rows import (
@@ -78,7 +78,7 @@ def _accept(whole: Sequence[Acceptance], now: datetime) -> list[Stored]:
     return [_OF_A_TOPIC if _key(item) in taken else _answer(item, stored, known) for item in whole]
 
 
-_OF_A_TOPIC = Stored("conflict", 0, 0, EventState.FAILED)
+_OF_A_TOPIC = Stored(StoredAs.CONFLICT, 0, 0, EventState.FAILED)
 
 
 def _taken_by_topics(batch: Sequence[Acceptance]) -> set[Key]:
@@ -133,7 +133,7 @@ def _known(batch: Sequence[Acceptance]) -> dict[Key, tuple[bytes, Stored]]:
             (row[0], row[1]): (
                 bytes(row[2]),
                 Stored(
-                    "duplicate",
+                    StoredAs.DUPLICATE,
                     row[3],
                     row[4],
                     EventState(row[5]),
@@ -165,9 +165,11 @@ def _insert(fresh: dict[Key, tuple[Acceptance, int]], now: datetime) -> dict[Key
 
 def _accepted(item: Acceptance, pk: int, seq: int, delivery: dict[str, Any] | None, now: datetime) -> Stored:
     if delivery is None:
-        return Stored("accepted", pk, seq, EventState.FAILED, code="no_channel", final_at=now)
+        return Stored(StoredAs.ACCEPTED, pk, seq, EventState.FAILED, code=EndCode.NO_CHANNEL, final_at=now)
     token = str(delivery["lease_token"] or "")
-    return Stored("accepted", pk, seq, EventState.ACCEPTED, delivery_id=str(delivery["id"]), token=token)
+    return Stored(
+        StoredAs.ACCEPTED, pk, seq, EventState.ACCEPTED, delivery_id=str(delivery["id"]), token=token
+    )
 
 
 def _delivery_row(item: Acceptance, event_pk: int, now: datetime) -> dict[str, Any]:
@@ -212,7 +214,7 @@ def _answer(
     key = _key(item)
     digest, truth = known.get(key) or stored[key]
     if digest != item.envelope.digest:
-        return replace(truth, kind="conflict")
+        return replace(truth, kind=StoredAs.CONFLICT)
     if key in stored:
-        stored[key] = (digest, replace(truth, kind="duplicate", delivery_id=""))
+        stored[key] = (digest, replace(truth, kind=StoredAs.DUPLICATE, delivery_id=""))
     return truth

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from notifications import knobs
 from notifications.events import Envelope, Plan, Planned
-from notifications.states import Channel, EventState, Priority
+from notifications.states import Channel, EventState, Priority, StoredAs
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,10 @@ def expires_at(envelope: Envelope, *, now: datetime) -> datetime:
 class Stored:
     """What the database now says about an event.
 
-    `kind` is "accepted", "duplicate" (it was there, with the same content) or "conflict" (it was there,
-    with other content). `delivery_id` is the first delivery of an accepted event, if it has a step.
+    `delivery_id` is the first delivery of an accepted event, if it has a step.
     """
 
-    kind: str
+    kind: StoredAs
     event_pk: int
     seq: int
     state: EventState

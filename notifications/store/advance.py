@@ -11,6 +11,7 @@ from notifications.models import Delivery, Event
 from notifications.states import (
     Channel,
     DeliveryState,
+    EndCode,
     EventState,
     Evidence,
     FailureKind,
@@ -42,7 +43,7 @@ def next_step(
     if event.state != EventState.ACCEPTED:
         return Effects()
     if event.expires_at is not None and event.expires_at <= now:
-        return end_event(event, EventState.EXPIRED, code="expired", now=now)
+        return end_event(event, EventState.EXPIRED, code=EndCode.EXPIRED, now=now)
     for position, step in list(enumerate(event.plan))[after + 1 :]:
         unusable = _unusable(step, destinations)
         row = new_delivery(
@@ -108,9 +109,7 @@ def lock_event(event_pk: int) -> Event:
     return Event.objects.select_for_update().defer("payload", "raw", "digest", "trace").get(pk=event_pk)
 
 
-def give_up(
-    delivery_ids: Iterable[str], *, now: datetime, kind: FailureKind, error: str, code: str
-) -> Effects:
+def give_up(delivery_ids: Iterable[str], *, now: datetime, kind: FailureKind, error: str) -> Effects:
     """End open deliveries without a send in flight, and go on to the next channel of each.
 
     For rows whose tries are used up or whose deadline has passed. A row under a lease is left alone: its
@@ -138,7 +137,7 @@ def give_up(
             event, unsure = events[row.event_id], row.possible_duplicate
             effects.add(
                 next_step(
-                    event, row.position, now=now, possible_duplicate=unsure, code=code, destinations=places
+                    event, row.position, now=now, possible_duplicate=unsure, code=kind, destinations=places
                 )
             )
     return effects
@@ -158,8 +157,8 @@ def skip_unpushed(delivery_ids: Iterable[str], *, now: datetime) -> Effects:
             row = Delivery.objects.get(pk=delivery_id)
             event = lock_event(row.event_id)
             sending = Delivery.objects.filter(pk=delivery_id, state=DeliveryState.SENDING)
-            if end_delivery(sending, DeliveryState.SKIPPED, now=now, error="no_session"):
-                effects.add(next_step(event, row.position, now=now, code="no_session"))
+            if end_delivery(sending, DeliveryState.SKIPPED, now=now, error=EndCode.NO_SESSION):
+                effects.add(next_step(event, row.position, now=now, code=EndCode.NO_SESSION))
     return effects
 
 
@@ -177,7 +176,7 @@ def expire(event_pk: int, *, now: datetime) -> Effects:
         end_delivery(expiring, DeliveryState.EXPIRED, now=now)
         if event.state != EventState.ACCEPTED:
             return Effects()
-        return end_event(event, EventState.EXPIRED, code="expired", now=now)
+        return end_event(event, EventState.EXPIRED, code=EndCode.EXPIRED, now=now)
 
 
 def disable_destination(delivery_id: str, reason: str, *, now: datetime) -> None:

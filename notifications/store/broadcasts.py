@@ -11,7 +11,7 @@ from django.db.models import Count, Q
 
 from notifications.events import Effects, FanOut
 from notifications.models import Broadcast, Event
-from notifications.states import EventState, Evidence, Priority
+from notifications.states import EndCode, EventState, Evidence, Priority, StoredAs
 from notifications.store import topic_ids
 from runtime.failpoints import failpoint
 
@@ -30,7 +30,7 @@ def ring_after_doorbell(now: datetime) -> datetime:
 class Kept:
     """What the database now says about a broadcast. `kind` as in `Stored`."""
 
-    kind: str
+    kind: StoredAs
     row: Broadcast | None  # none: a person's event has this id
 
 
@@ -53,8 +53,8 @@ def accept(batch: Sequence[Broadcast]) -> list[Kept]:
 
 def _kept(sent: Broadcast, row: Broadcast | None) -> Kept:
     if row is None or bytes(row.digest) != bytes(sent.digest):
-        return Kept("conflict", row)
-    return Kept("accepted" if row.pk == sent.pk else "duplicate", row)
+        return Kept(StoredAs.CONFLICT, row)
+    return Kept(StoredAs.ACCEPTED if row.pk == sent.pk else StoredAs.DUPLICATE, row)
 
 
 def _key(row: Broadcast) -> Key:
@@ -125,12 +125,13 @@ def counts(broadcast_pk: uuid.UUID) -> dict[str, int]:
 def _end(row: Broadcast, now: datetime) -> None:
     """Write the end, once: delivered if anybody was reached, with the weakest evidence among them."""
     found = Counter(counts(row.pk))
-    code, state = "", EventState.DELIVERED
+    state, code = EventState.DELIVERED, ""
     if not found:
         overdue = row.expires_at <= now
-        state, code = (EventState.EXPIRED, "expired") if overdue else (EventState.FAILED, "no_subscribers")
+        state = EventState.EXPIRED if overdue else EventState.FAILED
+        code = EndCode.EXPIRED if overdue else EndCode.NO_SUBSCRIBERS
     elif not found[EventState.DELIVERED.value]:
-        state, code = EventState.FAILED, "nobody_reached"
+        state, code = EventState.FAILED, EndCode.NOBODY_REACHED
     Broadcast.objects.filter(pk=row.pk, final_at__isnull=True).update(
         state=state,
         code=code,

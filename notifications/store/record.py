@@ -13,6 +13,7 @@ from notifications.models import Attempt, Delivery, Event
 from notifications.states import (
     AttemptOutcome,
     DeliveryState,
+    EndCode,
     EventState,
     Evidence,
     FailureKind,
@@ -158,7 +159,7 @@ def record_failed(failure: Failure, kind: FailureKind, *, now: datetime) -> Effe
         _end(failure, DeliveryState.FAILED, now=now, failure_kind=kind)
         if kind is FailureKind.RECIPIENT:
             disable_destination(failure.claimed.delivery_id, failure.error, now=now)
-        return _go_on(event, failure.claimed, code=f"{kind}", now=now)
+        return _go_on(event, failure.claimed, code=kind, now=now)
 
 
 def record_skipped(failure: Failure, *, now: datetime) -> Effects:
@@ -166,7 +167,7 @@ def record_skipped(failure: Failure, *, now: datetime) -> Effects:
     with transaction.atomic():
         event = lock_event(failure.claimed.event_pk)
         _end(failure, DeliveryState.SKIPPED, now=now)
-        return _go_on(event, failure.claimed, code=f"{failure.outcome}", now=now)
+        return _go_on(event, failure.claimed, code=failure.outcome, now=now)
 
 
 def _go_on(event: Event, claimed: Claimed, *, code: str, now: datetime) -> Effects:
@@ -194,9 +195,9 @@ def after_unknown(row: Delivery, *, now: datetime, backoff_s: float) -> Effects:
     if locked.state != EventState.ACCEPTED:
         return Effects()
     if row.priority != Priority.CRITICAL:
-        return end_event(locked, EventState.FAILED, code="outcome_unknown", now=now)
+        return end_event(locked, EventState.FAILED, code=EndCode.OUTCOME_UNKNOWN, now=now)
     if row.possible_duplicate or has_next(locked, row.position):
-        return next_step(locked, row.position, now=now, possible_duplicate=True, code="outcome_unknown")
+        return next_step(locked, row.position, now=now, possible_duplicate=True, code=EndCode.OUTCOME_UNKNOWN)
     allow_repeat(row, now=now, backoff_s=backoff_s)
     return Effects()
 

@@ -92,7 +92,7 @@ def _look_after(row: Delivery, now: datetime, knobs: Knobs) -> Effects:
     if row.state == DeliveryState.SENDING:
         return _lease_expired(row, now, knobs)
     if row.attempts >= knobs.max_tries:
-        return give_up([pk], now=now, kind=FailureKind.TEMPORARY, error="tries used up", code="temporary")
+        return give_up([pk], now=now, kind=FailureKind.TEMPORARY, error="tries used up")
     if row.slot_at is not None and row.slot_at > now:
         delay_s = (row.slot_at - now).total_seconds()
         return Effects(rings=[Ring(pk, Priority(row.priority), delay_s=delay_s, alone=True)])
@@ -115,7 +115,6 @@ def _give_up_pages(rows: list[Delivery], now: datetime) -> Effects:
         now=now,
         kind=FailureKind.UNCONFIRMED,
         error="the client did not confirm in time",
-        code="unconfirmed",
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from notifications.states import DeliveryState, EventState, Evidence
+from notifications.states import DeliveryState, EndCode, EventState, Evidence
 from notifications.store.acceptance import Acceptance
 from runtime.postgres.cursor import arrays_cursor
 
@@ -81,7 +81,7 @@ def event_row(item: Acceptance, seq: int, now: datetime) -> dict[str, Any]:
         "plan": json.dumps([step.to_json() for step in item.plan.steps]),
         "trace": json.dumps([decision.to_json() for decision in item.plan.trace]),
         "state": (EventState.FAILED if dead else EventState.ACCEPTED).value,
-        "code": "no_channel" if dead else "",
+        "code": EndCode.NO_CHANNEL.value if dead else "",
         "final_at": now if dead else None,
         "reply_to": envelope.reply_to,
         "topic": envelope.topic,

@@ -5,22 +5,22 @@ from datetime import datetime
 from notifications import store
 from notifications.events import Ack, rejected_ack
 from notifications.models import Broadcast
-from notifications.states import EventState, Evidence
+from notifications.states import AckStatus, EndCode, EventState, Evidence, StoredAs
 
-_STATUS = {EventState.ACCEPTED: "QUEUED", EventState.DELIVERED: "DELIVERED"}
-_DETAIL = {
-    "no_subscribers": "Nobody follows this topic; nothing was sent.",
-    "nobody_reached": "No channel of any subscribed person worked; counts and their events say why.",
-    "expired": "Its time ran out before anybody was told.",
+_STATUS = {EventState.ACCEPTED: AckStatus.QUEUED, EventState.DELIVERED: AckStatus.DELIVERED}
+_DETAIL: dict[str, str] = {
+    EndCode.NO_SUBSCRIBERS: "Nobody follows this topic; nothing was sent.",
+    EndCode.NOBODY_REACHED: "No channel of any subscribed person worked; counts and their events say why.",
+    EndCode.EXPIRED: "Its time ran out before anybody was told.",
 }
 _CONFLICT = "This event_id was accepted before with other content; nothing was sent."
 
 
 def kept_ack(event_id: str, kept: store.Kept, now: datetime) -> Ack:
     """Return the ack for what the store said about a broadcast."""
-    if kept.kind == "conflict" or kept.row is None:
-        return rejected_ack(event_id, "conflict", _CONFLICT, now)
-    return broadcast_ack(kept.row, now=now, duplicate=kept.kind == "duplicate")
+    if kept.kind is StoredAs.CONFLICT or kept.row is None:
+        return rejected_ack(event_id, EndCode.CONFLICT, _CONFLICT, now)
+    return broadcast_ack(kept.row, now=now, duplicate=kept.kind is StoredAs.DUPLICATE)
 
 
 def broadcast_ack(row: Broadcast, *, now: datetime, duplicate: bool = False) -> Ack:
@@ -30,7 +30,7 @@ def broadcast_ack(row: Broadcast, *, now: datetime, duplicate: bool = False) -> 
     counts = row.counts if final else store.broadcasts.counts(row.pk)
     return Ack(
         row.event_id,
-        _STATUS.get(state, "ACK_ERROR"),
+        _STATUS.get(state, AckStatus.ACK_ERROR),
         final=final,
         at=row.final_at or now,
         code=row.code,

@@ -9,7 +9,7 @@ from notifications.events import Ack, Effects, Envelope, FanOut, rejected_ack
 from notifications.live import pubsub
 from notifications.live.frames import event_frame
 from notifications.models import Broadcast
-from notifications.states import Channel, EventState, Evidence, Priority
+from notifications.states import AckStatus, Channel, EndCode, EventState, Evidence, Priority, StoredAs
 from notifications.topics import subscriptions
 from notifications.topics.acks import kept_ack
 from notifications.topics.fan_out import content_of
@@ -29,10 +29,10 @@ def push_live(batch: Sequence[Envelope], *, now: datetime) -> list[Ack]:
 def _live_ack(envelope: Envelope, processes: int, now: datetime) -> Ack:
     if not processes:
         detail = "No live session follows this topic; INFORMATIONAL events are not kept."
-        return rejected_ack(envelope.event_id, "no_session", detail, now)
+        return rejected_ack(envelope.event_id, EndCode.NO_SESSION, detail, now)
     return Ack(
         envelope.event_id,
-        "DELIVERED",
+        AckStatus.DELIVERED,
         True,
         now,
         counts={"processes": processes},
@@ -57,7 +57,7 @@ def accept(batch: Sequence[Envelope], *, now: datetime) -> tuple[list[Ack], Effe
     followed = {topic: _is_followed(topic, now) for topic in {envelope.topic for envelope in batch}}
     kept = store.broadcasts.accept([_row(envelope, followed[envelope.topic], now) for envelope in batch])
     failpoint("broadcast_after_commit")
-    new = [item.row for item in kept if item.kind == "accepted" and item.row is not None]
+    new = [item.row for item in kept if item.kind is StoredAs.ACCEPTED and item.row is not None]
     effects = Effects(
         fan_outs=[FanOut(str(row.pk), Priority(row.priority)) for row in new if row.ring_at],
         broadcasts=[str(row.pk) for row in new if not row.ring_at],
@@ -84,7 +84,7 @@ def _row(envelope: Envelope, followed: bool, now: datetime) -> Broadcast:
         raw=envelope.raw,
         digest=envelope.digest,
         state=EventState.ACCEPTED if followed else EventState.FAILED,
-        code="" if followed else "no_subscribers",
+        code="" if followed else EndCode.NO_SUBSCRIBERS,
         # A doorbell is rung at once; the sweep looks a little later.
         ring_at=store.broadcasts.ring_after_doorbell(now) if followed else None,
         told_at=None if followed else now,

@@ -29,7 +29,7 @@ EXAMPLES = int(os.environ.get("TOCSIN_STATE_MACHINE_EXAMPLES", "0"))
 # Past a doorbell's head start, the page's deadline, a backoff, a lease, the sweep's patience, an expiry.
 JUMPS_S = (1, 5, 6, 30, 56, 61, 130, 1000)
 STEPS = ("page", "chat", "mailbox", "spare")
-GIVEN_UP = {"kind": FailureKind.TEMPORARY, "error": "used up", "code": "temporary"}
+GIVEN_UP = {"kind": FailureKind.TEMPORARY, "error": "used up"}
 KINDS = (FailureKind.RECIPIENT, FailureKind.MESSAGE, FailureKind.CONFIGURATION)
 
 

@@ -56,7 +56,6 @@ def fail() -> None:
         now=timezone.now(),
         kind=FailureKind.TEMPORARY,
         error="tries used up",
-        code="temporary",
     )
 
 

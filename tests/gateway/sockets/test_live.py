@@ -12,7 +12,7 @@ from notifications.live import pubsub
 from notifications.live.push import push_accepted
 from notifications.models import Event
 from notifications.routing import recipients
-from notifications.states import EventState
+from notifications.states import EventState, StoredAs
 from notifications.store import Stored
 from tests.gateway.good_events import event_json
 from tests.gateway.missing_tables import without
@@ -157,7 +157,7 @@ def test_who_came_between_the_routing_and_the_commit_is_told(open_page, ann, ven
     envelope = events.from_json(event_json(), grant_of(venue))
     person = recipients.load(["ann"], now=timezone.now(), active_s=0)["ann"]
     planned = Planned(envelope, person, False, Plan())
-    stored = Stored("accepted", 1, 1, EventState.ACCEPTED)
+    stored = Stored(StoredAs.ACCEPTED, 1, 1, EventState.ACCEPTED)
     push_accepted([(planned, stored)], timezone.now())
     assert page.receive()["event_id"] == envelope.event_id
 

@@ -96,7 +96,6 @@ def test_a_page_confirms_the_replay_and_the_failure_before_stays(
         now=now,
         kind=FailureKind.UNCONFIRMED,
         error="late",
-        code="unconfirmed",
     )
     assert Event.objects.get().state == "accepted"  # the lease of the accepter still holds
     later = now + timedelta(seconds=10)
@@ -105,7 +104,6 @@ def test_a_page_confirms_the_replay_and_the_failure_before_stays(
         now=later,
         kind=FailureKind.UNCONFIRMED,
         error="late",
-        code="unconfirmed",
     )
     open_page(ada)
     replay_again()

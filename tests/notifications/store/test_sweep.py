@@ -13,7 +13,7 @@ from notifications.sweep import sweep
 
 KNOBS = Knobs()
 CRITICAL = Priority.CRITICAL
-GIVEN_UP = {"kind": FailureKind.TEMPORARY, "error": "used up", "code": "temporary"}
+GIVEN_UP = {"kind": FailureKind.TEMPORARY, "error": "used up"}
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def test_the_mark_goes_on_when_the_next_channel_is_given_up(desk, ada, chat, mai
     event = desk.event(ada, chat, mailbox, third, priority=CRITICAL)
     records.lost(desk.delivery(event))
     second = str(desk.delivery(event, 1).pk)
-    store.give_up([second], now=now, kind=FailureKind.TEMPORARY, error="used up", code="temporary")
+    store.give_up([second], now=now, kind=FailureKind.TEMPORARY, error="used up")
     assert desk.delivery(event, 2).possible_duplicate
 
 
