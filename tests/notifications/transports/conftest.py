@@ -8,7 +8,7 @@ from tests.sandbox.simulator.simulator import Simulator
 
 
 class Providers(Simulator):
-    """What the simulated providers do, and what they have received since the test began."""
+    """Controls the simulated providers, and returns what they received since the test began."""
 
     def fresh(self) -> None:
         self.behave()
@@ -22,7 +22,7 @@ class Providers(Simulator):
         return found
 
     def received(self, provider: str) -> list[dict]:
-        """Return the messages that a recipient now has, whatever the sender was told."""
+        """Return the messages that arrived, whether or not the sender got an answer."""
         return [
             entry for entry in self.requests(provider) if entry["outcome"] in {"accepted", "dropped_answer"}
         ]
@@ -37,7 +37,7 @@ def running_providers() -> Iterator[Providers]:
 
 @pytest.fixture
 def providers(running_providers: Providers, settings) -> Providers:
-    """The simulator, forgetful, with Tocsin's settings pointing at it."""
+    """The simulator, reset, with Tocsin's settings pointing at it."""
     running_providers.fresh()
     settings.TELEGRAM_BOT_TOKEN = "4242:very-secret-token"
     settings.TELEGRAM_API_URL = f"{running_providers.url}/bot"
@@ -51,7 +51,7 @@ def providers(running_providers: Providers, settings) -> Providers:
 
 @pytest.fixture
 async def make_transport(providers: Providers) -> AsyncIterator[Callable]:
-    """Make a transport with the settings as they are then; its connections are closed at the end."""
+    """Make a transport with the current settings; its connections are closed at the end."""
     made = []
 
     def make(kind: type, **options: str) -> object:
