@@ -1,4 +1,4 @@
-"""What is refused at the start, and that the models and their migrations agree."""
+"""What the system checks refuse, and that the models and their migrations agree."""
 
 from dataclasses import fields, replace
 

@@ -1,4 +1,4 @@
-"""The admin: every page of every model loads, and its searches, filters and actions do what they say."""
+"""The admin: every page of every model loads, and its searches, filters and actions work."""
 
 import re
 from dataclasses import replace
@@ -37,7 +37,7 @@ def client(client, django_user_model):
 
 @pytest.fixture
 def rows(db):
-    """One row of everything, with an event that was delivered and one that nobody could be told."""
+    """One row of everything, with an event that was delivered and one that could not be delivered."""
     person = User.objects.create(external_id="ada", username="ada")
     chat = Destination.objects.create(
         user=person, kind=Channel.TELEGRAM, address="100200300", verified_at=NOW

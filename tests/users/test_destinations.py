@@ -1,8 +1,11 @@
-"""Addresses at rest, what counts as an address, and what the tables refuse."""
+"""Addresses at rest, the check of addresses, and the constraints of the tables."""
+
+from io import StringIO
 
 import pytest
 from cryptography.fernet import Fernet, InvalidToken
 from django.core.exceptions import ValidationError
+from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
@@ -165,3 +168,9 @@ def test_a_time_zone_is_one_that_exists() -> None:
     validate_time_zone("Europe/Zurich")
     with pytest.raises(ValidationError):
         validate_time_zone("Mars/Olympus")
+
+
+def test_the_demo_has_a_destination_on_two_channels(db) -> None:
+    for _ in range(2):
+        call_command("seed_demo", password="x", stdout=StringIO())
+    assert sorted(Destination.objects.values_list("kind", flat=True)) == [TELEGRAM, EMAIL]

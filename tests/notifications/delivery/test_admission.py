@@ -1,4 +1,4 @@
-"""What may be sent now: an open breaker moves CRITICAL on, and a limit gives every send its slot."""
+"""What may be sent now: an open breaker moves CRITICAL to its next channel; limits give each send a slot."""
 
 from datetime import timedelta
 

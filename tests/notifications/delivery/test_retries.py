@@ -1,4 +1,4 @@
-"""The retry schedules: every transport has its rows, and its waits are what they say."""
+"""The retry schedules: every transport declares one, and the waits follow it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Messages of given events, and the check that a person can be shown one."""
+"""Messages of given events, and the check that a message can be shown."""
 
 import re
 from collections.abc import Mapping

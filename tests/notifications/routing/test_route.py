@@ -1,4 +1,4 @@
-"""Which channels an event tries, in which order, and why the others are left out."""
+"""Which channels an event uses, in which order, and why the others are skipped."""
 
 import pytest
 from hypothesis import given
@@ -190,8 +190,8 @@ def test_whatever_is_asked_every_plan_keeps_the_rules(requested, addresses, pref
         else:
             assert usable[step.destination_id].channel is step.channel
             assert step.channel in SUPPORTED and priority is not Priority.INFORMATIONAL
-    told = [(line.channel, line.destination_id) for line in plan.trace if line.verdict == "chosen"]
-    assert told == chosen(plan)
+    traced = [(line.channel, line.destination_id) for line in plan.trace if line.verdict == "chosen"]
+    assert traced == chosen(plan)
     assert len(set(plan.trace)) == len(plan.trace)
     wanted = {choice.channel for choice in requested} - {ACTIVE} if requested else {WEB, TELEGRAM, EMAIL}
     assert wanted <= {line.channel for line in plan.trace}

@@ -1,6 +1,6 @@
-"""What every transport promises, tried against providers that misbehave in every way they know.
+"""The contract of every transport, tested against providers with every fault that they can simulate.
 
-A new transport needs an entry in `CONTRACTS`; the tests below then run over it too.
+A new transport needs an entry in `CONTRACTS`; all tests below then include it.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ TIMEOUT_S = 0.5
 
 @dataclass(frozen=True)
 class Case:
-    """What the provider does, what the transport says then, and how many messages have arrived."""
+    """The provider's fault, the transport's error, and how many messages have arrived."""
 
     rule: dict[str, object]
     error: type[TransportError]
@@ -44,7 +44,7 @@ class Contract:
     provider: str  # as the simulator names it
     address: str
     bad_address: str
-    closed_port: dict[str, object]  # settings that lead to where nobody listens
+    closed_port: dict[str, object]  # settings with a port on which nothing listens
     cases: dict[str, Case]
 
 
@@ -229,11 +229,11 @@ async def test_cancelled_callers_do_not_break_the_next_send(transport, channel, 
 
 
 def assert_survives_and_says_nothing(error: TransportError, address: str) -> None:
-    """An error crosses processes, and its whole story may stand in a log."""
+    """An error crosses processes, and its whole text may be logged."""
     again = pickle.loads(pickle.dumps(error))
     assert (type(again), again.reason, again.outcome) == (type(error), error.reason, error.outcome)
     assert getattr(again, "retry_after_s", None) == getattr(error, "retry_after_s", None)
     assert error.reason
-    told = "".join(traceback.format_exception(error)) + error.reason + repr(error)
+    text = "".join(traceback.format_exception(error)) + error.reason + repr(error)
     for secret in (address, "very-secret-token", SECRET):
-        assert secret not in told
+        assert secret not in text
