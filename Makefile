@@ -6,7 +6,7 @@ UV := $(BIN)/uv pip install --python $(BIN)/python --require-hashes
 RUN_READY := $(VENV)/.ready-to-run
 DEV_READY := $(VENV)/.ready-to-develop
 
-.PHONY: run test check bench chaos format lock proto clean help
+.PHONY: run test check bench chaos format docs lock proto clean help
 
 help:
 	@echo "make run     start the whole system on this machine"
@@ -15,6 +15,7 @@ help:
 	@echo "make bench   measure; SCRIPT=live/fanout.py runs one, SIZE=quick a short one"
 	@echo "make chaos   faults against real processes; SCENARIO=L1 runs one, SIZE=short a quick one, SEED=7"
 	@echo "make format  format the code"
+	@echo "make docs    write the tables of settings in docs/configuration.md"
 	@echo "make proto   regenerate the protobuf code"
 	@echo "make lock    compile requirements/*.in to pinned, hashed *.txt"
 	@echo "make clean   remove var/, the data of the development system"
@@ -48,6 +49,9 @@ chaos: $(DEV_READY)
 format: $(DEV_READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: $(DEV_READY)
+	$(BIN)/python -m config.settings_docs
 
 proto: $(DEV_READY)
 	$(BIN)/python -m proto.generate

@@ -2,10 +2,11 @@
 
 from dataclasses import fields
 from pathlib import Path
+from typing import TypeVar
 
 import environ
 
-from notifications.knobs import Knobs
+from runtime.settings import variable
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -18,12 +19,15 @@ def home() -> Path:
     return Path(env.str("TOCSIN_HOME", default=str(ROOT / "var")))
 
 
-def knobs(**derived: float) -> Knobs:
-    """Return the domain knobs; `TOCSIN_<NAME>` overrides one, also one derived from other settings."""
+T = TypeVar("T")
+
+
+def read_settings(owner: type[T], **derived: float) -> T:
+    """Return an owner's settings; `TOCSIN_<NAME>` overrides one, also one derived from other settings."""
     casts = {int: env.int, float: env.float}
     given = {
-        field.name: casts[field.type](f"TOCSIN_{field.name.upper()}")  # type: ignore[index]
-        for field in fields(Knobs)
-        if f"TOCSIN_{field.name.upper()}" in env.ENVIRON
+        one.name: casts[one.type](variable(one.name))  # type: ignore[index]
+        for one in fields(owner)  # type: ignore[arg-type]
+        if variable(one.name) in env.ENVIRON
     }
-    return Knobs(**(derived | given))  # type: ignore[arg-type]
+    return owner(**(derived | given))

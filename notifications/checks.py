@@ -7,9 +7,9 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
-from notifications import knobs
 from notifications.events import Address, ChannelChoice, Recipient
 from notifications.routing.route import route
+from notifications.settings import pipeline_settings
 from notifications.states import Priority
 from notifications.transports import registry
 from notifications.transports.spec import ChannelSpec
@@ -72,7 +72,7 @@ def _missing_parts(spec: ChannelSpec) -> Iterator[str]:
 @register
 def leases_outlive_tasks(**_: Any) -> list[CheckMessage]:
     """If a lease ended before its task, a second worker could send the same message."""
-    lease_s = knobs.current().lease_s
+    lease_s = pipeline_settings().lease_s
     if lease_s > settings.CELERY_TASK_TIME_LIMIT:
         return []
     return [
@@ -87,7 +87,7 @@ def leases_outlive_tasks(**_: Any) -> list[CheckMessage]:
 @register
 def batch_ends_in_time(**_: Any) -> list[CheckMessage]:
     """The last send of a batch must end before the task's soft time limit."""
-    domain = knobs.current()
+    domain = pipeline_settings()
     if domain.batch_budget_s + domain.send_timeout_s < settings.CELERY_TASK_SOFT_TIME_LIMIT:
         return []
     return [
@@ -102,21 +102,9 @@ def batch_ends_in_time(**_: Any) -> list[CheckMessage]:
 @register
 def replays_have_a_pace(**_: Any) -> list[CheckMessage]:
     """A replay needs a rate above zero to compute when its deliveries are due."""
-    if knobs.current().replay_per_s > 0:
+    if pipeline_settings().replay_per_s > 0:
         return []
     return [Error("replay_per_s must be above 0.", hint="Raise TOCSIN_REPLAY_PER_S.", id="tocsin.E004")]
-
-
-@register
-def sessions_can_be_served(**_: Any) -> list[CheckMessage]:
-    """An empty window would never send an event; a time limit of zero would close every socket."""
-    domain = knobs.current()
-    numbers = ("window_frames", "window_bytes", "slow_close_s", "resync_s")
-    return [
-        Error(f"{name} must be above 0.", hint=f"Raise TOCSIN_{name.upper()}.", id="tocsin.E005")
-        for name in numbers
-        if getattr(domain, name) <= 0
-    ]
 
 
 @register(deploy=True)

@@ -4,16 +4,19 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 
-from notifications import dispatch, knobs, store
+from notifications import dispatch, store
 from notifications.acks import stored_ack
 from notifications.events import Ack, Effects, Envelope, rejected_ack
 from notifications.live.push import PlannedEvent, push_accepted, push_informational
 from notifications.routing.plan import plan_for
+from notifications.settings import PipelineSettings, pipeline_settings
 from notifications.states import AckStatus, EndCode, Evidence, Priority, StoredAs
 from notifications.topics import broadcast, subscriptions
 from runtime.failpoints import failpoint
 
 log = logging.getLogger(__name__)
+
+_FUTURE_SKEW_S = 300  # how far a producer's clock may run ahead
 
 
 def ingest(batch: Sequence[Envelope], *, now: datetime) -> list[Ack]:
@@ -23,7 +26,7 @@ def ingest(batch: Sequence[Envelope], *, now: datetime) -> list[Ack]:
     INFORMATIONAL events are sent to live sessions at most once and never stored. Raises: database
     errors; part of the batch may be stored, and all of it can be sent again under the same ids.
     """
-    settings = knobs.current()
+    settings = pipeline_settings()
     acks: dict[int, Ack] = {}
     ids_of_topics = _taken_by_topics(batch)
     to_topics: list[tuple[int, Envelope]] = []
@@ -67,7 +70,7 @@ def _reject(
     is_known: bool,
     ids_of_topics: set[tuple[int, str]],
     now: datetime,
-    settings: knobs.Knobs,
+    settings: PipelineSettings,
 ) -> Ack | None:
     """Return the ack of an event that must be rejected, with a code, field and advice; otherwise None."""
 
@@ -90,7 +93,7 @@ def _reject(
             "conflict", "This event_id was used for an event to a topic; nothing was sent.", "event_id"
         )
     now_ms = now.timestamp() * 1000
-    if envelope.timestamp_ms > now_ms + settings.future_skew_s * 1000:
+    if envelope.timestamp_ms > now_ms + _FUTURE_SKEW_S * 1000:
         return reject("timestamp_in_future", "More than 5 minutes ahead; check the clock.", "timestamp")
     if envelope.expires_at_ms and envelope.expires_at_ms <= now_ms:
         return reject("expired", "expires_at has passed; nothing was sent.", "expires_at")

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from notifications import knobs, store
+from notifications import store
 from notifications.events import Effects
+from notifications.settings import pipeline_settings
 
 
 def sweep(*, now: datetime) -> Effects:
@@ -17,7 +18,7 @@ def sweep(*, now: datetime) -> Effects:
 
 def sweep_in_parts(*, now: datetime) -> Iterator[Effects]:
     """Sweep, and hand out what follows after every few rows."""
-    settled = knobs.current()
-    yield from store.rings_due_in_parts(now=now, knobs=settled)
-    if broadcasts := store.broadcasts.look_after_due(now=now, again_s=settled.ring_again_s):
+    settings = pipeline_settings()
+    yield from store.rings_due_in_parts(now=now, settings=settings)
+    if broadcasts := store.broadcasts.look_after_due(now=now, again_s=settings.ring_again_s):
         yield broadcasts

@@ -15,13 +15,13 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 from prometheus_client import Counter
 
-from notifications import knobs
 from notifications.delivery import attempt, slow_sends
 from notifications.delivery.attempt import AlreadyClaimed
 from notifications.delivery.retries import QUICK_TRIES
 from notifications.events import Effects, FanOut, Ring
 from notifications.live import pubsub
 from notifications.operations import canary, heartbeat
+from notifications.settings import pipeline_settings
 from notifications.states import Priority
 from notifications.sweep import sweep_in_parts
 from notifications.topics import fan_out
@@ -70,7 +70,7 @@ def deliver_many(*, delivery_ids: list[str], **_: Any) -> None:
 @worker_process_shutdown.connect
 def wait_for_slow_sends(**_: object) -> None:
     """Wait until the sends in flight are recorded: without a record they end as unknown outcomes."""
-    if not slow_sends.wait_until_recorded(within_s=knobs.current().send_timeout_s + 2):
+    if not slow_sends.wait_until_recorded(within_s=pipeline_settings().send_timeout_s + 2):
         log.warning("slow_sends_left_behind")
 
 
@@ -114,7 +114,7 @@ def ring(rings: Sequence[Ring]) -> None:
     Never raises if the broker is down: the rows stay due and the sweep rings again.
     """
     batched: dict[str, list[str]] = defaultdict(list)
-    countdown_max_s = knobs.current().countdown_max_s
+    countdown_max_s = pipeline_settings().countdown_max_s
     for item in rings:
         if item.delay_s > countdown_max_s:
             continue  # the sweep rings at the row's `ring_at`
@@ -127,7 +127,7 @@ def ring(rings: Sequence[Ring]) -> None:
         if len(ids) == 1:
             _publish(deliver, queue, {"delivery_id": ids[0]}, 0)
             continue
-        size = knobs.current().batch_size
+        size = pipeline_settings().batch_size
         for start in range(0, len(ids), size):
             _publish(deliver_many, queue, {"delivery_ids": ids[start : start + size]}, 0)
 

@@ -7,8 +7,10 @@ import django_stubs_ext
 from django.templatetags.static import static
 
 from config import brokers
-from config.env import ROOT, env, knobs
+from config.env import ROOT, env, read_settings
 from config.logs import logging_config
+from gateway.settings import EdgeSettings
+from notifications.settings import PipelineSettings
 from runtime.postgres.connection import Connection
 
 django_stubs_ext.monkeypatch()
@@ -136,7 +138,8 @@ UNFOLD = {
 # A doorbell, not a store; see the end of this file.
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=REDIS_URL)
 
-TOCSIN = knobs(countdown_max_s=brokers.countdown_max_s(CELERY_BROKER_URL))
+TOCSIN = read_settings(PipelineSettings, countdown_max_s=brokers.countdown_max_s(CELERY_BROKER_URL))
+TOCSIN_EDGE = read_settings(EdgeSettings)
 # A page with sample buttons and the provider simulator's log. Never in production.
 TOCSIN_DEMO = False
 SANDBOX_URL = ""
@@ -167,7 +170,7 @@ CELERY_TASK_SERIALIZER = "json"  # the default, written down: never pickle
 CELERY_ACCEPT_CONTENT = ["json"]  # arguments are ids; pickle would run a stranger's code
 CELERY_TASK_ACKS_LATE = True  # a killed worker's message comes back
 CELERY_TASK_REJECT_ON_WORKER_LOST = True  # without it acks_late acknowledges for a killed child
-# A hung task ends before its lease does (knobs.lease_s), and says so in the log before it is killed.
+# A hung task ends before its lease does (settings.lease_s), and says so in the log before it is killed.
 CELERY_TASK_TIME_LIMIT = env.int("CELERY_TASK_TIME_LIMIT", default=50)  # seconds
 CELERY_TASK_SOFT_TIME_LIMIT = env.int("CELERY_TASK_SOFT_TIME_LIMIT", default=45)  # seconds
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # a slow send must not hoard the work behind it

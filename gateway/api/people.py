@@ -18,7 +18,7 @@ from gateway.auth.revocation import announce
 from gateway.auth.tickets import Grant, TicketsUnavailable
 from gateway.codec.limits import InvalidEvent, check_text
 from gateway.codec.problems import problem
-from notifications import knobs
+from gateway.settings import edge_settings
 from notifications.live.frames import to_ms
 from users.models import User
 from users.sign_out import sign_out_everywhere
@@ -26,6 +26,8 @@ from users.sign_out import sign_out_everywhere
 router = Router()
 
 _RETRY_AFTER_S = 5
+
+_TICKET_SESSION_S = 3_600  # a socket signed in by an API key's ticket ends after this unless renewed
 
 
 @router.post(
@@ -52,7 +54,7 @@ def _ticket(request: HttpRequest, caller: Caller) -> HttpResponse:
     if person is None or body.get("user_id") not in {None, person.external_id}:
         return _not_found()
     ticket = tickets.issue(_grant(request, caller, person))
-    return JsonResponse({"ticket": ticket, "expires_in": knobs.current().ticket_s}, status=201)
+    return JsonResponse({"ticket": ticket, "expires_in": edge_settings().ticket_s}, status=201)
 
 
 def _named(user_id: Any) -> User | None:
@@ -71,7 +73,7 @@ def _grant(request: HttpRequest, caller: Caller, person: User) -> Grant:
     """Return what the ticket is worth: no more, and no longer, than what it was asked for with."""
     now = timezone.now()
     if caller.key is not None:
-        ends_at = now + timedelta(seconds=knobs.current().ticket_session_s)
+        ends_at = now + timedelta(seconds=_TICKET_SESSION_S)
         return Grant(person.pk, to_ms(now), to_ms(ends_at))
     if caller.token is not None:
         return Grant(person.pk, to_ms(caller.token.issued_at), to_ms(caller.token.expires_at))

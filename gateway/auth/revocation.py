@@ -18,7 +18,7 @@ from django.utils import timezone
 from gateway.auth.credentials import Credential
 from gateway.hub.threads import in_thread
 from gateway.presence.processes import this_process
-from notifications import knobs
+from gateway.settings import edge_settings
 from runtime.loops import per_loop
 from runtime.periodic import Periodic
 from runtime.redis.client import client
@@ -99,4 +99,4 @@ async def _look(sockets: Sequence[SignedIn]) -> dict[SignedIn, None]:
 
 @per_loop
 def _rechecks() -> Periodic[SignedIn, None]:
-    return Periodic("recheck", _look, every_s=lambda: knobs.current().recheck_s, jitter=0.5)
+    return Periodic("recheck", _look, every_s=lambda: edge_settings().recheck_s, jitter=0.5)

@@ -13,7 +13,7 @@ from hashlib import sha256
 import redis
 
 from gateway.auth.bearer import AuthFailed
-from notifications import knobs
+from gateway.settings import edge_settings
 from runtime.redis.client import client
 from users.encryption import decrypt, encrypt
 
@@ -43,7 +43,7 @@ def issue(grant: Grant) -> str:
     # Encrypted, because a session's key in it is worth as much as the session.
     kept = encrypt(json.dumps(asdict(grant)))
     try:
-        client().set(_key(ticket), kept, ex=knobs.current().ticket_s)
+        client().set(_key(ticket), kept, ex=edge_settings().ticket_s)
     except redis.RedisError as error:
         raise _unavailable(error) from error
     return ticket

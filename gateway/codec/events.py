@@ -10,7 +10,6 @@ from google.protobuf.message import DecodeError
 
 from gateway.codec import limits
 from gateway.codec.limits import InvalidEvent, check_integer, check_text
-from notifications import knobs
 from notifications.events import ChannelChoice, Envelope, SourceGrant
 from notifications.states import Channel, Priority
 from proto.tocsin.v1 import user_events_pb2 as wire
@@ -21,6 +20,8 @@ _TYPE_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
 _FIELDS = frozenset(field.name for field in wire.UserEvent.DESCRIPTOR.fields)
 # Before 2001 in milliseconds, and the year 5138 in seconds: who sends less has sent seconds.
 _SECONDS_BELOW = 10**12
+
+ACK_TIMEOUT_MAX_MS = 300_000  # what a producer may ask for at most
 
 
 def from_json(body: Any, source: SourceGrant, *, raw: bytes = b"", reply_to: str = "") -> Envelope:
@@ -126,7 +127,7 @@ def _envelope(given: Mapping[str, Any], source: SourceGrant, raw: bytes, reply_t
         "version": _integer(given, "version", 2**63 - 1),
         "metadata": limits.check_metadata(given.get("metadata", {})),
         "correlation_id": _text(given, "correlation_id"),
-        "ack_timeout_ms": _integer(given, "ack_timeout_ms", knobs.current().ack_timeout_max_ms),
+        "ack_timeout_ms": _integer(given, "ack_timeout_ms", ACK_TIMEOUT_MAX_MS),
     }
     return Envelope(source=source, raw=raw, reply_to=reply_to, digest=_digest(content), **content)
 

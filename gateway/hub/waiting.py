@@ -8,7 +8,6 @@ from django.utils import timezone
 
 from gateway.hub.hub import hub
 from gateway.hub.threads import publishing
-from notifications import knobs
 from notifications.acks import event_ack
 from notifications.events import Ack
 from notifications.live import pubsub
@@ -17,6 +16,8 @@ from notifications.topics.acks import broadcast_ack
 
 _LOOK_AGAIN_S = 1.0
 
+FINAL_WAIT_MAX_S = 30.0  # longest `?wait=`
+
 
 async def until_final(pk: int | str, wait_s: float, *, duplicate: bool = False) -> Ack:
     """Return the ack of a stored event once it is final, or after `wait_s` seconds as it stands.
@@ -24,7 +25,7 @@ async def until_final(pk: int | str, wait_s: float, *, duplicate: bool = False) 
     The hint over pub/sub may be lost, so the database is looked at every second too. Raises: database errors.
     """
     loop = asyncio.get_running_loop()
-    give_up_at = loop.time() + min(wait_s, knobs.current().final_wait_max_s)
+    give_up_at = loop.time() + min(wait_s, FINAL_WAIT_MAX_S)
     ended = asyncio.Event()
     async with hub().listening(pubsub.final_channel(pk), lambda _: ended.set()):
         while True:

@@ -5,7 +5,7 @@ from functools import partial
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from gateway.presence.registry import Kind, Place, Registry
-from notifications import knobs
+from gateway.settings import edge_settings
 from runtime.loops import per_loop
 
 
@@ -27,7 +27,7 @@ class Addresses:
 
     async def enter(self, address: str) -> bool:
         """Count one more socket, unless the address has the maximum. Call `leave` only after True."""
-        limit = knobs.current().sockets_per_address
+        limit = edge_settings().sockets_per_address
         if not limit or not address:
             return True
         too_many = partial(self._is_excess, address)
@@ -48,7 +48,7 @@ class Addresses:
             self._change(address, -1)
 
     def _is_excess(self, address: str, others: list[int]) -> bool:
-        return self._own[address] + sum(others) > knobs.current().sockets_per_address
+        return self._own[address] + sum(others) > edge_settings().sockets_per_address
 
     def _change(self, address: str, by: int) -> None:
         self._own[address] += by

@@ -16,7 +16,7 @@ from prometheus_client import Counter
 
 from gateway import close_codes
 from gateway.presence.addresses import address_of, addresses
-from notifications import knobs
+from gateway.settings import edge_settings
 from notifications.live import pubsub
 from runtime.loops import per_loop
 from runtime.token_bucket import TokenBucket
@@ -36,7 +36,7 @@ class ConnectionLimiter:
     """The pace and the slots of new sockets in this process. One per event loop."""
 
     def __init__(self) -> None:
-        settings, now = knobs.current(), asyncio.get_running_loop().time()
+        settings, now = edge_settings(), asyncio.get_running_loop().time()
         self.accepts = TokenBucket(settings.accept_per_s, settings.accept_burst, now)
         self.returns = TokenBucket(settings.accept_per_s, 1, now)  # of rejected clients
         self.slots = asyncio.Semaphore(settings.sockets_unauthenticated)
@@ -62,7 +62,7 @@ class Slot:
 
     def __init__(self, limiter: ConnectionLimiter) -> None:
         self._limiter: ConnectionLimiter | None = limiter
-        within_s = knobs.current().auth_within_s + _GRACE_S
+        within_s = edge_settings().auth_within_s + _GRACE_S
         self.lifetime = asyncio.timeout(within_s)
 
     def authenticated(self) -> None:
@@ -82,7 +82,7 @@ class Admission:
         self._application = application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        entry = await connection_limiter().enter(within_s=knobs.current().accept_wait_s)
+        entry = await connection_limiter().enter(within_s=edge_settings().accept_wait_s)
         if entry is None:
             return await _reject(receive, send, "busy", close_codes.UNAVAILABLE)
         address = address_of(scope.get("client"))

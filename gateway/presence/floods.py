@@ -8,7 +8,7 @@ away would only bring the client back sooner.
 import asyncio
 from random import uniform
 
-from notifications import knobs
+from gateway.settings import edge_settings
 from runtime.loops import per_loop
 
 
@@ -22,7 +22,7 @@ class FloodPenalties:
         """Let the pause of a person begin, or begin anew."""
         self._forget(now)
         self._until.pop(person_id, None)
-        self._until[person_id] = now + knobs.current().flood_pause_s
+        self._until[person_id] = now + edge_settings().flood_pause_s
 
     def wait_s(self, person_id: int, now: float) -> float:
         """Return how long this person still has to wait."""

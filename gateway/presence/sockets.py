@@ -15,7 +15,7 @@ import redis
 
 from gateway.presence.processes import channel_of, this_process
 from gateway.presence.registry import Kind, Place, Registry
-from notifications import knobs
+from gateway.settings import edge_settings
 from runtime.loops import per_loop
 from runtime.redis.client import client
 
@@ -105,7 +105,7 @@ class Presence:
     def _is_excess(self, socket: Socket, others: list[Socket]) -> bool:
         """Return whether the person had the maximum before this socket, with `others` in other processes."""
         own = self._own[socket.person_id].values()
-        return sum(other.age < socket.age for other in [*own, *others]) >= knobs.current().sockets_per_person
+        return sum(other.age < socket.age for other in [*own, *others]) >= edge_settings().sockets_per_person
 
 
 def sockets_of(person_id: int) -> list[Socket] | None:

@@ -21,7 +21,7 @@ from gateway import close_codes
 from gateway.server import flow, wire
 from gateway.server.protocol import LiveProtocol
 from gateway.server.shutdown import run_hooks
-from notifications import knobs
+from gateway.settings import edge_settings
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class LiveServer(Server):  # type: ignore[misc]
 
     async def _drain(self) -> None:
         self.draining = True
-        deadline = time.monotonic() + knobs.current().drain_s
+        deadline = time.monotonic() + edge_settings().drain_s
         for port in self._ports:
             await defer.maybeDeferred(port.stopListening).asFuture(asyncio.get_running_loop())
         await self._close_sockets(deadline)
@@ -77,8 +77,8 @@ class LiveServer(Server):  # type: ignore[misc]
         log.info("draining", extra={"sockets": len(sockets), "working": len(self._working())})
         for protocol in sockets:
             protocol.announce_end()
-        settled = lambda: not any(map(_has_something_to_do, self._sockets()))  # noqa: E731
-        await _until(settled, deadline - _CLOSE_HANDSHAKE_S)
+        settings = lambda: not any(map(_has_something_to_do, self._sockets()))  # noqa: E731
+        await _until(settings, deadline - _CLOSE_HANDSHAKE_S)
         for protocol in self._sockets():
             protocol.serverClose(close_codes.RESTART)
 

@@ -18,7 +18,7 @@ from gateway import close_codes
 from gateway.server.flow import FlowControl
 from gateway.server.transport import bound_buffers
 from gateway.server.wire import Wired
-from notifications import knobs
+from gateway.settings import edge_settings
 from notifications.live import pubsub
 from runtime.token_bucket import TokenBucket
 
@@ -27,6 +27,10 @@ CLOSED = Counter("tocsin_sockets_closed_total", "Sockets that this side closed",
 STANDARD_CODES = frozenset({1001, 1008, 1009, 1011, 1012, 1013})
 _CUT_AFTER_S = 1.0
 _LIFE_JITTER = 0.1  # of a socket's life, so that not all come back at once
+
+_SOCKET_BUFFER_BYTES = 32 * 1024  # written and not taken by the client; above it events wait in Postgres
+
+_RECONNECT_WITHIN_S = 5.0  # clients of a stopping process reconnect within this, spread evenly
 
 
 class LiveProtocol(Wired, WebSocketProtocol):  # type: ignore[misc]
@@ -40,16 +44,16 @@ class LiveProtocol(Wired, WebSocketProtocol):  # type: ignore[misc]
         server = self.factory.server_class
         if server.draining:
             raise ConnectionDeny(503, "This process is about to end; connect again.")  # type: ignore[no-untyped-call]
-        settled, now = knobs.current(), time.monotonic()
+        settings, now = edge_settings(), time.monotonic()
         self.flow = FlowControl(self.transport)
-        self._bucket = TokenBucket(settled.socket_frames_per_s, settled.socket_frames_burst, now)
+        self._bucket = TokenBucket(settings.socket_frames_per_s, settings.socket_frames_burst, now)
         self._ping = b""  # the one that has not been answered
         self._pinged_at = now
-        self._retires_at = now + settled.socket_life_s * (1 - _LIFE_JITTER * random.random())  # noqa: S311
+        self._retires_at = now + settings.socket_life_s * (1 - _LIFE_JITTER * random.random())  # noqa: S311
         return super().onConnect(request)
 
     def onOpen(self) -> None:  # noqa: N802
-        bound_buffers(self.transport, self.flow, knobs.current().socket_buffer_bytes)
+        bound_buffers(self.transport, self.flow, _SOCKET_BUFFER_BYTES)
         super().onOpen()
 
     def onClose(self, wasClean: bool, code: int, reason: str) -> None:  # noqa: N802, N803
@@ -78,9 +82,9 @@ class LiveProtocol(Wired, WebSocketProtocol):  # type: ignore[misc]
             self._ping = b""
 
     def _flooded(self) -> None:
-        settled = knobs.current()
+        settings = edge_settings()
         limit = (
-            f"At most {settled.socket_frames_per_s} frames a second, {settled.socket_frames_burst} at once."
+            f"At most {settings.socket_frames_per_s} frames a second, {settings.socket_frames_burst} at once."
         )
         self.say(pubsub.frame("error", code="flooding", detail=limit))
         self.serverClose(close_codes.FLOODING)
@@ -101,7 +105,7 @@ class LiveProtocol(Wired, WebSocketProtocol):  # type: ignore[misc]
 
     def announce_end(self) -> None:
         """Say when to come back: each client at a time of its own."""
-        within_ms = knobs.current().reconnect_within_s * 1000
+        within_ms = _RECONNECT_WITHIN_S * 1000
         self.say(pubsub.frame("shutdown", reconnect_after_ms=round(random.uniform(0, within_ms))))  # noqa: S311
 
     def serverClose(self, code: int | None = None) -> None:  # noqa: N802
@@ -118,13 +122,13 @@ class LiveProtocol(Wired, WebSocketProtocol):  # type: ignore[misc]
             super().check_timeouts()
             return
         now = time.monotonic()
-        if self.flow.paused and now - self.flow.full_since > knobs.current().slow_close_s:
+        if self.flow.paused and now - self.flow.full_since > edge_settings().slow_close_s:
             self.serverClose(close_codes.SLOW)
         elif now > self._retires_at:
             self.retire()
         elif self._ping:
             self._look_for_pong(now)
-        elif now - self._pinged_at > knobs.current().ping_every_s:
+        elif now - self._pinged_at > edge_settings().ping_every_s:
             self._ping, self._pinged_at = secrets.token_bytes(8), now
             self.sendPing(self._ping)
 
@@ -132,5 +136,5 @@ class LiveProtocol(Wired, WebSocketProtocol):  # type: ignore[misc]
         """Only the answer to the ping counts: a client may write for ever and read nothing."""
         if self.flow.behind:
             self._pinged_at = now  # it is we who do not read
-        elif now - self._pinged_at > knobs.current().pong_within_s:
+        elif now - self._pinged_at > edge_settings().pong_within_s:
             self.serverClose(close_codes.SLOW)

@@ -22,6 +22,7 @@ from gateway.hub.threads import in_thread
 from gateway.presence.floods import flood_penalties
 from gateway.presence.sockets import TooManySockets
 from gateway.server import flow, wire
+from gateway.settings import edge_settings
 from gateway.sockets import exchange, frames
 from gateway.sockets.devices import device_of
 from gateway.sockets.feed import SessionFeed
@@ -33,7 +34,6 @@ from gateway.sockets.resync import resync
 from gateway.sockets.topics import TopicFeed
 from gateway.sockets.window import Window
 from gateway.sockets.writer import AsgiWriter
-from notifications import knobs
 from notifications.live import pubsub, recovery
 from notifications.live.recovery import Missed
 from runtime.postgres.away import DATABASE_AWAY
@@ -60,7 +60,7 @@ class SessionConsumer(FrameHandlers, AsyncWebsocketConsumer):  # type: ignore[mi
         self._close_task: asyncio.Task[None] | None = None
         self._epoch = ""
         self._last_stored: asyncio.Future[None] | None = None  # of this socket's confirmations
-        settings = knobs.current()
+        settings = edge_settings()
         self._writer = AsgiWriter(self.send)
         self._feed = SessionFeed(
             self._writer,
@@ -96,7 +96,7 @@ class SessionConsumer(FrameHandlers, AsyncWebsocketConsumer):  # type: ignore[mi
         if isinstance(user, User) and user.is_active:
             await self._report_errors(self._authenticate_by_session(user))
         else:
-            within_s = knobs.current().auth_within_s
+            within_s = edge_settings().auth_within_s
             self._auth_timer = asyncio.get_running_loop().call_later(within_s, self._on_auth_timeout)
 
     async def _accept(self) -> None:
@@ -147,7 +147,7 @@ class SessionConsumer(FrameHandlers, AsyncWebsocketConsumer):  # type: ignore[mi
             if self._identity is None:
                 await self._close_with(close_codes.UNAUTHENTICATED)
         except TooManySockets:
-            most = knobs.current().sockets_per_person
+            most = edge_settings().sockets_per_person
             detail = f"This person has {most} open sockets; close one."
             await self._send_frame("error", code="too_many_sockets", detail=detail)
             await self._close_with(close_codes.TOO_MANY_SOCKETS)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from gateway.hub.threads import in_thread
-from notifications import knobs
+from gateway.settings import edge_settings
 from notifications.live import recovery
 from runtime.loops import per_loop
 from runtime.periodic import Periodic
@@ -21,4 +21,4 @@ async def _heads(person_ids: Sequence[int]) -> dict[int, Head]:
 @per_loop
 def resync() -> Periodic[int, Head]:
     """Return the comparison of the running event loop: watches person ids, finds `seq` and `epoch`."""
-    return Periodic("resync", _heads, every_s=lambda: knobs.current().resync_s, jitter=_JITTER)
+    return Periodic("resync", _heads, every_s=lambda: edge_settings().resync_s, jitter=_JITTER)

@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from random import uniform
 
-from notifications import knobs, store
+from notifications import store
 from notifications.delivery import breaker, rate_limits
 from notifications.events import Effects, Ring
+from notifications.settings import PipelineSettings, pipeline_settings
 from notifications.states import AttemptOutcome, Channel, Priority
 from notifications.store import Claimed, Failure, LeaseLost
 
@@ -14,6 +15,10 @@ Clock = Callable[[], datetime]
 
 _SPREAD_S = 8.0  # sends without a slot come back spread over this time
 _AFTER_S = 0.01  # a doorbell must not ring before its slot
+
+_LIMIT_HORIZON_S = 60.0  # how far ahead a limited send may reserve its slot
+
+_LIMIT_HORIZON_NORMAL_S = 4.0  # the same for NORMAL: a CRITICAL send waits for at most this much of it
 
 
 def admit(rows: Sequence[Claimed], *, clock: Clock) -> tuple[list[Claimed], Effects]:
@@ -58,7 +63,7 @@ def _divert(rows: Sequence[Claimed], wait_s: float, now: datetime) -> Effects:
 
 
 def _within_limits(rows: list[Claimed], now: datetime) -> tuple[list[Claimed], Effects]:
-    settings = knobs.current()
+    settings = pipeline_settings()
     asks = [
         (row, rate_limits.Ask(limits, _horizon_s(row, settings), row.has_slot))
         for row in rows
@@ -75,13 +80,15 @@ def _within_limits(rows: list[Claimed], now: datetime) -> tuple[list[Claimed], E
     return [row for row in rows if row.delivery_id not in postponed], effects
 
 
-def _horizon_s(row: Claimed, settings: knobs.Knobs) -> float:
+def _horizon_s(row: Claimed, settings: PipelineSettings) -> float:
     """Return how far ahead a slot may be: less for NORMAL, since CRITICAL waits for the slots it reserved."""
     critical = row.priority is Priority.CRITICAL
-    return settings.limit_horizon_s if critical else settings.limit_horizon_normal_s
+    return _LIMIT_HORIZON_S if critical else _LIMIT_HORIZON_NORMAL_S
 
 
-def _wait_for_slots(late: Sequence[tuple[Claimed, float]], now: datetime, settings: knobs.Knobs) -> Effects:
+def _wait_for_slots(
+    late: Sequence[tuple[Claimed, float]], now: datetime, settings: PipelineSettings
+) -> Effects:
     """Postpone rows to their slots.
 
     For a near slot a delayed doorbell rings at the exact time: the sweep can be off by a second, and a
@@ -120,5 +127,6 @@ class BatchBreaker:
     def tripped(self, channel: Channel) -> bool:
         calls = self._calls.get(channel, 0)
         return (
-            calls >= breaker.CALLS_AT_LEAST and self._failed[channel] / calls >= knobs.current().breaker_share
+            calls >= breaker.CALLS_AT_LEAST
+            and self._failed[channel] / calls >= pipeline_settings().breaker_share
         )

@@ -6,11 +6,12 @@ from datetime import timedelta
 from queue import Empty
 from random import uniform
 
-from notifications import knobs, store
+from notifications import store
 from notifications.delivery import admission, pages, record, sending, sending_loop, slow_sends
 from notifications.delivery.record import Clock
 from notifications.delivery.slow_sends import Results, RunEffects
 from notifications.events import Effects
+from notifications.settings import pipeline_settings
 from notifications.states import Channel
 from notifications.store import Claimed
 from notifications.transports.base import TemporaryError, TransportError
@@ -49,7 +50,7 @@ def attempt_many(delivery_ids: Sequence[str], *, clock: Clock, run_effects: RunE
 
 
 def _claim(delivery_ids: Sequence[str], clock: Clock) -> list[Claimed]:
-    settings = knobs.current()
+    settings = pipeline_settings()
     claimed = store.claim(delivery_ids, now=clock(), lease_s=settings.lease_s, max_tries=settings.max_tries)
     if claimed:
         failpoint("claimed_before_send")
@@ -76,7 +77,7 @@ def _with_room(rows: list[Claimed], clock: Clock) -> list[Claimed]:
 
     So a provider that hangs fills its own slots only, and no worker waits for it.
     """
-    most = knobs.current().send_concurrency
+    most = pipeline_settings().send_concurrency
     full = {row.channel for row in rows if slow_sends.waiting(row.channel) >= most}
     crowded = [row for row in rows if row.channel in full]
     if crowded:

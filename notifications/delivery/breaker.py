@@ -14,7 +14,7 @@ from pathlib import Path
 
 import redis
 
-from notifications import knobs
+from notifications.settings import pipeline_settings
 from runtime.redis.client import client
 from runtime.redis.scripts import Script
 
@@ -56,7 +56,7 @@ class _Local:
     def record(self, name: str, calls: int, failed: int) -> None:
         with self._lock:
             self._failures[name] = self._failures.get(name, 0) + failed if failed == calls else 0
-            if self._failures[name] >= CALLS_AT_LEAST and knobs.current().breaker_share <= 1:
+            if self._failures[name] >= CALLS_AT_LEAST and pipeline_settings().breaker_share <= 1:
                 self._until[name] = time.monotonic() + OPEN_MS / 1000
                 self._failures[name] = 0
 
@@ -83,7 +83,7 @@ def decision(name: str, *, now_ms: int = 0) -> Decision:
 def record(name: str, *, calls: int, failed: int, now_ms: int = 0) -> bool:
     """Count the results of sends. Return whether the breaker is open now."""
     _local.record(name, calls, failed)
-    share = knobs.current().breaker_share
+    share = pipeline_settings().breaker_share
     settings = (WINDOW_MS, CALLS_AT_LEAST, share, OPEN_MS, OPEN_MAX_MS, PROBES)
     try:
         state = _RECORD(client(), [f"breaker.{name}"], [now_ms, calls, failed, *settings])

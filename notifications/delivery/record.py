@@ -11,9 +11,10 @@ from typing import TypeVar
 
 from django.db import InterfaceError, OperationalError, connection
 
-from notifications import knobs, store
+from notifications import store
 from notifications.delivery import breaker, rate_limits, retries, sending_loop
 from notifications.events import Effects, Ring
+from notifications.settings import pipeline_settings
 from notifications.states import FailureKind, Priority
 from notifications.store import Claimed, Failure, LeaseLost, Success
 from notifications.transports.base import (
@@ -139,7 +140,7 @@ def _record_error(tried: Tried, error: TransportError, clock: Clock) -> Effects:
 def _decide(failure: Failure, error: TransportError, now: datetime) -> Effects:
     row = failure.claimed
     if isinstance(error, OutcomeUnknown):
-        backoff_s = knobs.current().unknown_backoff_s
+        backoff_s = pipeline_settings().unknown_backoff_s
         return store.record_unknown(failure, now=now, backoff_s=backoff_s)
     if row.unusable:
         return store.record_skipped(failure, now=now)
@@ -159,7 +160,7 @@ def _defer_or_fail(failure: Failure, error: TransportError, now: datetime) -> Ef
         return store.record_failed(failure, kind, now=now)
     asked_s = error.retry_after_s if isinstance(error, LimitedError) else 0.0
     total_s = max(wait_s, asked_s)
-    carried = total_s <= knobs.current().countdown_max_s
+    carried = total_s <= pipeline_settings().countdown_max_s
     quick = isinstance(error, TemporaryError) and row.attempt <= retries.QUICK_TRIES and carried
     # Celery's retry rings for a short wait, with the sweep as its backup; the sweep alone for a long one.
     not_before = now + timedelta(seconds=asked_s if quick else total_s)

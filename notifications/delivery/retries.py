@@ -6,7 +6,7 @@ while it has another. On its last channel it follows NORMAL's schedule and then 
 until it expires, so no outage ends it.
 """
 
-from notifications import knobs
+from notifications.settings import pipeline_settings
 from notifications.states import Channel, Priority
 from notifications.transports import registry
 from notifications.transports.spec import QUICK_WAITS_S
@@ -29,7 +29,7 @@ def wait_s(channel: Channel, priority: Priority, attempt: int, *, last: bool) ->
     """
     persistent = last and priority is Priority.CRITICAL
     schedule = waits_s(channel, Priority.NORMAL if persistent else priority)
-    scale = knobs.current().retry_scale
+    scale = pipeline_settings().retry_scale
     if attempt <= len(schedule):
         return schedule[attempt - 1] * scale
     return LAST_RESORT_S * scale if persistent else None
@@ -37,4 +37,4 @@ def wait_s(channel: Channel, priority: Priority, attempt: int, *, last: bool) ->
 
 def timeout_s(channel: Channel) -> float:
     """Return how long one send on this channel may take."""
-    return min(registry.spec(channel).timeout_s, knobs.current().send_timeout_s)
+    return min(registry.spec(channel).timeout_s, pipeline_settings().send_timeout_s)

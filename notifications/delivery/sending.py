@@ -4,12 +4,12 @@ import asyncio
 import logging
 from datetime import timedelta
 
-from notifications import knobs
 from notifications.delivery import admission, record, retries
 from notifications.delivery.record import Clock, Tried
 from notifications.delivery.slow_sends import Results
 from notifications.live.frames import stored_content
 from notifications.rendering.render import render
+from notifications.settings import pipeline_settings
 from notifications.store import Claimed
 from notifications.transports.base import (
     MessageError,
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 async def send_all(claimed: list[Claimed], results: Results, clock: Clock) -> None:
     """Send all rows concurrently and put each result into `results`."""
-    settings = knobs.current()
+    settings = pipeline_settings()
     loop = asyncio.get_running_loop()
     stop_at = loop.time() + settings.batch_budget_s
     # A bulkhead per channel: a provider that hangs occupies its own slots only. A slot is occupied until
@@ -49,7 +49,7 @@ async def send_all(claimed: list[Claimed], results: Results, clock: Clock) -> No
 
 async def _try(row: Claimed, clock: Clock) -> Tried:
     started_at = clock()
-    if started_at + timedelta(seconds=knobs.current().send_timeout_s) > row.lease_until:
+    if started_at + timedelta(seconds=pipeline_settings().send_timeout_s) > row.lease_until:
         # This process was paused: another worker may have claimed the row since.
         return Tried(row, started_at, started_at)
     receipt: Receipt | None = None

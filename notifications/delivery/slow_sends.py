@@ -13,10 +13,10 @@ from queue import SimpleQueue
 
 from django.db import connection
 
-from notifications import knobs
 from notifications.delivery import sending_loop
 from notifications.delivery.record import Clock, Tried, record
 from notifications.events import Effects
+from notifications.settings import pipeline_settings
 from notifications.states import Channel
 from runtime.batching import ThreadBatcher
 
@@ -83,7 +83,7 @@ def patience_s(channels: Sequence[Channel]) -> float:
     if any(_open[channel] for channel in channels):
         return 0.0
     typical_s = max((_typical_s.get(channel, 0.0) for channel in channels), default=0.0)
-    slow_s = knobs.current().slow_send_s
+    slow_s = pipeline_settings().slow_send_s
     if typical_s > _BRIEF_SHARE * slow_s:
         return 0.0
     return min(max(_QUICK_SHARE * slow_s, _TYPICAL_TIMES * typical_s), slow_s)

@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from notifications import knobs, store
+from notifications import store
 from notifications.events import Effects, Envelope, Planned, Ring
 from notifications.live import pubsub
 from notifications.live.frames import event_frame
+from notifications.settings import pipeline_settings
 from notifications.states import Channel, EventState, StoredAs
 from notifications.store import Stored, Success
 from runtime.failpoints import failpoint
@@ -81,7 +82,7 @@ def _push(
 
 
 def _deadline(item: PlannedEvent, now: datetime) -> datetime:
-    return now + timedelta(milliseconds=item.request.ack_timeout_ms or knobs.current().ack_timeout_ms)
+    return now + timedelta(milliseconds=item.request.ack_timeout_ms or pipeline_settings().ack_timeout_ms)
 
 
 def _frame(item: PlannedEvent, seq: int = 0, ack_by: datetime | None = None) -> bytes:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate
 
-from notifications import knobs
 from notifications.events import JsonObject
 from notifications.live import inbox
 from notifications.live.frames import Head, event_frame, stored_content, to_ms
 from notifications.models import Delivery, Event, InboxCursor
+from notifications.settings import pipeline_settings
 from notifications.states import Channel, DeliveryState, EventState
 
 PAGE = 300
@@ -69,7 +69,7 @@ def _newest(items: list[JsonObject]) -> list[JsonObject]:
 
 def _serveable(resume: Resume, position: inbox.Position) -> bool:
     missed = position.seq - resume.seq
-    return resume.epoch == position.epoch and 0 <= missed <= knobs.current().resume_max_events
+    return resume.epoch == position.epoch and 0 <= missed <= pipeline_settings().resume_max_events
 
 
 def missed(person_id: int, *, after: int, limit: int, time_zone: str) -> Missed:

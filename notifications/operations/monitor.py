@@ -8,10 +8,10 @@ from django.db import connection
 from django.db.models import Count, Exists, Min, OuterRef
 from django.db.models.functions import Coalesce
 
-from notifications import knobs
 from notifications.events import JsonObject
 from notifications.models import Broadcast, Delivery, Event
 from notifications.operations import canary
+from notifications.settings import pipeline_settings
 from notifications.states import Channel, EventState, Priority
 
 STUCK_AFTER_S = 60  # the sweep looks at a row within a second or two of its `ring_at`
@@ -80,9 +80,9 @@ def problems(*, now: datetime) -> list[str]:
 
     Raises: database and Redis errors, and then it is not well either.
     """
-    settled = knobs.current()
+    settings = pipeline_settings()
     found = []
-    if oldest_critical_s(now=now) > settled.heartbeat_critical_age_s:
+    if oldest_critical_s(now=now) > settings.heartbeat_critical_age_s:
         found.append("oldest_critical")
     if overdue(now=now):
         found.append("overdue")
@@ -93,7 +93,7 @@ def problems(*, now: datetime) -> list[str]:
 
 
 def is_stale(age_s: float | None) -> bool:
-    return age_s is None or age_s > knobs.current().canary_max_age_s
+    return age_s is None or age_s > pipeline_settings().canary_max_age_s
 
 
 _COUNTS = """

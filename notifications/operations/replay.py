@@ -8,11 +8,12 @@ from datetime import datetime
 
 from django.db.models import Count, Q
 
-from notifications import knobs, store
+from notifications import store
 from notifications.events import ChannelChoice, Effects
 from notifications.models import Event
 from notifications.operations.search import EventFilter
 from notifications.routing.plan import plan_for
+from notifications.settings import pipeline_settings
 from notifications.states import REPLAYABLE, Channel, EndCode, EventState, Priority, Surface
 
 _CHUNK = 500  # events of one transaction
@@ -105,7 +106,7 @@ def replay(
     skipped, effects = before.skipped, Effects()
     for some in _chunks(pks):
         routes, unroutable = _reroute(some, now)
-        chunk = store.replay(order, routes, now=now, knobs=knobs.current())
+        chunk = store.replay(order, routes, now=now, settings=pipeline_settings())
         skipped += unroutable + chunk.skipped
         effects.add(chunk.effects)
     order = store.replay_of(order.pk)

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from notifications import knobs
 from notifications.events import ChannelChoice, Planned
 from notifications.live import pubsub
 from notifications.routing import recipients
 from notifications.routing.route import route
 from notifications.states import Priority
 from notifications.transports import registry
+
+_TELEGRAM_ACTIVE_S = 600  # a chat counts as a live session for this long after a message
 
 
 class Routable(Protocol):
@@ -34,7 +35,7 @@ def plan_for(batch: Sequence[R], *, now: datetime) -> list[Planned[R] | None]:
 
     Two statements and one round trip to Redis for all of them. Raises: database errors.
     """
-    active_s = knobs.current().telegram_active_s
+    active_s = _TELEGRAM_ACTIVE_S
     found = recipients.load({item.user_id for item in batch if item.user_id}, now=now, active_s=active_s)
     online = pubsub.online(recipient.id for recipient in found.values())
     channels = registry.channels()

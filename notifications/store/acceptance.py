@@ -4,8 +4,8 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from notifications import knobs
 from notifications.events import Envelope, Plan, Planned
+from notifications.settings import pipeline_settings
 from notifications.states import Channel, EventState, Priority, StoredAs
 
 
@@ -31,7 +31,7 @@ def acceptance(
         person_id=item.recipient.id,
         plan=item.plan,
         expires_at=expires_at(envelope, now=now),
-        ack_timeout_ms=envelope.ack_timeout_ms or knobs.current().ack_timeout_ms,
+        ack_timeout_ms=envelope.ack_timeout_ms or pipeline_settings().ack_timeout_ms,
         broadcast_id=broadcast_id,
     )
 
@@ -40,7 +40,7 @@ def expires_at(envelope: Envelope, *, now: datetime) -> datetime:
     """Return when the event is no longer worth sending: the producer's `expires_at`, else by priority."""
     if envelope.expires_at_ms:
         return datetime.fromtimestamp(envelope.expires_at_ms / 1000, UTC)
-    settings = knobs.current()
+    settings = pipeline_settings()
     critical = envelope.priority is Priority.CRITICAL
     return now + timedelta(seconds=settings.expiry_critical_s if critical else settings.expiry_normal_s)
 

@@ -16,8 +16,8 @@ from django.db import connection, transaction
 from django.db.models import F, Max, Q
 
 from notifications.events import Effects, JsonObject, Plan, Ring
-from notifications.knobs import Knobs
 from notifications.models import Delivery, Event, Replay
+from notifications.settings import PipelineSettings
 from notifications.states import (
     REPLAYABLE,
     REPLAYABLE_BY_FORCE,
@@ -68,7 +68,7 @@ def open_replay(*, surface: Surface, who: str, filter: JsonObject, forced: bool,
     )
 
 
-def replay(order: Replay, routes: Sequence[Rerouted], *, now: datetime, knobs: Knobs) -> Chunk:
+def replay(order: Replay, routes: Sequence[Rerouted], *, now: datetime, settings: PipelineSettings) -> Chunk:
     """Accept these events anew in one transaction, and pace their first deliveries.
 
     All replays together start `replay_per_s` deliveries a second: what is due now is returned as rings,
@@ -84,7 +84,7 @@ def replay(order: Replay, routes: Sequence[Rerouted], *, now: datetime, knobs: K
         for route in routes:
             event = chosen.get(route.event_pk)
             if event is not None:
-                due = start + timedelta(seconds=int(len(rows) / knobs.replay_per_s))
+                due = start + timedelta(seconds=int(len(rows) / settings.replay_per_s))
                 rows.append(
                     _first_delivery(event, route.plan, due, now, order.forced or event.pk in maybe_known)
                 )
@@ -92,9 +92,9 @@ def replay(order: Replay, routes: Sequence[Rerouted], *, now: datetime, knobs: K
         chunk.count = len(rows)
         if rows:
             _close_open(list(chosen), now)
-            _accept_anew(order, accepted, now, knobs)
+            _accept_anew(order, accepted, now, settings)
             insert_deliveries(rows)
-            paced_until = start + timedelta(seconds=len(rows) / knobs.replay_per_s)
+            paced_until = start + timedelta(seconds=len(rows) / settings.replay_per_s)
             Replay.objects.filter(pk=order.pk).update(count=F("count") + len(rows), paced_until=paced_until)
         chunk.effects.rings += [
             Ring(str(row["id"]), Priority(row["priority"])) for row in rows if row["not_before"] <= now
@@ -179,10 +179,10 @@ WHERE e.id = g.id
 
 
 def _accept_anew(
-    order: Replay, accepted: Sequence[tuple[Event, Plan, datetime]], now: datetime, knobs: Knobs
+    order: Replay, accepted: Sequence[tuple[Event, Plan, datetime]], now: datetime, settings: PipelineSettings
 ) -> None:
     """Write the new acceptance. The events are locked, and may become accepted."""
-    expiry_s = {Priority.CRITICAL: knobs.expiry_critical_s}
+    expiry_s = {Priority.CRITICAL: settings.expiry_critical_s}
     given: Any = {
         "now_ms": math.floor(now.timestamp() * 1000),
         "replay": str(order.pk),
@@ -190,7 +190,7 @@ def _accept_anew(
         "ids": [event.pk for event, _, _ in accepted],
         "dues": [due for _, _, due in accepted],
         "expiries": [
-            due + timedelta(seconds=expiry_s.get(Priority(event.priority), knobs.expiry_normal_s))
+            due + timedelta(seconds=expiry_s.get(Priority(event.priority), settings.expiry_normal_s))
             for event, _, due in accepted
         ],
         "plans": [_numbered(plan.steps, event) for event, plan, _ in accepted],

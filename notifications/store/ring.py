@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from notifications.events import Effects, Ring
-from notifications.knobs import Knobs
 from notifications.models import Attempt, Delivery
+from notifications.settings import PipelineSettings
 from notifications.states import AttemptOutcome, Channel, DeliveryState, EventState, FailureKind, Priority
 from notifications.store.advance import expire, give_up, lock_event
 from notifications.store.deliveries import end_delivery, postpone
@@ -20,15 +20,15 @@ log = logging.getLogger(__name__)
 _PART = 50  # rows after which the doorbells are handed out
 
 
-def rings_due(*, now: datetime, knobs: Knobs) -> Effects:
+def rings_due(*, now: datetime, settings: PipelineSettings) -> Effects:
     """Look after every row whose `ring_at` has passed, as `rings_due_in_parts` does."""
     effects = Effects()
-    for part in rings_due_in_parts(now=now, knobs=knobs):
+    for part in rings_due_in_parts(now=now, settings=settings):
         effects.add(part)
     return effects
 
 
-def rings_due_in_parts(*, now: datetime, knobs: Knobs) -> Iterator[Effects]:
+def rings_due_in_parts(*, now: datetime, settings: PipelineSettings) -> Iterator[Effects]:
     """Look after every row whose `ring_at` has passed, the most urgent first.
 
     What follows is handed out after every few rows: the first doorbell must not wait for the last row.
@@ -39,16 +39,16 @@ def rings_due_in_parts(*, now: datetime, knobs: Knobs) -> Iterator[Effects]:
             Delivery.objects.select_for_update(skip_locked=True, of=("self",))
             .select_related("event")
             .filter(ring_at__lte=now)
-            .order_by("-priority", "ring_at")[: knobs.sweep_limit]
+            .order_by("-priority", "ring_at")[: settings.sweep_limit]
         )
         # Another sweep, or the next one, leaves these alone while this one works.
-        postpone([str(row.pk) for row in rows], until=now + timedelta(seconds=knobs.ring_again_s))
+        postpone([str(row.pk) for row in rows], until=now + timedelta(seconds=settings.ring_again_s))
     failpoint("sweep_postponed")
     for start in range(0, len(rows), _PART):
-        yield _look_after_part(rows[start : start + _PART], now, knobs)
+        yield _look_after_part(rows[start : start + _PART], now, settings)
 
 
-def _look_after_part(rows: list[Delivery], now: datetime, knobs: Knobs) -> Effects:
+def _look_after_part(rows: list[Delivery], now: datetime, settings: PipelineSettings) -> Effects:
     """Give up the pages that have stayed silent together, and look after the rest one by one."""
     effects = Effects()
     silent = [row for row in rows if _is_silent_page(row, now)]
@@ -62,7 +62,7 @@ def _look_after_part(rows: list[Delivery], now: datetime, knobs: Knobs) -> Effec
         if row.pk in together:
             continue
         try:
-            effects.add(_look_after(row, now, knobs))
+            effects.add(_look_after(row, now, settings))
         except Exception:  # one row must not hold up the others; its turn comes again
             log.exception("sweep_failed", extra={"delivery_id": str(row.pk)})
     return effects
@@ -80,7 +80,7 @@ def _is_silent_page(row: Delivery, now: datetime) -> bool:
     return goes_on and deadline is not None and deadline <= now
 
 
-def _look_after(row: Delivery, now: datetime, knobs: Knobs) -> Effects:
+def _look_after(row: Delivery, now: datetime, settings: PipelineSettings) -> Effects:
     event = row.event
     pk = str(row.pk)
     if event.state != EventState.ACCEPTED:
@@ -90,8 +90,8 @@ def _look_after(row: Delivery, now: datetime, knobs: Knobs) -> Effects:
     if row.channel == Channel.WEB and row.state in {DeliveryState.SENDING, DeliveryState.SENT}:
         return _give_up_pages([row], now) if _is_silent_page(row, now) else Effects()
     if row.state == DeliveryState.SENDING:
-        return _lease_expired(row, now, knobs)
-    if row.attempts >= knobs.max_tries:
+        return _lease_expired(row, now, settings)
+    if row.attempts >= settings.max_tries:
         return give_up([pk], now=now, kind=FailureKind.TEMPORARY, error="tries used up")
     if row.slot_at is not None and row.slot_at > now:
         delay_s = (row.slot_at - now).total_seconds()
@@ -118,7 +118,7 @@ def _give_up_pages(rows: list[Delivery], now: datetime) -> Effects:
     )
 
 
-def _lease_expired(row: Delivery, now: datetime, knobs: Knobs) -> Effects:
+def _lease_expired(row: Delivery, now: datetime, settings: PipelineSettings) -> Effects:
     """A worker died or hung while it held the row: nobody knows whether the message left."""
     with transaction.atomic():
         lock_event(row.event_id)
@@ -130,10 +130,10 @@ def _lease_expired(row: Delivery, now: datetime, knobs: Knobs) -> Effects:
         Attempt.objects.create(
             delivery=row,
             number=row.attempts,
-            started_at=(row.lease_until or now) - timedelta(seconds=knobs.lease_s),
+            started_at=(row.lease_until or now) - timedelta(seconds=settings.lease_s),
             ended_at=now,
             outcome=AttemptOutcome.LEASE_EXPIRED,
         )
-        effects = after_unknown(row, now=now, backoff_s=knobs.unknown_backoff_s)
+        effects = after_unknown(row, now=now, backoff_s=settings.unknown_backoff_s)
         failpoint("unknown_before_commit")
         return effects

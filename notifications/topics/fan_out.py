@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from notifications import knobs, store
+from notifications import store
 from notifications.events import ChannelChoice, Effects, Envelope, FanOut, JsonObject, SourceGrant
 from notifications.live.push import push_accepted
 from notifications.models import Broadcast
 from notifications.routing.plan import plan_for
+from notifications.settings import pipeline_settings
 from notifications.states import Channel, Priority
 from notifications.topics import subscriptions
 from runtime.failpoints import failpoint
@@ -28,14 +29,14 @@ def tell_next(broadcast_pk: str, *, now: datetime) -> Effects:
 
     Guarantee: nobody gets two events, and who followed at the acceptance is never passed over.
     """
-    settled = knobs.current()
+    settings = pipeline_settings()
     row = store.broadcasts.claim(broadcast_pk, now=now, again_s=_CHUNK_S)
     if row is None:
         return Effects()
     if row.expires_at <= now:
         store.broadcasts.finish(broadcast_pk, now=now)
         return Effects()
-    size = settled.fan_out_chunk
+    size = settings.fan_out_chunk
     chunk = subscriptions.audience(row.topic, before=row.accepted_at, after=row.told_up_to, limit=size)
     effects = _tell(row, chunk, now)
     failpoint("fan_out_before_advance")

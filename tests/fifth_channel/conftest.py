@@ -8,14 +8,15 @@ import pytest
 from notifications.states import Channel
 from notifications.transports import registry
 from runtime.redis.client import client
-from tests.notifications.conftest import ada, chat, closed_breakers, desk, knobs, mailbox, now
+from tests.kit.simulator import SimulatorProcess
+from tests.notifications.conftest import ada, chat, closed_breakers, desk, mailbox, now, override
 from tests.notifications.desk import Desk
-from tests.notifications.transports.conftest import Providers, running_providers
+from tests.notifications.transports.conftest import running_providers
 
 if TYPE_CHECKING:
     from users.models import Destination, User
 
-__all__ = ["ada", "chat", "closed_breakers", "desk", "knobs", "mailbox", "now", "running_providers"]
+__all__ = ["ada", "chat", "closed_breakers", "desk", "mailbox", "now", "override", "running_providers"]
 
 
 @pytest.fixture(autouse=True)
@@ -29,13 +30,13 @@ def webhook() -> Iterator[None]:
 
 
 @pytest.fixture
-def sink(running_providers: Providers) -> Providers:
-    running_providers.fresh()
+def sink(running_providers: SimulatorProcess) -> SimulatorProcess:
+    running_providers.reset()
     return running_providers
 
 
 @pytest.fixture
-def hook(desk: Desk, ada: "User", sink: Providers) -> "Destination":
+def hook(desk: Desk, ada: "User", sink: SimulatorProcess) -> "Destination":
     """Ada's webhook."""
     return desk.address(ada, Channel.WEBHOOK, address=f"{sink.url}/sink/ada")
 

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -59,13 +59,16 @@ def mailbox(desk: Desk, ada: "User") -> "Destination":
 
 
 @pytest.fixture
-def knobs(settings: Any) -> Callable[..., None]:
-    """Turn knobs for one test."""
+def override(settings: Any) -> Callable[..., None]:
+    """Override settings for one test."""
 
-    def turn(**values: Any) -> None:
-        settings.TOCSIN = replace(settings.TOCSIN, **values)
+    def with_values(**values: Any) -> None:
+        for name in ("TOCSIN", "TOCSIN_EDGE"):
+            current = getattr(settings, name)
+            own = {one.name for one in fields(current)} & values.keys()
+            setattr(settings, name, replace(current, **{one: values[one] for one in own}))
 
-    return turn
+    return with_values
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from notifications import store
-from notifications.knobs import Knobs
+from notifications.settings import PipelineSettings
 from notifications.states import (
     DELIVERY_TRANSITIONS,
     EVENT_TRANSITIONS,
@@ -16,7 +16,7 @@ from notifications.states import (
     Priority,
 )
 
-KNOBS = Knobs(max_tries=3)
+SETTINGS = PipelineSettings(max_tries=3)
 
 
 PICK = st.integers(0, 1000)  # of a list whose length nobody knows beforehand
@@ -85,7 +85,7 @@ class Promises:
             assert row["state"] in DELIVERY_TRANSITIONS[was], f"{was} became {row['state']}"
         assert (row["ring_at"] is None) == (row["ended_at"] is not None), "the sweep looks at open rows only"
         assert (row["lease_token"] is not None) == (row["state"] == DeliveryState.SENDING)
-        assert row["attempts"] <= KNOBS.max_tries
+        assert row["attempts"] <= SETTINGS.max_tries
 
     def check_event(self, event, before):
         rows = [row for row in self.rows.values() if row["event_id"] == event["id"]]

@@ -31,8 +31,8 @@ def test_one_row_rings_by_a_task_of_its_own(doorbells) -> None:
     assert doorbells.take() == [("normal", "tocsin.deliver", "NORMAL-0")]
 
 
-def test_many_rows_ring_in_batches_on_the_queue_of_their_priority(doorbells, knobs) -> None:
-    knobs(batch_size=100)
+def test_many_rows_ring_in_batches_on_the_queue_of_their_priority(doorbells, override) -> None:
+    override(batch_size=100)
     tasks.ring(rings(250) + rings(2, CRITICAL))
     found = doorbells.take()
     assert [(queue, task, len(ids)) for queue, task, ids in found] == [

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 from notifications import store
 from notifications.events import Effects
 from notifications.states import AttemptOutcome, Channel, DeliveryState, EventState, FailureKind, Priority
-from tests.notifications.promises import KNOBS, PICK, Hold, Promises, by_holder
+from tests.notifications.promises import PICK, SETTINGS, Hold, Promises, by_holder
 
 EXAMPLES = int(os.environ.get("TOCSIN_STATE_MACHINE_EXAMPLES", "0"))
 # Past a doorbell's head start, the page's deadline, a backoff, a lease, the sweep's patience, an expiry.
@@ -93,7 +93,7 @@ class Deliveries(Promises, RuleBasedStateMachine):
 
     # --- workers ----------------------------------------------------------------------------------------
     def _claim(self, ids):
-        for claimed in store.claim(ids, now=self.now, lease_s=KNOBS.lease_s, max_tries=KNOBS.max_tries):
+        for claimed in store.claim(ids, now=self.now, lease_s=SETTINGS.lease_s, max_tries=SETTINGS.max_tries):
             event, row = self.events[claimed.event_pk], self.rows[claimed.delivery_id]
             assert event["state"] == EventState.ACCEPTED, "a send would start after the end"
             assert event["expires_at"] > self.now >= row["not_before"]
@@ -139,7 +139,7 @@ class Deliveries(Promises, RuleBasedStateMachine):
     def fail_for_a_passing_reason(self, hold, wait_s):
         failure = self.failure(hold, AttemptOutcome.TEMPORARY)
         due = self.now + timedelta(seconds=wait_s)
-        if hold.claim.attempt < KNOBS.max_tries:
+        if hold.claim.attempt < SETTINGS.max_tries:
             self._record(hold, lambda: store.record_deferred(failure, not_before=due, ring_at=due))
         else:
             self._record(hold, lambda: store.record_failed(failure, FailureKind.TEMPORARY, now=self.now))
@@ -153,7 +153,7 @@ class Deliveries(Promises, RuleBasedStateMachine):
     def lose_the_answer(self, hold):
         self._send(hold)
         failure = self.failure(hold, AttemptOutcome.UNKNOWN)
-        backoff_s = KNOBS.unknown_backoff_s
+        backoff_s = SETTINGS.unknown_backoff_s
         self._record(hold, lambda: store.record_unknown(failure, now=self.now, backoff_s=backoff_s))
 
     @by_holder(lambda hold: hold.may_send)
@@ -210,7 +210,7 @@ class Deliveries(Promises, RuleBasedStateMachine):
     # --- the rest of the world --------------------------------------------------------------------------
     @rule()
     def sweep(self):
-        self.effects = store.rings_due(now=self.now, knobs=KNOBS)
+        self.effects = store.rings_due(now=self.now, settings=SETTINGS)
         assert "sweep_failed" not in self.caplog.messages
 
     @rule(seconds=st.sampled_from(JUMPS_S))

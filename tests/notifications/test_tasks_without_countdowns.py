@@ -15,8 +15,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def row(desk, ada, chat, mailbox, knobs):
-    knobs(countdown_max_s=0)
+def row(desk, ada, chat, mailbox, override):
+    override(countdown_max_s=0)
     return desk.delivery(desk.event(ada, chat, mailbox, priority=Priority.CRITICAL))
 
 
@@ -64,8 +64,8 @@ def test_used_up_tries_lead_to_the_next_channel(row, provider, doorbells, desk) 
     assert doorbells.take() == [("critical", "tocsin.deliver", str(following.pk))]
 
 
-def test_a_broker_that_carries_waits_is_left_to_celerys_retry(row, provider, knobs) -> None:
-    knobs(countdown_max_s=60)
+def test_a_broker_that_carries_waits_is_left_to_celerys_retry(row, provider, override) -> None:
+    override(countdown_max_s=60)
     provider(TemporaryError("bad gateway"))
     with pytest.raises(TemporaryError):
         tasks.deliver(delivery_id=str(row.pk))

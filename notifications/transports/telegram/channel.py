@@ -5,7 +5,7 @@ from pathlib import Path
 
 from django.core.exceptions import ValidationError
 
-from notifications import knobs
+from notifications.settings import pipeline_settings
 from notifications.states import Channel, Priority
 from notifications.transports.spec import QUICK_WAITS_S, ChannelSpec, Fit, Limit, digest
 from notifications.transports.telegram.transport import TelegramTransport
@@ -25,7 +25,7 @@ def limits(address: str) -> tuple[Limit, ...]:
 
     https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
     """
-    per_s = knobs.current().telegram_per_s
+    per_s = pipeline_settings().telegram_per_s
     if not per_s:
         return ()
     chat = f"telegram.chat.{digest(address)}"

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from notifications import knobs as all_knobs
 from notifications import store
 from notifications.delivery import admission, breaker, rate_limits
 from notifications.delivery.breaker import CALLS_AT_LEAST, OPEN_MS
 from notifications.models import Attempt
+from notifications.settings import PipelineSettings
 from notifications.states import Channel, Priority
 from runtime.redis.client import client
 
@@ -104,9 +104,9 @@ def test_a_near_slot_is_rung_for_to_the_moment(desk, ada, chat, now, limited) ->
 
 @pytest.mark.django_db
 def test_a_broker_without_countdowns_leaves_the_slot_to_the_sweep(
-    desk, ada, chat, now, limited, knobs
+    desk, ada, chat, now, limited, override
 ) -> None:
-    knobs(telegram_per_s=25, countdown_max_s=0.0)
+    override(telegram_per_s=25, countdown_max_s=0.0)
     first, second = (desk.event(ada, chat, event_id=name) for name in "ab")
     admission.admit(claimed(desk, now, first), clock=lambda: now)
     assert admission.admit(claimed(desk, now, second), clock=lambda: now)[1].rings == []
@@ -126,7 +126,7 @@ def test_a_far_slot_is_rung_for_by_the_sweep_just_before_it(desk, ada, chat, now
     assert admission.admit(claimed(desk, now, event), clock=lambda: now)[1].rings == []
     waiting = desk.delivery(event)
     assert waiting.ring_at == waiting.slot_at - timedelta(seconds=store.SLOT_LEAD_S)
-    [ring] = store.rings_due(now=waiting.ring_at, knobs=all_knobs.current()).rings
+    [ring] = store.rings_due(now=waiting.ring_at, settings=PipelineSettings()).rings
     assert (ring.delay_s, ring.alone) == (store.SLOT_LEAD_S, True)
 
 
@@ -161,16 +161,18 @@ def test_a_slot_that_is_long_past_is_asked_for_again(desk, ada, chat, now, limit
 
 
 @pytest.fixture
-def limited(knobs):
-    knobs(telegram_per_s=25)
+def limited(override):
+    override(telegram_per_s=25)
     yield
     for key in client().scan_iter("limit.*"):
         client().delete(key)
 
 
 @pytest.mark.django_db
-def test_mail_is_limited_while_the_limits_of_telegram_are_off(desk, ada, chat, now, limited, knobs) -> None:
-    knobs(telegram_per_s=0)
+def test_mail_is_limited_while_the_limits_of_telegram_are_off(
+    desk, ada, chat, now, limited, override
+) -> None:
+    override(telegram_per_s=0)
     mailbox = desk.address(ada, Channel.EMAIL, address="ada@limited.example")
     events = [desk.event(ada, mailbox, event_id=f"m{number}") for number in range(25)]
     events += [desk.event(ada, chat, event_id=f"t{number}") for number in range(25)]
@@ -190,7 +192,7 @@ def test_a_batch_breaker_trips_when_a_provider_fails() -> None:
     assert not batch_breaker.tripped(Channel.EMAIL)
 
 
-def test_the_default_limit_is_below_telegrams(knobs) -> None:
-    knobs(telegram_per_s=all_knobs.Knobs().telegram_per_s)
+def test_the_default_limit_is_below_telegrams(override) -> None:
+    override(telegram_per_s=PipelineSettings().telegram_per_s)
     [bot, _] = rate_limits.limits_of(Channel.TELEGRAM, "42")
     assert bot.count < 30

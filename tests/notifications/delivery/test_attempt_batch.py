@@ -82,8 +82,8 @@ def test_a_result_is_recorded_while_other_sends_are_in_flight(desk, events, prov
     assert together(results).finals == [events[1].pk]
 
 
-def test_the_bulkhead_limits_the_sends_in_flight(desk, events, provider, attempt, knobs) -> None:
-    knobs(send_concurrency=3)
+def test_the_bulkhead_limits_the_sends_in_flight(desk, events, provider, attempt, override) -> None:
+    override(send_concurrency=3)
     in_flight, most = 0, 0
 
     async def count() -> Receipt:
@@ -100,8 +100,10 @@ def test_the_bulkhead_limits_the_sends_in_flight(desk, events, provider, attempt
     assert most == 3
 
 
-def test_a_channel_that_hangs_does_not_block_another(desk, ada, chat, mailbox, provider, now, knobs) -> None:
-    knobs(send_concurrency=1)
+def test_a_channel_that_hangs_does_not_block_another(
+    desk, ada, chat, mailbox, provider, now, override
+) -> None:
+    override(send_concurrency=1)
     answer = threading.Event()
 
     async def hang() -> Receipt:
@@ -119,9 +121,9 @@ def test_a_channel_that_hangs_does_not_block_another(desk, ada, chat, mailbox, p
 
 
 def test_rows_that_are_out_of_time_are_released_and_ring_again(
-    desk, events, provider, attempt, knobs
+    desk, events, provider, attempt, override
 ) -> None:
-    knobs(batch_budget_s=-1.0)
+    override(batch_budget_s=-1.0)
     fake = provider()
     whole = together(attempt(events))
     assert fake.sent == []
@@ -135,9 +137,9 @@ def _pks():
 
 
 def test_a_slow_provider_leaves_the_rest_of_the_batch_to_another_ring(
-    desk, events, provider, attempt, knobs
+    desk, events, provider, attempt, override
 ) -> None:
-    knobs(send_concurrency=1, batch_budget_s=0.05)
+    override(send_concurrency=1, batch_budget_s=0.05)
 
     async def slow() -> Receipt:
         await asyncio.sleep(0.1)  # longer than the budget of the whole batch
@@ -195,9 +197,9 @@ def test_pages_and_providers_of_one_batch_are_both_served(
 
 
 def test_no_further_send_starts_until_results_are_in_the_database(
-    desk, events, provider, attempt, knobs
+    desk, events, provider, attempt, override
 ) -> None:
-    knobs(send_concurrency=2)
+    override(send_concurrency=2)
     opened = asyncio.Event()
 
     async def when_opened() -> Receipt:

@@ -4,9 +4,9 @@ import pytest
 import redis
 from django.test import override_settings
 
-from notifications import knobs as all_knobs
 from notifications.delivery import rate_limits
 from notifications.delivery.rate_limits import Ask, hold, reserve
+from notifications.settings import PipelineSettings
 from notifications.states import Channel
 from notifications.transports.spec import Limit
 from runtime.redis.client import client
@@ -78,8 +78,8 @@ def test_several_chats_that_are_refused_within_a_second_hold_the_bot() -> None:
     assert at(0, BOT, Limit("eve", 1, 1.0)) == [5]
 
 
-def test_in_no_second_go_more_than_telegram_allows(knobs) -> None:
-    knobs(telegram_per_s=all_knobs.Knobs().telegram_per_s)
+def test_in_no_second_go_more_than_telegram_allows(override) -> None:
+    override(telegram_per_s=PipelineSettings().telegram_per_s)
     bot, _ = rate_limits.limits_of(Channel.TELEGRAM, "42")
     slots = sorted(at(0, bot, sends=100))
     assert max(sum(first <= slot < first + 1 for slot in slots) for first in slots) <= 30
@@ -96,22 +96,22 @@ def test_many_workers_at_once_get_every_slot_once() -> None:
     assert sorted(waits) == [pytest.approx(n / 100, abs=0.0011) for n in range(100)]
 
 
-def test_limits_name_no_address(knobs) -> None:
-    knobs(telegram_per_s=25)
+def test_limits_name_no_address(override) -> None:
+    override(telegram_per_s=25)
     for channel, address in ((Channel.TELEGRAM, "424242"), (Channel.EMAIL, "ada@example.org")):
         keys = [limit.key for limit in rate_limits.limits_of(channel, address)]
         assert keys
         assert not any(address in key or "example" in key for key in keys)
 
 
-def test_a_rate_of_zero_switches_off_the_limits_of_telegram_only(knobs) -> None:
-    knobs(telegram_per_s=0)
+def test_a_rate_of_zero_switches_off_the_limits_of_telegram_only(override) -> None:
+    override(telegram_per_s=0)
     assert rate_limits.limits_of(Channel.TELEGRAM, "42") == ()
     assert rate_limits.limits_of(Channel.EMAIL, "ada@example.org") != ()
 
 
-def test_a_group_has_a_limit_of_its_own(knobs) -> None:
-    knobs(telegram_per_s=25)
+def test_a_group_has_a_limit_of_its_own(override) -> None:
+    override(telegram_per_s=25)
     _, chat = rate_limits.limits_of(Channel.TELEGRAM, "42")
     _, group = rate_limits.limits_of(Channel.TELEGRAM, "-42")
     assert (chat.count, chat.period_s) == (1, 1.0)

@@ -16,7 +16,7 @@ def test_every_transport_has_a_schedule_that_grows(channel, priority) -> None:
     assert priority is Priority.NORMAL or sum(schedule) < 10  # the next channel is near
 
 
-def test_a_critical_event_on_its_last_channel_goes_on(knobs) -> None:
+def test_a_critical_event_on_its_last_channel_goes_on(override) -> None:
     retries_exhausted = 1 + len(retries.waits_s(Channel.TELEGRAM, Priority.NORMAL))
 
     def wait(priority: Priority, *, last: bool) -> float | None:
@@ -27,12 +27,12 @@ def test_a_critical_event_on_its_last_channel_goes_on(knobs) -> None:
     assert wait(Priority.NORMAL, last=True) is None
 
 
-def test_the_scale_stretches_every_wait(knobs) -> None:
-    knobs(retry_scale=0.5)
+def test_the_scale_stretches_every_wait(override) -> None:
+    override(retry_scale=0.5)
     assert retries.wait_s(Channel.EMAIL, Priority.NORMAL, 1, last=False) == 1.0
 
 
-def test_no_try_may_take_longer_than_the_knob_allows(knobs) -> None:
+def test_no_try_may_take_longer_than_the_knob_allows(override) -> None:
     assert retries.timeout_s(Channel.TELEGRAM) == 5.0
-    knobs(send_timeout_s=3.0)
+    override(send_timeout_s=3.0)
     assert {retries.timeout_s(channel) for channel in Channel} == {3.0}

@@ -43,9 +43,9 @@ def hang(answer, provider):
 
 
 @pytest.fixture
-def attempt(desk, now, knobs):
+def attempt(desk, now, override):
     """Try events' first deliveries; return what came at once, and what follows later."""
-    knobs(slow_send_s=0.01, send_concurrency=2)
+    override(slow_send_s=0.01, send_concurrency=2)
     later = Effects()
 
     def attempt(*events) -> tuple[Effects, Effects]:
@@ -77,8 +77,8 @@ def test_who_hangs_keeps_no_worker_and_no_other_channel(
     assert desk.delivery(by_chat).provider_message_id == "late"
 
 
-def test_a_slow_failure_is_tried_again_as_any_other(desk, ada, chat, hang, answer, now, knobs) -> None:
-    knobs(slow_send_s=0.01)
+def test_a_slow_failure_is_tried_again_as_any_other(desk, ada, chat, hang, answer, now, override) -> None:
+    override(slow_send_s=0.01)
     hang(TemporaryError("busy"))
     event, later = desk.event(ada, chat), Effects()
     pk = str(desk.delivery(event).pk)
@@ -109,10 +109,10 @@ def test_for_a_channel_that_is_slow_now_nobody_waits_at_all(desk, ada, chat, han
 
 @pytest.mark.parametrize(("taken_s", "patience_s"), [(0.01, 0.1), (0.04, 0.16), (0.06, 0)])
 def test_only_brief_sends_are_waited_for(
-    desk, ada, chat, provider, knobs, now, monkeypatch, taken_s, patience_s
+    desk, ada, chat, provider, override, now, monkeypatch, taken_s, patience_s
 ) -> None:
     monkeypatch.setattr(slow_sends, "_typical_s", {})  # what this process has seen so far
-    knobs(slow_send_s=1)
+    override(slow_send_s=1)
     provider(Receipt())
     passing = count()
 

@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 
 from notifications import store
-from notifications.knobs import Knobs
 from notifications.live import recovery
 from notifications.live.frames import head, to_ms
 from notifications.live.recovery import Resume
 from notifications.models import InboxCursor
+from notifications.settings import PipelineSettings
 from notifications.states import Priority
 
 
@@ -77,7 +77,7 @@ def test_only_an_event_with_an_open_confirmation_has_a_deadline(desk, ada, chat,
     deadlines = {found.event_id: found.ack_by for found, _ in missed(ada, 0).frames}
     deadline = to_ms(now + timedelta(seconds=5))
     assert deadlines == {"waiting": deadline, "confirmed": 0, "elsewhere": 0}
-    store.rings_due(now=now + timedelta(seconds=6), knobs=Knobs())  # its deadline passes
+    store.rings_due(now=now + timedelta(seconds=6), settings=PipelineSettings())  # its deadline passes
     assert {found.ack_by for found, _ in missed(ada, 0).frames} == {0}
 
 
@@ -100,7 +100,7 @@ def test_a_client_ahead_of_the_sequence_or_of_another_epoch_gets_a_snapshot(ada,
 
 
 def test_a_client_that_missed_too_much_gets_a_snapshot(ada, events, settings) -> None:
-    settings.TOCSIN = Knobs(resume_max_events=3)
+    settings.TOCSIN = PipelineSettings(resume_max_events=3)
     assert begin(ada, Resume(2, epoch(ada))).recovered
     assert not begin(ada, Resume(1, epoch(ada))).recovered
 

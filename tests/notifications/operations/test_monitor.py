@@ -35,8 +35,8 @@ def test_the_oldest_critical_event_without_an_end_counts(desk, ada, chat, now) -
     assert monitor.oldest_critical_s(now=after(now, 90)) == 90.0
 
 
-def test_a_replayed_event_waits_since_it_was_due(desk, ada, chat, now, records, knobs) -> None:
-    knobs(replay_per_s=0.01)
+def test_a_replayed_event_waits_since_it_was_due(desk, ada, chat, now, records, override) -> None:
+    override(replay_per_s=0.01)
     for event_id in ("e1", "e2"):
         event = desk.event(ada, chat, event_id=event_id, priority=Priority.CRITICAL)
         records.failed(desk.delivery(event), FailureKind.MESSAGE)
@@ -51,7 +51,7 @@ def test_a_row_is_overdue_a_minute_after_its_time(desk, ada, chat, now) -> None:
     Delivery.objects.update(ring_at=now)
     assert monitor.overdue(now=after(now, 59)) == 0
     assert monitor.overdue(now=after(now, 60)) == 1
-    store.rings_due(now=after(now, 60), knobs=monitor.knobs.current())
+    store.rings_due(now=after(now, 60), settings=monitor.pipeline_settings())
     assert monitor.overdue(now=after(now, 60)) == 0
 
 
@@ -89,8 +89,8 @@ def test_all_is_well(desk, ada, chat, now, canaries) -> None:
     assert monitor.problems(now=after(now, 5)) == []
 
 
-def test_each_ailment_is_named(desk, ada, chat, now, canaries, knobs) -> None:
-    knobs(heartbeat_critical_age_s=100, canary_max_age_s=200)
+def test_each_ailment_is_named(desk, ada, chat, now, canaries, override) -> None:
+    override(heartbeat_critical_age_s=100, canary_max_age_s=200)
     desk.event(ada, chat, event_id="open", priority=Priority.CRITICAL)
     assert monitor.problems(now=after(now, 50)) == []
     assert monitor.problems(now=after(now, 101)) == ["oldest_critical", "overdue"]

@@ -11,8 +11,8 @@ from notifications.states import Priority
 
 
 @pytest.mark.parametrize("priority", [Priority.NORMAL, Priority.CRITICAL])
-def test_replays_are_paced(desk, ada, chat, replay_again, now, knobs, priority) -> None:
-    knobs(replay_per_s=10)
+def test_replays_are_paced(desk, ada, chat, replay_again, now, override, priority) -> None:
+    override(replay_per_s=10)
     for number in range(25):
         desk.event(ada, event_id=f"e{number}", priority=priority)
     done = replay_again(after_s=0)
@@ -24,8 +24,8 @@ def test_replays_are_paced(desk, ada, chat, replay_again, now, knobs, priority) 
     assert [row.ring_at == row.not_before for row in waiting] == [True] * 15
 
 
-def test_replays_share_one_pace(desk, ada, chat, replay_again, now, knobs) -> None:
-    knobs(replay_per_s=10)
+def test_replays_share_one_pace(desk, ada, chat, replay_again, now, override) -> None:
+    override(replay_per_s=10)
     for number in range(40):
         desk.event(ada, event_id=f"e{number}")
     replay_again(after_s=0, limit=20)
@@ -34,14 +34,14 @@ def test_replays_share_one_pace(desk, ada, chat, replay_again, now, knobs) -> No
     assert due == {0.0: 10, 1.0: 10, 2.0: 10, 3.0: 10}
 
 
-def test_the_sweep_rings_for_what_waited(desk, ada, chat, replay_again, now, knobs) -> None:
-    from notifications.knobs import Knobs
+def test_the_sweep_rings_for_what_waited(desk, ada, chat, replay_again, now, override) -> None:
+    from notifications.settings import PipelineSettings
 
-    knobs(replay_per_s=1)
+    override(replay_per_s=1)
     for number in range(3):
         desk.event(ada, event_id=f"e{number}")
     replay_again(after_s=0)
-    found = store.rings_due(now=now + timedelta(seconds=1), knobs=Knobs()).rings
+    found = store.rings_due(now=now + timedelta(seconds=1), settings=PipelineSettings()).rings
     late = Delivery.objects.get(not_before=now + timedelta(seconds=1))
     assert [ring.delivery_id for ring in found] == [str(late.pk)]
     assert desk.claim(late, now=now + timedelta(seconds=1)).attempt == 1

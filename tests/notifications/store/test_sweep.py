@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 
 from notifications import store
-from notifications.knobs import Knobs
 from notifications.models import Attempt, Delivery, Event
+from notifications.settings import PipelineSettings
 from notifications.states import AttemptOutcome, FailureKind, Priority
 from notifications.sweep import sweep
 
-KNOBS = Knobs()
+SETTINGS = PipelineSettings()
 CRITICAL = Priority.CRITICAL
 GIVEN_UP = {"kind": FailureKind.TEMPORARY, "error": "used up"}
 
@@ -20,8 +20,8 @@ GIVEN_UP = {"kind": FailureKind.TEMPORARY, "error": "used up"}
 def after(now):
     """Sweep a given number of seconds after now."""
 
-    def after(seconds, **knobs):
-        return store.rings_due(now=now + timedelta(seconds=seconds), knobs=replace(KNOBS, **knobs))
+    def after(seconds, **override):
+        return store.rings_due(now=now + timedelta(seconds=seconds), settings=replace(SETTINGS, **override))
 
     return after
 
@@ -102,7 +102,7 @@ def test_a_send_under_a_lease_is_left_alone(desk, ada, chat, after) -> None:
     row = desk.delivery(desk.event(ada, chat))
     token = desk.claim(row).token
     Delivery.objects.update(ring_at=desk.now)
-    assert after(54) == store.rings_due(now=desk.now, knobs=KNOBS)  # nothing, both times
+    assert after(54) == store.rings_due(now=desk.now, settings=SETTINGS)  # nothing, both times
     row.refresh_from_db()
     assert (row.state, str(row.lease_token)) == ("sending", token)
 
@@ -160,7 +160,7 @@ def test_a_page_that_did_not_confirm_before_the_event_expired_is_closed(desk, ad
         [store.Success(str(row.pk), str(row.lease_token), now, now)], [now + timedelta(seconds=5)]
     )
     assert after(5).finals == [event.pk]
-    after(5 + KNOBS.ring_again_s)
+    after(5 + SETTINGS.ring_again_s)
     event.refresh_from_db()
     assert (event.state, Delivery.objects.filter(ring_at__isnull=False).count()) == ("expired", 0)
 
@@ -205,11 +205,11 @@ def test_a_row_that_breaks_the_sweep_does_not_hold_up_the_others(desk, ada, chat
     assert rung(after(5)) == [str(desk.delivery(good).pk)]
 
 
-def test_a_sweep_takes_the_knobs_of_the_process(desk, ada, chat, knobs, now) -> None:
+def test_a_sweep_takes_the_knobs_of_the_process(desk, ada, chat, override, now) -> None:
     desk.event(ada, chat)
-    knobs(sweep_limit=0)
+    override(sweep_limit=0)
     assert sweep(now=now + timedelta(seconds=5)).rings == []
-    knobs(sweep_limit=1)
+    override(sweep_limit=1)
     assert len(sweep(now=now + timedelta(seconds=5)).rings) == 1
 
 
@@ -241,7 +241,7 @@ def test_many_silent_pages_fall_together_and_their_doorbells_come_in_parts(desk,
     """The first doorbell must not wait for the last row."""
     count = 120
     events = [desk.event(ada, None, chat, event_id=f"silent-{number}") for number in range(count)]
-    parts = list(store.rings_due_in_parts(now=now + timedelta(seconds=6), knobs=Knobs()))
+    parts = list(store.rings_due_in_parts(now=now + timedelta(seconds=6), settings=PipelineSettings()))
     assert len(parts) > 1
     rung = [ring.delivery_id for part in parts for ring in part.rings]
     assert sorted(rung) == sorted(str(desk.delivery(event, 1).pk) for event in events)

@@ -194,9 +194,9 @@ def test_a_hundred_at_once_are_one_event(desk, follower, envelope, side_by_side,
 
 
 def test_big_audiences_are_told_in_chunks_each_with_a_doorbell_for_the_next(
-    follower, envelope, knobs, now
+    follower, envelope, override, now
 ) -> None:
-    knobs(fan_out_chunk=2)
+    override(fan_out_chunk=2)
     follower(*"abcde")
     ingest([envelope()], now=now)
     pk = str(Broadcast.objects.get().pk)
@@ -207,8 +207,8 @@ def test_big_audiences_are_told_in_chunks_each_with_a_doorbell_for_the_next(
     assert fan_out.tell_next(pk, now=now).fan_outs == []
 
 
-def test_who_left_before_their_turn_is_not_told(follower, envelope, knobs, now) -> None:
-    knobs(fan_out_chunk=1)
+def test_who_left_before_their_turn_is_not_told(follower, envelope, override, now) -> None:
+    override(fan_out_chunk=1)
     _, bea, cyd = follower("ada", "bea", "cyd")
     ingest([envelope()], now=now)
     fan_out.tell_next(str(Broadcast.objects.get().pk), now=now)

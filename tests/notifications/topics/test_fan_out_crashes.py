@@ -99,14 +99,14 @@ def broadcast(desk, thousand, doorbells, now) -> Broadcast:
     ],
 )
 def test_a_fan_out_that_was_cut_off_goes_on_and_nobody_gets_it_twice(
-    broadcast, thousand, knobs, now, crash: str, told: int
+    broadcast, thousand, override, now, crash: str, told: int
 ) -> None:
     assert run(WORKER, str(broadcast.pk), crash=crash) == 137
     assert Event.objects.count() == told
     had = dict(Event.objects.values_list("person_id", "pk"))
     [left] = sweep(now=now + timedelta(minutes=5)).fan_outs
     assert left.broadcast_pk == str(broadcast.pk)
-    knobs(fan_out_chunk=CHUNK)
+    override(fan_out_chunk=CHUNK)
     effects = fan_out.tell_next(left.broadcast_pk, now=now)
     while effects.fan_outs:
         effects = fan_out.tell_next(left.broadcast_pk, now=now)
@@ -125,8 +125,10 @@ def test_a_crash_before_the_commit_has_accepted_nothing(thousand, desk) -> None:
     assert not Broadcast.objects.exists()
 
 
-def test_two_workers_at_the_same_broadcast_tell_everybody_once(broadcast, side_by_side, knobs, now) -> None:
-    knobs(fan_out_chunk=CHUNK)
+def test_two_workers_at_the_same_broadcast_tell_everybody_once(
+    broadcast, side_by_side, override, now
+) -> None:
+    override(fan_out_chunk=CHUNK)
 
     def work() -> None:
         while fan_out.tell_next(str(broadcast.pk), now=now).fan_outs:

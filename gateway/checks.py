@@ -1,0 +1,37 @@
+"""System checks of the edge's settings, and of `TOCSIN_…` variables that nothing reads."""
+
+import os
+from dataclasses import fields
+from typing import Any
+
+from django.core.checks import CheckMessage, Error, Warning, register
+
+from gateway.settings import EdgeSettings, edge_settings
+from notifications.settings import PipelineSettings
+from runtime.settings import PREFIX, variable
+
+# Read elsewhere: by the development system, the failpoints, the tests and the fault scenarios.
+_OTHERS = ("HOME", "DEMO", "CRASH", "REQUIRE_", "CHAOS_", "CHANNELS", "STATE_MACHINE_", "RUN_")
+
+
+@register
+def sessions_can_be_served(**_: Any) -> list[CheckMessage]:
+    """An empty window would never let an event out, and a limit of 0 s would close every socket."""
+    settings = edge_settings()
+    return [
+        Error(f"{name} must be above 0.", hint=f"Raise {variable(name)}.", id="tocsin.E005")
+        for name in ("window_frames", "window_bytes", "slow_close_s", "resync_s")
+        if getattr(settings, name) <= 0
+    ]
+
+
+@register
+def variables_are_settings(**_: Any) -> list[CheckMessage]:
+    """A misspelt or removed setting would be ignored without a word."""
+    known = {variable(one.name) for owner in (PipelineSettings, EdgeSettings) for one in fields(owner)}
+    others = tuple(PREFIX + name for name in _OTHERS)
+    return [
+        Warning(f"{name} is no setting.", hint="See docs/configuration.md; unset it.", id="tocsin.W001")
+        for name in sorted(os.environ)
+        if name.startswith(PREFIX) and name not in known and not name.startswith(others)
+    ]
