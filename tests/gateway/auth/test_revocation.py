@@ -12,7 +12,7 @@ from gateway.auth.credentials import Credential, of_session
 from gateway.auth.revocation import ended
 from tests.gateway.other_ends import Page
 from tests.gateway.servers import running_server_of
-from tests.gateway.sign_in import cookie_of, token_for
+from tests.kit.sign_in import cookie_of, token_for
 from users.models import User
 
 NOW = timezone.now()
