@@ -84,22 +84,9 @@ def simulator() -> Iterator[Simulator]:
 
 def people(count: int, *, with_telegram: bool) -> list[str]:
     """Create persons and return their external ids."""
-    from django.utils import timezone
+    from tests.kit.people import create_people
 
-    from notifications.states import Channel
-    from users.models import Destination, User
-
-    users = User.objects.bulk_create(
-        [User(username=f"p{number}", external_id=f"p{number}", password="!") for number in range(count)]
-    )
-    if with_telegram:
-        destinations = [
-            Destination(user=user, kind=Channel.TELEGRAM, verified_at=timezone.now()) for user in users
-        ]
-        for number, destination in enumerate(destinations):
-            destination.set_address(str(10_000 + number))
-        Destination.objects.bulk_create(destinations)
-    return [user.external_id for user in users]
+    return [user.external_id for user in create_people(count, chats=with_telegram)]
 
 
 def source() -> object:

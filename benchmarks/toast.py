@@ -4,9 +4,7 @@ The clock starts when the curl process is started and stops when the toast is in
 the time of a `curl` to /healthz, which no notification can beat.
 """
 
-import os
 import shutil
-import signal
 import statistics
 import subprocess
 import sys
@@ -20,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from sandbox.system.launcher import curl_line  # noqa: E402
+from tests.kit.development_system import System  # noqa: E402
 
 RUNS = 50
 _WATCH = """() => new MutationObserver((changes) => {
@@ -28,23 +27,6 @@ _WATCH = """() => new MutationObserver((changes) => {
         if (node.nodeType === 1 && (node.matches(toast) || node.querySelector(toast)))
             window.toastAt = Date.now();
 }).observe(document.body, {childList: true, subtree: true})"""
-
-
-def start(home: Path) -> tuple["subprocess.Popen[bytes]", dict[str, str]]:
-    env = {k: v for k, v in os.environ.items() if k not in {"DATABASE_URL", "REDIS_URL"}}
-    running = subprocess.Popen(
-        [sys.executable, "-m", "sandbox.system"],
-        cwd=ROOT,
-        env=env | {"TOCSIN_HOME": str(home)},
-        stdout=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 120
-    while not (home / "ready").exists():
-        if time.monotonic() > deadline or running.poll() is not None:
-            raise SystemExit("the system did not start")
-        time.sleep(0.1)
-    lines = (home / "dev.env").read_text().splitlines()
-    return running, dict(line.split("=", 1) for line in lines)
 
 
 def measure(page: Page, line: str) -> tuple[float, float]:
@@ -62,38 +44,41 @@ def measure(page: Page, line: str) -> tuple[float, float]:
 
 
 def main() -> None:
-    home = Path(tempfile.mkdtemp(prefix="tocsin-bench-"))
-    home.chmod(0o755)
-    running, values = start(home)
+    folder = Path(tempfile.mkdtemp(prefix="tocsin-bench-"))
+    folder.chmod(0o755)
     try:
-        base = f"http://127.0.0.1:{values['PORT']}"
-        browser_path = shutil.which("chromium") or shutil.which("google-chrome")
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=browser_path, args=["--no-sandbox", "--disable-background-networking"]
-            )
-            page = browser.new_page()
-            page.goto(f"{base}/login/")
-            page.fill("input[name=username]", "demo")
-            page.fill("input[name=password]", values["DEMO_PASSWORD"])
-            page.press("input[name=password]", "Enter")
-            page.wait_for_selector("[data-testid=connection-state]:has-text('live')", timeout=20_000)
-            page.evaluate(_WATCH)
-            line = curl_line(values["PORT"], values["DEMO_API_KEY"])
-            measure(page, line)
-            taken = [measure(page, line) for _ in range(RUNS)]
-            floor = [_timed(["curl", "-sS", f"{base}/healthz"]) for _ in range(RUNS)]
-            browser.close()
-        toasts, acks = zip(*taken, strict=True)
-        bare = statistics.median(floor)
-        for name, figures in (("toast", toasts), ("final ack", acks)):
-            p50, worst = statistics.median(figures), max(figures)
-            print(f"curl to {name}: p50 {p50:.0f} ms, max {worst:.0f} ms; {p50 / bare:.1f} × a bare curl")
-        print(f"a bare curl of /healthz: p50 {bare:.0f} ms")
+        with System.started(folder / "home") as system:
+            figures = run(system)
     finally:
-        running.send_signal(signal.SIGINT)
-        running.wait(60)
-        shutil.rmtree(home, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+    bare = statistics.median(figures.pop("healthz"))
+    for name, taken in figures.items():
+        p50, worst = statistics.median(taken), max(taken)
+        print(f"curl to {name}: p50 {p50:.0f} ms, max {worst:.0f} ms; {p50 / bare:.1f} × a bare curl")
+    print(f"a bare curl of /healthz: p50 {bare:.0f} ms")
+
+
+def run(system: System) -> dict[str, list[float]]:
+    """Return the ms of all runs until the toast, until the final ack, and of a bare curl."""
+    values = system.values
+    browser_path = shutil.which("chromium") or shutil.which("google-chrome")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=browser_path, args=["--no-sandbox", "--disable-background-networking"]
+        )
+        page = browser.new_page()
+        page.goto(f"{system.url}/login/")
+        page.fill("input[name=username]", "demo")
+        page.fill("input[name=password]", values["DEMO_PASSWORD"])
+        page.press("input[name=password]", "Enter")
+        page.wait_for_selector("[data-testid=connection-state]:has-text('live')", timeout=20_000)
+        page.evaluate(_WATCH)
+        line = curl_line(values["PORT"], values["DEMO_API_KEY"])
+        measure(page, line)
+        toasts, acks = zip(*(measure(page, line) for _ in range(RUNS)), strict=True)
+        floor = [_timed(["curl", "-sS", f"{system.url}/healthz"]) for _ in range(RUNS)]
+        browser.close()
+    return {"toast": list(toasts), "final ack": list(acks), "healthz": floor}
 
 
 def _timed(command: list[str]) -> float:

@@ -10,8 +10,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import system  # noqa: F401  puts the checkout on the path
-
 from tests.kit.raw_websocket import PONG, client_frame, handshake
 
 SOCKETS_AN_ADDRESS = 40  # of 127.0.0.x, below every limit per address

@@ -5,25 +5,22 @@ import shlex
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import jwt
 import psutil
 import redis
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from crowd import Hello
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 from system import ROOT, cpu_s, free_port, process, running_command
 
-_KEY = Ed25519PrivateKey.generate()
-_PUBLIC = _KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+from tests.kit.sign_in import JWT_KEY_SETTING, token_for
+
 # A benchmark opens more sockets at once than a gateway should let anybody do.
 _LIMITS = {"TOCSIN_AUTH_WITHIN_S": "120"}
 
@@ -47,9 +44,9 @@ class Gateway:
 
 def hello_of(external_id: str, **more: str) -> Hello:
     """Return how a person's client comes in: a token in its first frame."""
-    claims = {"sub": external_id, "aud": "tocsin", "exp": int(time.time()) + 800}
-    token = jwt.encode(claims, _KEY, algorithm="EdDSA")
-    return Hello("/ws/native", f'{{"type":"auth","token":"{token}"}}', b'"type":"ready"', **more)
+    return Hello(
+        "/ws/native", f'{{"type":"auth","token":"{token_for(external_id)}"}}', b'"type":"ready"', **more
+    )
 
 
 @contextmanager
@@ -61,8 +58,7 @@ def ours(server: str = "daphne") -> Iterator[Gateway]:
         command = shlex.split(line.removeprefix("web:").replace("$PORT", str(port)))[1:]
     else:
         command = ["-m", "uvicorn", "--port", str(port), "--log-level", "error", "config.asgi:application"]
-    env = _LIMITS | {"JWT_PUBLIC_KEYS": _PUBLIC.replace("\n", "\\n")}
-    with process(*command, port=port, **env) as child:
+    with process(*command, port=port, **_LIMITS, **JWT_KEY_SETTING) as child:
         yield Gateway(child.pid, port)
 
 

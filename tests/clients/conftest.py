@@ -21,7 +21,7 @@ from tests.gateway.conftest import (  # noqa: F401  fixtures
     venue,
 )
 from tests.gateway.servers import database_url, running_daphne
-from tests.gateway.sign_in import cookie_of
+from tests.kit.sign_in import cookie_of
 
 CLIENT = ROOT / "clients/js"
 _NO_NODE = "Node is missing: apt-get install nodejs npm"

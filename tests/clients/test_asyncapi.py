@@ -16,7 +16,7 @@ from gateway.sockets import exchange
 from gateway.sockets.consumer import SessionConsumer
 from tests.gateway.good_events import event_json
 from tests.gateway.other_ends import Page
-from tests.gateway.sign_in import cookie_of, token_for
+from tests.kit.sign_in import cookie_of, token_for
 from users.models import TopicRule
 
 DOCUMENT = yaml.safe_load((ROOT / "docs/asyncapi.yaml").read_text())

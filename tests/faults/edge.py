@@ -3,12 +3,10 @@
 import secrets
 import subprocess
 import sys
-import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
-import jwt
 
 from config.env import ROOT
 from sandbox.system.start import free_port
@@ -20,17 +18,6 @@ def port_of(stage: Stage) -> int:
     port = urlsplit(stage.system.url).port
     assert port is not None
     return port
-
-
-def claims(person: str, **changes: object) -> dict[str, object]:
-    """Return those of a good token; a change to `...` leaves one out."""
-    now = int(time.time())
-    given = {"sub": person, "aud": "tocsin", "iat": now - 1, "exp": now + 600} | changes
-    return {name: value for name, value in given.items() if value is not ...}
-
-
-def token(stage: Stage, person: str, **changes: object) -> str:
-    return jwt.encode(claims(person, **changes), stage.system._signing_key, algorithm="EdDSA")
 
 
 def manage(stage: Stage, *words: str) -> list[str]:

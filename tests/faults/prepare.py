@@ -1,4 +1,4 @@
-"""`python -m tests.faults.prepare <persons>`: migrate, and create whom the scenarios write to.
+"""`python -m tests.faults.prepare <persons>`: migrate, and create the recipients of the scenarios.
 
 Every person has a Telegram chat, every second one an e-mail address as well. Others have no address and
 follow a topic. Prints the source's key.
@@ -16,33 +16,18 @@ FOLLOWERS = 10
 
 def main(count: int) -> None:
     django.setup()
-    call_command("migrate", interactive=False, verbosity=0, skip_checks=False)  # a bad knob stops here
+    call_command("migrate", interactive=False, verbosity=0, skip_checks=False)  # a bad setting stops here
     from django.utils import timezone
 
-    from notifications.states import Channel
+    from tests.kit.people import create_people
     from users import keys
-    from users.models import Destination, Source, TopicRule, TopicSubscription, User
+    from users.models import Source, TopicRule, TopicSubscription
 
-    users = User.objects.bulk_create(
-        [User(username=f"p{number}", external_id=f"p{number}", password="!") for number in range(count)]
-    )
-    now = timezone.now()
-    destinations = []
-    for number, user in enumerate(users):
-        chat = Destination(user=user, kind=Channel.TELEGRAM, verified_at=now)
-        chat.set_address(str(10_000 + number))
-        destinations.append(chat)
-        if number % 2:
-            mail = Destination(user=user, kind=Channel.EMAIL, verified_at=now)
-            mail.set_address(f"p{number}@d{number % 40}.example.org")  # mail is limited per domain
-            destinations.append(mail)
-    Destination.objects.bulk_create(destinations)
-    followers = User.objects.bulk_create(
-        [User(username=f"t{number}", external_id=f"t{number}", password="!") for number in range(FOLLOWERS)]
-    )
+    create_people(count, chats=True, mailboxes=True)
+    followers = create_people(FOLLOWERS, prefix="t")
     TopicRule.objects.create(prefix=TOPIC, audience=TopicRule.Audience.EVERYBODY)
     TopicSubscription.objects.bulk_create(
-        [TopicSubscription(person=user, topic=TOPIC, created_at=now) for user in followers]
+        [TopicSubscription(person=user, topic=TOPIC, created_at=timezone.now()) for user in followers]
     )
     source = Source.objects.create(name=SOURCE, allow_stream=True, topic_prefixes=[TOPIC])
     print(keys.issue(source, ["publish", "read"], note="fault scenarios"))

@@ -11,9 +11,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.faults import edge
-from tests.faults.edge import claims, port_of, token
+from tests.faults.edge import port_of
 from tests.faults.stage import Stage
 from tests.kit.raw_websocket import BINARY, AsyncRawSocket, Refused, client_frame
+from tests.kit.sign_in import SIGNING_KEY, claims, token_for
 
 Outcome = tuple[str, int]  # the error frame's code or "", and the close code or the HTTP status
 
@@ -67,7 +68,7 @@ def _origins(stage: Stage) -> list[Attempt]:
 
 
 def _first_frames(stage: Stage) -> list[Attempt]:
-    good = token(stage, "p0")
+    good = token_for("p0")
     wrong = {
         "silence": ([], ("", 4001)),
         "a token in the address": ([], ("", 4001)),
@@ -93,21 +94,20 @@ def _payload(**fields: object) -> bytes:
 
 
 def _tokens(stage: Stage) -> list[Attempt]:
-    own = stage.system._signing_key
-    public = own.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    public = SIGNING_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     now = int(time.time())
     bad = {
-        "a foreign key": (jwt.encode(claims("p0"), Ed25519PrivateKey.generate(), "EdDSA"), "invalid_token"),
+        "a foreign key": (token_for("p0", key=Ed25519PrivateKey.generate()), "invalid_token"),
         "alg none": (jwt.encode(claims("p0"), None, "none"), "invalid_token"),
         "HS256 with the public key": (_hs256(claims("p0"), public), "invalid_token"),
-        "a changed signature": (token(stage, "p0")[:-6] + "AAAAAA", "invalid_token"),
-        "wrong aud": (token(stage, "p0", aud="else"), "invalid_token"),
-        "no aud": (token(stage, "p0", aud=...), "invalid_token"),
-        "expired": (token(stage, "p0", exp=now - 1), "token_expired"),
-        "no exp": (token(stage, "p0", exp=...), "invalid_token"),
-        "for a day": (token(stage, "p0", exp=now + 86_400), "token_too_long"),
-        "issued tomorrow": (token(stage, "p0", iat=now + 86_400), "invalid_token"),
-        "a stranger": (token(stage, "nobody"), "unknown_user"),
+        "a changed signature": (token_for("p0")[:-6] + "AAAAAA", "invalid_token"),
+        "wrong aud": (token_for("p0", aud="else"), "invalid_token"),
+        "no aud": (token_for("p0", aud=...), "invalid_token"),
+        "expired": (token_for("p0", exp=now - 1), "token_expired"),
+        "no exp": (token_for("p0", exp=...), "invalid_token"),
+        "for a day": (token_for("p0", exp=now + 86_400), "token_too_long"),
+        "issued tomorrow": (token_for("p0", iat=now + 86_400), "invalid_token"),
+        "a stranger": (token_for("nobody"), "unknown_user"),
         "an API key": (stage.system.api_key, "invalid_token"),
     }
     return [
@@ -159,12 +159,12 @@ async def crowds(stage: Stage) -> dict[str, bool]:
     results = {
         "an 11th socket of a person": await _one_too_many(
             10,
-            lambda n: AsyncRawSocket.signed_in(port, token(stage, "p1"), source=f"127.0.3.{n + 1}"),
+            lambda n: AsyncRawSocket.signed_in(port, token_for("p1"), source=f"127.0.3.{n + 1}"),
             ("too_many_sockets", 4009),
         ),
         "a 51st socket of an address": await _one_too_many(
             50,
-            lambda n: AsyncRawSocket.signed_in(port, token(stage, f"p{2 + n % 30}"), source="127.0.4.1"),
+            lambda n: AsyncRawSocket.signed_in(port, token_for(f"p{2 + n % 30}"), source="127.0.4.1"),
             ("too_many_sockets", 4009),
         ),
     }

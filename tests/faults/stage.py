@@ -13,6 +13,7 @@ from tests.faults.live_clients import LiveClients
 from tests.faults.producers import Diary, HttpProducer, StreamProducer, events
 from tests.faults.system import FaultSystem, Size
 from tests.kit.eventually import eventually
+from tests.kit.sign_in import token_for
 
 
 @dataclass(slots=True)
@@ -96,7 +97,7 @@ class Stage:
 
     def open_sockets(self, count: int, *, confirming: bool = True) -> Clients:
         persons = [f"p{number}" for number in range(count)]
-        clients = Clients(self.system.port, persons, self.system.token, confirming=confirming).start()
+        clients = Clients(self.system.port, persons, token_for, confirming=confirming).start()
         self.clients.append(clients)
         self.until(clients.all_open, within_s=20, what="every socket is ready")
         return clients
@@ -105,7 +106,7 @@ class Stage:
         """Open sockets that keep a log and resume. `how`: confirming."""
         persons = [f"p{number}" for number in range(count)]
         system, seed = self.system, self.random.randrange(2**32)
-        clients = LiveClients(system.port, persons, system.token, seed=seed, **how).start()  # type: ignore[arg-type]
+        clients = LiveClients(system.port, persons, token_for, seed=seed, **how).start()  # type: ignore[arg-type]
         self.clients.append(clients)
         self.until(clients.all_open, within_s=30, what="every socket is ready")
         return clients

@@ -8,17 +8,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import jwt
 import psycopg
 import redis
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from config.env import ROOT
 from sandbox.system.postgres import Postgres
@@ -27,6 +23,7 @@ from sandbox.system.valkey import Valkey
 from tests.faults.proxy import Proxy
 from tests.kit.eventually import eventually
 from tests.kit.processes import Child, Supervisor, answers
+from tests.kit.sign_in import JWT_KEY_SETTING
 from tests.kit.simulator import Simulator
 
 _KEPT = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "VALKEY_SERVER")
@@ -92,14 +89,12 @@ class FaultSystem:
             "telegram": self.simulator_port,
         }
         self.proxies = {name: Proxy(ports[name]) for name in proxied}
-        self._signing_key = Ed25519PrivateKey.generate()
         reached_by = ports | {name: proxy.port for name, proxy in self.proxies.items()}
         inherited = {name: os.environ[name] for name in _KEPT if name in os.environ}
         self.environment = inherited | self._settings(reached_by) | size.environment | environment
 
     def _settings(self, ports: dict[str, int]) -> dict[str, str]:
         """Return what every process is told; `ports` are those of the servers, or of their proxies."""
-        public = self._signing_key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         return {
             "DJANGO_SETTINGS_MODULE": "config.settings.development",
             "TOCSIN_HOME": str(self.home),
@@ -115,7 +110,7 @@ class FaultSystem:
             "TOCSIN_TELEGRAM_PER_S": "0",  # the faults are the subject; limits have a scenario of their own
             "TOCSIN_SOCKETS_PER_ADDRESS": "0",  # all clients are on this machine; A1 sets it
             "REMAP_SIGTERM": "SIGQUIT",
-            "JWT_PUBLIC_KEYS": public.decode().replace("\n", "\\n"),
+            **JWT_KEY_SETTING,
             "PYTHONUNBUFFERED": "1",
             "PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir()) / "tocsin-bytecode"),
             "TOCSIN_CRASH_LOG": str(self.crash_log),
@@ -242,10 +237,6 @@ class FaultSystem:
         process.kill()
         process.wait(20)
         shutil.rmtree(self.home / "valkey", ignore_errors=True)
-
-    def token(self, person: str) -> str:
-        claims = {"sub": person, "aud": "tocsin", "exp": int(time.time()) + 800}
-        return jwt.encode(claims, self._signing_key, algorithm="EdDSA")
 
 
 def _own_environment(name: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ import websockets.sync.client
 from proto.tocsin.v1 import user_events_pb2 as wire
 from tests.gateway.good_events import event_json, event_message
 from tests.gateway.servers import Server
-from tests.gateway.sign_in import cookie_of
+from tests.kit.sign_in import cookie_of
 
 
 class Producer(httpx.Client):

@@ -10,8 +10,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from sandbox.system.start import free_port
-from tests.gateway.sign_in import JWT_KEY_SETTING
 from tests.kit.processes import answers, running
+from tests.kit.sign_in import JWT_KEY_SETTING
 
 AUTH_WITHIN_S = 1.0
 PATIENCE = {  # with pages that are quicker than people; floods have tests of their own

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.running_system import System
+from tests.kit.development_system import System
 
 
 @pytest.fixture(scope="session")

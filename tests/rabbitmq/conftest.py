@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.running_system import System
+from tests.kit.development_system import System
 from tests.rabbitmq.server import INSTALL, RabbitMQ, binary
 
 PROCESSES = ("web", "worker", "control", "beat", "flower", "sandbox")

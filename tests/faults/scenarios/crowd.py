@@ -15,11 +15,12 @@ import psutil
 
 from config.env import ROOT
 from tests.faults import edge
-from tests.faults.edge import call, judge_calm, port_of, published, token
+from tests.faults.edge import call, judge_calm, port_of, published
 from tests.faults.ledger import arrivals
 from tests.faults.run import scenario
 from tests.faults.stage import Stage
 from tests.kit.raw_websocket import AsyncRawSocket
+from tests.kit.sign_in import token_for
 
 _POOL = 10  # DATABASE_POOL_SIZE
 _PER_ADDRESS = 50
@@ -31,7 +32,7 @@ def all_cut(stage: Stage) -> None:
     count = stage.scaled(5_000, 200)
     published(stage, "p0", 2)
     tokens = [
-        token(stage, f"p{number % stage.size.persons}", exp=int(time.time()) + 850) for number in range(count)
+        token_for(f"p{number % stage.size.persons}", exp=int(time.time()) + 850) for number in range(count)
     ]
     with _swarm(stage, tokens) as told, _watched(stage) as worst:
         came_s = stage.until(lambda: told["open"] == count, within_s=180, what="everybody is there")
@@ -167,7 +168,7 @@ async def _leave_there(stage: Stage, port: int, persons: list[str]) -> None:
     _left.clear()
     _left.extend(
         [
-            await AsyncRawSocket.signed_in(port, token(stage, name, exp=int(time.time()) + 850))
+            await AsyncRawSocket.signed_in(port, token_for(name, exp=int(time.time()) + 850))
             for name in persons
         ]
     )

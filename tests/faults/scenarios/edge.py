@@ -5,12 +5,13 @@ import random
 import time
 
 from tests.faults import edge
-from tests.faults.edge import call, canary, judge_calm, judge_secrets, port_of, published, token
+from tests.faults.edge import call, canary, judge_calm, judge_secrets, port_of, published
 from tests.faults.garbage import garbled_bytes, malformed_frame
 from tests.faults.refusals import Attempt, attempts, crowds
 from tests.faults.run import scenario
 from tests.faults.stage import Stage
 from tests.kit.raw_websocket import BINARY, AsyncRawSocket, Refused, client_frame
+from tests.kit.sign_in import token_for
 
 _QUICK = {"TOCSIN_SOCKETS_PER_ADDRESS": "50", "TOCSIN_TICKET_S": "3", "TOCSIN_ACCEPT_WAIT_S": "1"}
 
@@ -65,10 +66,10 @@ def endings(stage: Stage) -> None:
 
 async def _expire(stage: Stage, each: int) -> tuple[float, int]:
     port, ends = port_of(stage), int(time.time()) + 8
-    short = [await AsyncRawSocket.signed_in(port, token(stage, f"p{n % 40}", exp=ends)) for n in range(each)]
-    kept = [await AsyncRawSocket.signed_in(port, token(stage, f"p{n % 40}", exp=ends)) for n in range(each)]
+    short = [await AsyncRawSocket.signed_in(port, token_for(f"p{n % 40}", exp=ends)) for n in range(each)]
+    kept = [await AsyncRawSocket.signed_in(port, token_for(f"p{n % 40}", exp=ends)) for n in range(each)]
     for number, raw in enumerate(kept):
-        raw.say(type="auth", token=token(stage, f"p{number % 40}"))
+        raw.say(type="auth", token=token_for(f"p{number % 40}"))
     answers = [await raw.until("auth.renewed") for raw in kept]
 
     async def lateness(raw: AsyncRawSocket) -> float:
@@ -101,14 +102,14 @@ async def _revoked(stage: Stage) -> list[tuple[str, float, str]]:
         "a session that is gone, found by itself": ("p11", (sessions, session)),
         "revoke": ("p12", None),
     }
-    other = await AsyncRawSocket.signed_in(port, token(stage, "p13"))
+    other = await AsyncRawSocket.signed_in(port, token_for("p13"))
     for name, (person, sql) in ways.items():
         if person == "p11":
             headers = {"Cookie": f"sessionid={session}", "Origin": stage.system.url}
             raw = await AsyncRawSocket.open(port, "/ws", headers=headers)
             await raw.until("ready")
         else:
-            raw = await AsyncRawSocket.signed_in(port, token(stage, person))
+            raw = await AsyncRawSocket.signed_in(port, token_for(person))
         began = time.monotonic()
         if sql is None:
             await asyncio.to_thread(call, stage, "POST", f"/users/{person}/revoke", admin)
@@ -157,13 +158,13 @@ def foreign_things(stage: Stage) -> None:
         ("GET", "/events", None),
         ("POST", "/events/replay", {"filter": {}}),
     ):
-        answer = call(stage, method, path, token(stage, "p0"), **({"json": body} if body else {}))
+        answer = call(stage, method, path, token_for("p0"), **({"json": body} if body else {}))
         refused = answer.status_code in {401, 403, 404}
         stage.figure(
             f"{method} {path.replace(stage.run, '…')}", answer.status_code, limit="4xx", holds=refused
         )
         answers.append(answer.text)
-    mine = call(stage, "GET", "/users/me/inbox", token(stage, "p0")).text
+    mine = call(stage, "GET", "/users/me/inbox", token_for("p0")).text
     changed = _marks(stage) != before
     stage.figure("another person's rows changed", changed, limit="False", holds=not changed)
     judge_secrets(stage, [secret], [*answers, mine])
@@ -183,8 +184,8 @@ def _marks(stage: Stage) -> list[tuple]:
 async def _meddle(stage: Stage, ids: list[str]) -> list[str]:
     """Do to another person's events all that a socket can; return what was heard."""
     port = port_of(stage)
-    owner = await AsyncRawSocket.signed_in(port, token(stage, "p1"))
-    raw = await AsyncRawSocket.signed_in(port, token(stage, "p0"))
+    owner = await AsyncRawSocket.signed_in(port, token_for("p1"))
+    raw = await AsyncRawSocket.signed_in(port, token_for("p0"))
     for kind in ("ack", "seen", "read", "archive"):
         raw.say(type=kind, event_ids=ids[:500])
     for event_id in ids[:5]:
@@ -194,7 +195,7 @@ async def _meddle(stage: Stage, ids: list[str]) -> list[str]:
     position = owner.received[0]
     resumed = await AsyncRawSocket.open(port)
     resume = {"seq": 0, "epoch": position["epoch"]}
-    resumed.say(type="auth", token=token(stage, "p0"), resume=resume)
+    resumed.say(type="auth", token=token_for("p0"), resume=resume)
     await resumed.until("ready")
     await _answers(resumed)
     for one in (raw, resumed, owner):
@@ -219,16 +220,14 @@ def malformed(stage: Stage) -> None:
 
 async def _flood(stage: Stage, dice: random.Random, count: int, secret: str) -> tuple[int, int, float]:
     port, each, done = port_of(stage), 20, asyncio.Event()
-    neighbour = asyncio.create_task(
-        _neighbour(await AsyncRawSocket.signed_in(port, token(stage, "p2")), done)
-    )
+    neighbour = asyncio.create_task(_neighbour(await AsyncRawSocket.signed_in(port, token_for("p2")), done))
     sent = 0
 
     async def one(number: int) -> int:
         person, source = f"p{3 + number % 30}", f"127.0.2.{number % 200 + 1}"
         try:
             if number % 3:
-                raw = await AsyncRawSocket.signed_in(port, token(stage, person), source=source)
+                raw = await AsyncRawSocket.signed_in(port, token_for(person), source=source)
                 for _ in range(each):
                     data = malformed_frame(dice, secret)
                     raw.write(client_frame(data, BINARY if dice.random() < 0.1 else 1))

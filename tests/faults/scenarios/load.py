@@ -7,6 +7,7 @@ import psutil
 from tests.faults.crowd import Crowd, StampedProducer
 from tests.faults.run import scenario
 from tests.faults.stage import Stage
+from tests.kit.sign_in import token_for
 
 _ACK_TIMEOUT_MS = 300_000  # what a slow client missed waits for it, and does not go to another channel
 _TEXT_BYTES = 8_000
@@ -68,7 +69,7 @@ def _roles(role: str, first: int, last: int) -> dict[str, str]:
 
 
 def _crowd(stage: Stage, roles: dict[str, str]) -> Crowd:
-    crowd = Crowd(stage.system.home, stage.system.port, roles, stage.system.token)
+    crowd = Crowd(stage.system.home, stage.system.port, roles, token_for)
     stage.clients.append(crowd)  # type: ignore[arg-type]
     stage.until(crowd.all_open, within_s=90, what="every socket is ready")
     return crowd

@@ -6,8 +6,8 @@ from django.utils import timezone
 
 from notifications.states import Channel
 from tests.gateway.other_ends import Producer
-from tests.gateway.sign_in import cookie_of, token_for
 from tests.kit.eventually import eventually
+from tests.kit.sign_in import cookie_of, token_for
 from users.models import ChannelPreference, Destination, User
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"

@@ -10,7 +10,7 @@ from notifications.states import Channel
 from tests.gateway.good_events import event_json
 from tests.gateway.other_ends import Producer
 from tests.gateway.servers import Server
-from tests.gateway.sign_in import cookie_of as cookie
+from tests.kit.sign_in import cookie_of as cookie
 from users import keys
 from users.models import Destination, Source
 

@@ -9,7 +9,7 @@ import pytest
 from sandbox.system.start import free_port
 from tests.gateway.other_ends import Page, Producer
 from tests.gateway.servers import Server, running_server_of
-from tests.gateway.sign_in import cookie_of, token_for
+from tests.kit.sign_in import cookie_of, token_for
 from users import keys
 
 

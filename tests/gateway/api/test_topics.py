@@ -12,7 +12,7 @@ from notifications.topics import fan_out
 from tests.gateway.good_events import event_json, event_message
 from tests.gateway.other_ends import Producer, Stream
 from tests.gateway.servers import Server
-from tests.gateway.sign_in import cookie_of, token_for
+from tests.kit.sign_in import cookie_of, token_for
 from users import keys
 from users.models import TopicRule
 

@@ -12,10 +12,11 @@ from gateway.auth.credentials import Credential, of_session
 from gateway.auth.revocation import ended
 from tests.gateway.other_ends import Page
 from tests.gateway.servers import running_server_of
-from tests.gateway.sign_in import cookie_of, token_for
+from tests.kit.sign_in import cookie_of, token_for
 from users.models import User
 
 NOW = timezone.now()
+LATER = NOW + timedelta(seconds=1)
 
 
 def by_token(person: User, *, since=NOW, expires_at=NOW + timedelta(minutes=5)) -> Credential:
@@ -31,7 +32,7 @@ def by_session(person: User) -> Credential:
 
 
 def test_what_counts_is_let_be(ann, bob) -> None:
-    assert not ended({1: by_token(ann), 2: by_session(bob), 3: by_session(ann)}, now=timezone.now())
+    assert not ended({1: by_token(ann), 2: by_session(bob), 3: by_session(ann)}, now=LATER)
     assert not ended({}, now=NOW)
 
 
@@ -47,34 +48,34 @@ def test_only_what_is_older_than_the_sign_out_ends(ann, bob) -> None:
         4: by_session(ann),
     }
     User.objects.filter(pk=ann.pk).update(sessions_valid_from=NOW)
-    assert ended(found, now=timezone.now()) == {1, 4}
+    assert ended(found, now=LATER) == {1, 4}
 
 
 def test_who_is_gone_or_deactivated_has_nothing_that_counts(ann, bob) -> None:
     found = {1: by_token(ann), 2: by_session(ann), 3: by_token(bob), 4: by_session(bob)}
     User.objects.filter(pk=ann.pk).update(is_active=False)
     bob.delete()
-    assert ended(found, now=timezone.now()) == {1, 2, 3, 4}
+    assert ended(found, now=LATER) == {1, 2, 3, 4}
 
 
 def test_a_session_ends_alone(ann) -> None:
     found = {1: by_session(ann), 2: by_session(ann), 3: by_token(ann)}
     SessionStore(found[1].session_key).delete()
-    assert ended(found, now=timezone.now()) == {1}
+    assert ended(found, now=LATER) == {1}
     Session.objects.filter(pk=found[2].session_key).update(expire_date=NOW)
-    assert ended(found, now=timezone.now()) == {1, 2}
+    assert ended(found, now=LATER) == {1, 2}
 
 
 def test_a_changed_password_ends_sessions_and_no_tokens(ann) -> None:
     found = {1: by_session(ann), 2: by_token(ann)}
     User.objects.filter(pk=ann.pk).update(password="changed")
-    assert ended(found, now=timezone.now()) == {1}
+    assert ended(found, now=LATER) == {1}
 
 
 def test_all_of_them_take_two_queries(ann, bob, django_assert_num_queries) -> None:
     found = dict(enumerate([by_token(ann), by_session(ann), by_token(bob), by_session(bob)] * 50))
     with django_assert_num_queries(2):
-        assert not ended(found, now=timezone.now())
+        assert not ended(found, now=LATER)
 
 
 @pytest.mark.parametrize("how", ["deactivated", "signed out", "session gone"])

@@ -12,8 +12,8 @@ from notifications.live import pubsub
 from sandbox.system.start import free_port
 from tests.gateway.other_ends import Page
 from tests.gateway.servers import Server, running_server_of
-from tests.gateway.sign_in import token_for
 from tests.kit.eventually import eventually
+from tests.kit.sign_in import token_for
 from users.models import User
 
 LIMITS = {

@@ -8,8 +8,8 @@ from django.db import connection, transaction
 
 from tests.gateway.other_ends import Producer
 from tests.gateway.servers import Server, running_server_of
-from tests.gateway.sign_in import token_for
 from tests.kit.raw_websocket import RawSocket, client_frame
+from tests.kit.sign_in import token_for
 
 EVENTS, EVENT_BYTES = 60, 8_000
 SHORT_OF_PATIENCE = {

@@ -6,8 +6,8 @@ import time
 import pytest
 
 from tests.gateway.servers import Server, running_server_of
-from tests.gateway.sign_in import cookie_of, token_for
 from tests.kit.raw_websocket import RawSocket, client_frame
+from tests.kit.sign_in import cookie_of, token_for
 
 PAUSE_S = 3.0
 PING = client_frame(json.dumps({"type": "ping"}).encode())

@@ -12,9 +12,9 @@ from gateway.server import shutdown
 from notifications.models import Event
 from tests.gateway.other_ends import Page, Producer
 from tests.gateway.servers import Server, running_server_of
-from tests.gateway.sign_in import token_for
 from tests.kit.eventually import eventually
 from tests.kit.raw_websocket import RawSocket
+from tests.kit.sign_in import token_for
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from notifications.models import InboxCursor
 from tests.gateway.other_ends import Producer
 from tests.gateway.servers import AUTH_WITHIN_S
-from tests.gateway.sign_in import cookie_of, token_for
+from tests.kit.sign_in import cookie_of, token_for
 
 
 def test_a_signed_in_browser_is_ready_at_once(open_page, producer: Producer, ann) -> None:

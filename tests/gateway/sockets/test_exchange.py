@@ -11,8 +11,8 @@ from notifications.models import Event
 from tests.gateway.good_events import event_json
 from tests.gateway.other_ends import Page, Producer
 from tests.gateway.servers import Server
-from tests.gateway.sign_in import cookie_of, token_for
 from tests.kit.eventually import eventually
+from tests.kit.sign_in import cookie_of, token_for
 from users.models import TopicRule
 
 # The frames that such clients were written for, name by name and type by type.

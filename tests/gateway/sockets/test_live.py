@@ -17,8 +17,8 @@ from notifications.store import Stored
 from tests.gateway.good_events import event_json
 from tests.gateway.missing_tables import without
 from tests.gateway.other_ends import Page, Producer
-from tests.gateway.sign_in import token_for
 from tests.kit.eventually import eventually
+from tests.kit.sign_in import token_for
 
 
 def online(valkey, person) -> int:

@@ -6,8 +6,8 @@ import pytest
 from django.test import Client
 
 from tests.gateway.other_ends import Producer
-from tests.gateway.sign_in import cookie_of, token_for
 from tests.kit.eventually import eventually
+from tests.kit.sign_in import cookie_of, token_for
 from users import keys
 from users.models import User
 

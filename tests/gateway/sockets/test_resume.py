@@ -12,8 +12,8 @@ from notifications.models import Event, InboxCursor
 from tests.gateway.good_events import event_json
 from tests.gateway.other_ends import Page, Producer, pages_of
 from tests.gateway.servers import Server, running_server_of
-from tests.gateway.sign_in import token_for
 from tests.kit.eventually import eventually
+from tests.kit.sign_in import token_for
 
 WINDOW, RESUME_AT_MOST = 4, 30
 
