@@ -16,7 +16,7 @@ FOLLOWERS = 10
 
 def main(count: int) -> None:
     django.setup()
-    call_command("migrate", interactive=False, verbosity=0, skip_checks=False)  # a bad knob stops here
+    call_command("migrate", interactive=False, verbosity=0, skip_checks=False)  # a bad setting stops here
     from django.utils import timezone
 
     from users import keys
