@@ -169,7 +169,7 @@ def _too_many(retry_after_s: int, *, status: int = 429, early: bool = False) -> 
 
 
 def _migrate(chat_id: str) -> None:
-    """Return the id of a supergroup derived from the same number; supergroups are unchanged."""
+    """Raise the error that names a supergroup derived from the same number, unless it is a supergroup."""
     if not is_number(chat_id) or is_supergroup(chat_id):
         return
     new_id = SUPERGROUP_BASE - abs(int(chat_id))

@@ -175,7 +175,7 @@ def is_number(chat_id: str) -> bool:
 
 
 def is_supergroup(chat_id: str) -> bool:
-    """Return the kind of chat by its number; `chat_id` must be one."""
+    """Decide by the number; `chat_id` must be a number."""
     return int(chat_id) <= SUPERGROUP_BASE
 
 
