@@ -1,4 +1,4 @@
-# Two commands: `make run` and `make test`. Each sets up what it needs, and is quick the second time.
+# The main targets are `make run` and `make test`. Each installs its requirements first, once.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -11,7 +11,7 @@ DEV_READY := $(VENV)/.ready-to-develop
 help:
 	@echo "make run     start the whole system on this machine"
 	@echo "make test    run the tests; ARGS=tests/gateway runs some"
-	@echo "make check   linters, types, layers, migrations, wire contract"
+	@echo "make check   format, linters, types, import layers, wire contract"
 	@echo "make bench   measure; SCRIPT=live/fanout.py runs one, SIZE=quick a short one"
 	@echo "make chaos   faults against real processes; SCENARIO=L1 runs one, SIZE=short a quick one, SEED=7"
 	@echo "make format  format the code"
@@ -77,11 +77,11 @@ $(BIN)/uv: requirements/bootstrap.txt
 	@touch $@
 
 $(RUN_READY): requirements/embedded.txt $(BIN)/uv
-	@echo "installing what Tocsin needs to run …"
+	@echo "installing the requirements …"
 	@$(UV) --compile-bytecode -r requirements/embedded.txt
 	@touch $@
 
 $(DEV_READY): requirements/dev.txt $(BIN)/uv
-	@echo "installing what Tocsin needs to run and to be tested …"
+	@echo "installing the requirements and the test tools …"
 	@$(UV) --compile-bytecode -r requirements/dev.txt
 	@touch $@ $(RUN_READY)

@@ -7,7 +7,7 @@ from django.conf import settings
 
 
 class TocsinConfig(AppConfig):
-    """The composition root's own app: its management commands, and the logs of every process."""
+    """The app of the composition root: sets up logging and the Celery application of every process."""
 
     name = "config"
     label = "tocsin"
@@ -15,5 +15,5 @@ class TocsinConfig(AppConfig):
 
     def ready(self) -> None:
         logging.config.dictConfig(cast("dict[str, object]", settings.LOGGING))
-        # Every process that rings needs the configured Celery application, not a default one.
+        # Every process that publishes tasks needs the configured Celery application, not a default one.
         importlib.import_module("config.celery")

@@ -6,7 +6,7 @@ from channels.routing import ProtocolTypeRouter
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
-_http = get_asgi_application()  # loads the apps, so it comes before anything that imports models
+_http = get_asgi_application()  # loads the apps; must run before any import of models
 
 from gateway.ingress.http import ingress  # noqa: E402
 from gateway.routing import websocket  # noqa: E402

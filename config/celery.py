@@ -11,35 +11,35 @@ from django.db import close_old_connections, connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
 
-# Without Celery's own glue to Django: it closes the connection, and the pool, before and after every task.
+# Without Celery's Django fixup: it closes the connection, and the pool, before and after every task.
 app = Celery("tocsin", fixups=[])
-app.set_default()  # for every thread: a current application is only its own thread's
+app.set_default()  # for every thread: the current application is thread-local
 app.config_from_object("django.conf:settings", namespace="CELERY")
 
 
 @setup_logging.connect
 def keep_our_logs(**_: object) -> None:
-    """Be a receiver, so that Celery does not install its own handlers over ours."""
+    """Do nothing; a receiver stops Celery from replacing our log handlers."""
 
 
 @import_modules.connect
 def set_up_django(**_: object) -> None:
-    """Load the apps before the tasks, and refuse to start with settings that the checks refuse."""
-    if not apps.ready:  # a web process that publishes has done all this
+    """Load the apps before the tasks, and stop if a system check fails."""
+    if not apps.ready:  # web processes have done both
         django.setup()
         run_checks()
 
 
 @worker_init.connect
 def leave_no_connection_to_children(**_: object) -> None:
-    """Close what the checks have opened: a forked child must not share its parent's socket."""
+    """Close the connections of the checks: a forked child must not share its parent's socket."""
     connections.close_all()
 
 
 @task_prerun.connect
 @task_postrun.connect
 def keep_good_connections(**_: object) -> None:
-    """Close a connection only if it broke or is old (`CONN_MAX_AGE`), as Django does between requests."""
+    """Close broken and old connections (`CONN_MAX_AGE`), as Django does between requests."""
     close_old_connections()
 
 

@@ -1,4 +1,4 @@
-"""Typed readers of the environment. A missing or malformed value stops the start with its name."""
+"""Typed readers of the environment. A missing or malformed value stops the start and is named."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -10,12 +10,12 @@ from runtime.settings import variable
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# FileAwareEnv also reads NAME_FILE, so that a secret may come from a mounted file.
+# FileAwareEnv also reads NAME_FILE, so that a secret can come from a mounted file.
 env = environ.FileAwareEnv()
 
 
 def home() -> Path:
-    """Return the one folder that holds everything a development checkout keeps (ignored by git)."""
+    """Return the folder for all data of a development checkout (ignored by git)."""
     return Path(env.str("TOCSIN_HOME", default=str(ROOT / "var")))
 
 

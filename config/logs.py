@@ -1,7 +1,7 @@
-"""Logs are events: one JSON object a line, a fixed message and its parameters.
+"""Log configuration: one JSON object per line, with a fixed message and parameters.
 
-Never an address, a payload or a token. httpx logs whole URLs, and a Telegram URL holds the bot's token,
-so it is silent below WARNING.
+Logs never contain an address, a payload or a token. httpx logs whole URLs, and a Telegram URL contains the
+bot's token, so httpx is silent below WARNING.
 """
 
 from typing import Any
@@ -15,14 +15,14 @@ _QUIET = (
     "daphne.http_protocol",
     "daphne.ws_protocol",
     "django.channels.server",
-    # Two lines for each doorbell, at a tenth of its cost. Our own say which events were accepted and sent.
+    # Two lines per doorbell, a tenth of its cost. Our own lines report which events were accepted and sent.
     "celery.worker.strategy",
     "celery.app.trace",
 )
 
 
 def logging_config(level: str, *, json: bool) -> dict[str, Any]:
-    """Return a `logging.config` dictionary that renders stdlib and structlog records alike."""
+    """Return a `logging.config` dictionary that renders stdlib and structlog records in the same way."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

@@ -1,7 +1,7 @@
-"""A worker's consumer on RabbitMQ: Celery's, with our dead-letter queue in place of its delay queues.
+"""Celery's consumer for workers on RabbitMQ, with our dead-letter queue instead of its delay queues.
 
-Celery declares 28 exchanges and queues for countdowns as soon as it sees a quorum queue. Nothing here is
-ever published with a countdown (`brokers.countdown_max_s`).
+Celery declares 28 exchanges and queues for countdowns as soon as there is a quorum queue. We publish
+nothing with a countdown (`brokers.countdown_max_s`).
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ _DELAYS = "celery.worker.consumer.delayed_delivery:DelayedDelivery"
 
 
 class DeadLetters(bootsteps.StartStopStep):  # type: ignore[misc]
-    """Declares where doorbells go that were delivered too often, before any is taken."""
+    """Declares the queue for doorbells that were delivered too often, before consuming starts."""
 
     requires = ("celery.worker.consumer.connection:Connection",)
 

@@ -1,4 +1,4 @@
-"""Static files in production: compressed, and named after their content."""
+"""Static files in production: compressed, with a content hash in their names."""
 
 from servestatic.storage import CompressedManifestStaticFilesStorage
 

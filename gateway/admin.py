@@ -1,4 +1,4 @@
-"""The person's page in the admin, with what only the gateway knows: their open sockets."""
+"""The user page of the admin, with the user's open sockets, which only the gateway knows."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -33,7 +33,7 @@ class LiveUserAdmin(UserAdmin):  # type: ignore[misc]
     def open_sockets(self, user: User) -> str | SafeString:
         found = sockets_of(user.pk)
         if found is None:
-            return "not known: Redis is away"
+            return "unknown: Redis is unavailable"
         if not found:
             return "none"
         return format_html(
@@ -44,7 +44,7 @@ class LiveUserAdmin(UserAdmin):  # type: ignore[misc]
     def sign_out(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         ended = sign_out_everywhere(queryset, now=timezone.now())
         announce(ended)
-        messages.success(request, f"{len(ended)} signed out; open pages close within a minute.")
+        messages.success(request, f"Signed out: {len(ended)}. Open pages are closed within a minute.")
 
 
 def _line(socket: Socket) -> str:

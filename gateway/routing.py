@@ -7,7 +7,7 @@ from django.urls import path
 from gateway.presence.admission import Admission
 from gateway.sockets.consumer import NativeConsumer, SessionConsumer
 
-# Admission comes first: who is not let in costs no look-up of a session.
+# Admission comes first: a refused socket must not cost a session look-up.
 websocket = URLRouter(
     [
         path("ws", Admission(AuthMiddlewareStack(SessionConsumer.as_asgi()))),  # type: ignore[arg-type]

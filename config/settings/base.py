@@ -1,4 +1,4 @@
-"""What every environment shares. Reads the environment and nothing else."""
+"""Settings of all environments, read from environment variables."""
 
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,8 @@ DEBUG = False
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
-# Encrypts destinations at rest. The first key encrypts, all of them decrypt; apart from SECRET_KEY, so
-# that one can be rotated without the other.
+# Encrypts destinations at rest. The first key encrypts, all of them decrypt; separate from SECRET_KEY, so
+# that each can be rotated alone.
 FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS")
 
 INSTALLED_APPS = [
@@ -57,7 +57,7 @@ ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
 AUTH_USER_MODEL = "users.User"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024  # one batch of events; gateway/codec/limits.py refuses more
+DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024  # one batch of events; see gateway/codec/limits.py
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/login/"
@@ -83,8 +83,8 @@ DATABASES = {
     "default": {
         **env.db_url("DATABASE_URL"),
         "ENGINE": "runtime.postgres",
-        # Under ASGI every request may run on another thread: connections come from one pool. A worker's
-        # tasks run on one thread, which keeps its connection.
+        # Under ASGI any thread may run a request, so connections come from one pool. A worker's tasks run on
+        # one thread, which keeps its connection.
         "CONN_MAX_AGE": 0 if DATABASE_POOL_SIZE else 300,
         "CONN_HEALTH_CHECKS": not DATABASE_POOL_SIZE,
         "OPTIONS": {
@@ -93,13 +93,13 @@ DATABASES = {
                 "min_size": 0,
                 "max_size": DATABASE_POOL_SIZE,
                 "timeout": 5,
-                # Reconnecting ends where waiting does, and whoever asks next begins anew. The pool's own
-                # pauses double for five minutes, and meanwhile it opens nothing in place of what it lost.
+                # Reconnecting ends after the same time as waiting, and the next query starts it again. By
+                # default the pool's pauses double for five minutes, without replacing lost connections.
                 "reconnect_timeout": 5,
                 "connection_class": Connection,
             },
             "connect_timeout": 3,
-            # A network that swallows packets: a connection without an answer ends within ten seconds or so.
+            # For a network that drops packets: a connection without an answer ends within about ten seconds.
             "tcp_user_timeout": 10_000,
             "keepalives_idle": 5,
             "keepalives_interval": 2,
@@ -126,7 +126,7 @@ STATICFILES_DIRS = [
 UNFOLD = {
     "SITE_TITLE": "Tocsin",
     "SITE_HEADER": "Tocsin",
-    "SITE_SUBHEADER": "people, sources and what happened",
+    "SITE_SUBHEADER": "people, sources, events",
     "SITE_URL": "/",
     "SITE_ICON": lambda request: static("gateway/logo.svg"),
     "SITE_FAVICONS": [
@@ -135,12 +135,12 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
 }
 
-# A doorbell, not a store; see the end of this file.
+# Carries doorbells only; see the Celery settings below.
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=REDIS_URL)
 
 TOCSIN = read_settings(PipelineSettings, countdown_max_s=brokers.countdown_max_s(CELERY_BROKER_URL))
 TOCSIN_EDGE = read_settings(EdgeSettings)
-# A page with sample buttons and the provider simulator's log. Never in production.
+# The demo: a page with sample buttons and the provider simulator's log. Never in production.
 TOCSIN_DEMO = False
 SANDBOX_URL = ""
 
@@ -154,7 +154,7 @@ vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Tocsin <tocsin@localhost>")
 
-# A person's client may present a JWT instead of a browser session. Public keys in PEM, EdDSA or RS256.
+# A person's client may sign in with a JWT instead of a browser session. Public keys in PEM, EdDSA or RS256.
 JWT_PUBLIC_KEYS = [key.replace("\\n", "\n") for key in env.list("JWT_PUBLIC_KEYS", default=[])]
 JWT_AUDIENCE = env.str("JWT_AUDIENCE", default="tocsin")
 JWT_ISSUERS = env.list("JWT_ISSUERS", default=[])
@@ -163,31 +163,31 @@ LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 LOGGING_CONFIG = None
 LOGGING = logging_config(LOG_LEVEL, json=env.bool("LOG_JSON", default=True))
 
-# --- Celery: a doorbell, not a store. Each line says why it is not the default. -------------------------
-CELERY_RESULT_BACKEND = None  # results live in Postgres rows; a result store would only add round trips
-CELERY_TASK_IGNORE_RESULT = True  # nobody reads one
-CELERY_TASK_SERIALIZER = "json"  # the default, written down: never pickle
-CELERY_ACCEPT_CONTENT = ["json"]  # arguments are ids; pickle would run a stranger's code
-CELERY_TASK_ACKS_LATE = True  # a killed worker's message comes back
-CELERY_TASK_REJECT_ON_WORKER_LOST = True  # without it acks_late acknowledges for a killed child
-# A hung task ends before its lease does (settings.lease_s), and says so in the log before it is killed.
+# --- Celery carries doorbells only. Each line has its reason. -------------------------------------------
+CELERY_RESULT_BACKEND = None  # results are rows in Postgres; a result store would only add round trips
+CELERY_TASK_IGNORE_RESULT = True  # nothing reads results
+CELERY_TASK_SERIALIZER = "json"  # the default, stated explicitly: never pickle
+CELERY_ACCEPT_CONTENT = ["json"]  # arguments are ids; pickle can execute code
+CELERY_TASK_ACKS_LATE = True  # a killed worker's message is redelivered
+CELERY_TASK_REJECT_ON_WORKER_LOST = True  # else acks_late acknowledges the message of a killed child
+# A hanging task ends before its lease (`lease_s`), and logs that before it is killed.
 CELERY_TASK_TIME_LIMIT = env.int("CELERY_TASK_TIME_LIMIT", default=50)  # seconds
 CELERY_TASK_SOFT_TIME_LIMIT = env.int("CELERY_TASK_SOFT_TIME_LIMIT", default=45)  # seconds
-CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # a slow send must not hoard the work behind it
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # a slow send must not hold back prefetched work
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = env.float(
     "CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT", default=20
-)  # finish what is in flight, give the rest back
-CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = True  # prefetched and ETA tasks are given back too
+)  # finish tasks in flight, return the others
+CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = True  # returns prefetched and ETA tasks too
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True  # their messages will be redelivered
-CELERY_WORKER_HIJACK_ROOT_LOGGER = False  # our JSON logs stay
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False  # keeps our JSON logs
 CELERY_WORKER_SEND_TASK_EVENTS = True  # Flower
-CELERY_TASK_SEND_SENT_EVENT = False  # one more publish a doorbell, for Flower alone
-CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # 100 by default, then the worker exits
-CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True  # a worker may be up before its broker
-CELERY_BROKER_CONNECTION_TIMEOUT = 3  # a publisher does not wait long: the rows are due anyway
-CELERY_BROKER_TRANSPORT_OPTIONS = brokers.transport_options(CELERY_BROKER_URL)  # see there
-CELERY_VISIBILITY_TIMEOUT = brokers.VISIBILITY_S  # all three must agree, or the shortest redelivers
-CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"visibility_timeout": brokers.VISIBILITY_S}  # the third of them
+CELERY_TASK_SEND_SENT_EVENT = False  # would cost one more publish per doorbell, for Flower alone
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # retry for ever; by default the worker exits after 100
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True  # a worker may start before its broker
+CELERY_BROKER_CONNECTION_TIMEOUT = 3  # publishers give up soon: the rows are due anyway
+CELERY_BROKER_TRANSPORT_OPTIONS = brokers.transport_options(CELERY_BROKER_URL)  # reasons are there
+CELERY_VISIBILITY_TIMEOUT = brokers.VISIBILITY_S  # this, the broker's and the result backend's must agree
+CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"visibility_timeout": brokers.VISIBILITY_S}
 # Without a broker a publisher gives up within a second: the rows are due anyway.
 CELERY_TASK_PUBLISH_RETRY_POLICY = {
     "max_retries": 2,
@@ -195,12 +195,16 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {
     "interval_step": 0.2,
     "interval_max": 0.5,
 }
-CELERY_TASK_CREATE_MISSING_QUEUES = False  # a typing error in a queue's name is an error
-CELERY_TASK_DEFAULT_QUEUE = "normal"  # a task without a queue must not land in one that nobody reads
-CELERY_TASK_QUEUES = brokers.queues(CELERY_BROKER_URL)  # by urgency; the sweep's is apart from slow sends
-CELERY_WORKER_CONSUMER = brokers.consumer(CELERY_BROKER_URL)  # RabbitMQ's declares where dead doorbells go
-CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # in memory: the sweep is idempotent, two beats are fine
-# Every second, see docs/decisions/0001; ticks that nobody took do not pile up.
+CELERY_TASK_CREATE_MISSING_QUEUES = False  # a misspelled queue name is an error
+CELERY_TASK_DEFAULT_QUEUE = "normal"  # a task without a queue must go to one that is consumed
+CELERY_TASK_QUEUES = brokers.queues(
+    CELERY_BROKER_URL
+)  # by urgency; the sweep's queue is separate from slow sends
+CELERY_WORKER_CONSUMER = brokers.consumer(CELERY_BROKER_URL)  # on RabbitMQ it declares the dead-letter queue
+CELERY_BEAT_SCHEDULER = (
+    "celery.beat:Scheduler"  # in memory: the sweep is idempotent, so two beats are harmless
+)
+# Every second, see docs/decisions/0001. Ticks expire, so that they do not pile up without a worker.
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "tocsin.sweep", "schedule": 1.0, "options": {"queue": "control", "expires": 5}},
     "heartbeat": {
@@ -213,11 +217,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "tocsin.canary",
         "schedule": 10.0,
         "kwargs": {"queue": queue.name},
-        "options": {"queue": queue.name, "expires": 10},  # they must not pile up where nobody consumes
+        "options": {"queue": queue.name, "expires": 10},  # must not pile up in a queue without a worker
     }
     for queue in CELERY_TASK_QUEUES
 }
-# Called every minute while all is well: whoever stops hearing it raises the alarm.
+# Called every minute while the guarantee holds: a watchdog there raises the alarm when the calls stop.
 HEARTBEAT_URL = env.str("HEARTBEAT_URL", default="")
 
 DEMO_PASSWORD = ""

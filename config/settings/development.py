@@ -1,4 +1,4 @@
-"""A checkout on a developer's machine; `make run` writes `dev.env` with ports and secrets."""
+"""A checkout on a developer's machine. `make run` writes `dev.env` with ports and secrets."""
 
 from config.env import env, home
 

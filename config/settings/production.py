@@ -1,4 +1,4 @@
-"""Everything comes from the environment; unsafe values stop the start."""
+"""Production: all values come from the environment; unsafe values stop the start."""
 
 from config.env import env
 from config.settings.base import *  # noqa: F403

@@ -1,4 +1,4 @@
-"""What the demo page's buttons call. Reachable only where `TOCSIN_DEMO` is on, by who is signed in."""
+"""The calls of the demo page. Available only with `TOCSIN_DEMO`, to signed-in persons."""
 
 import json
 import time
@@ -57,7 +57,7 @@ def _demo(view: View) -> View:
 @require_POST
 @_demo
 def send(request: HttpRequest, person: User) -> HttpResponse:
-    """Publish a sample event to oneself, as the demo source, through the same door as everybody."""
+    """Publish a sample event to the caller as the demo source, through `ingest` like every event."""
     try:
         wanted = json.loads(request.body)
         body = {
@@ -81,17 +81,17 @@ def send(request: HttpRequest, person: User) -> HttpResponse:
 @require_GET
 @_demo
 def events(request: HttpRequest, person: User) -> HttpResponse:
-    """Return the person's last events, each with its timeline."""
+    """Return the person's latest events, each with its timeline."""
     found = (
         Event.objects.filter(person=person)
         .select_related("source")
         .prefetch_related("deliveries__tries")
         .order_by("-seq")[:_EVENTS_SHOWN]
     )
-    return JsonResponse({"events": [_told(event, person.time_zone) for event in found]})
+    return JsonResponse({"events": [_event_with_timeline(event, person.time_zone) for event in found]})
 
 
-def _told(event: Event, time_zone: str) -> dict[str, Any]:
+def _event_with_timeline(event: Event, time_zone: str) -> dict[str, Any]:
     shown = item(event, time_zone)
     return {
         "event_id": event.event_id,
@@ -113,7 +113,7 @@ def _told(event: Event, time_zone: str) -> dict[str, Any]:
 @require_GET
 @_demo
 def provider_log(request: HttpRequest, person: User) -> HttpResponse:
-    """Return what the provider simulator received last, newest first."""
+    """Return the latest log entries of the provider simulator, newest first."""
     try:
         newest = _sandbox("GET", "/control/log?limit=1")["last"]
         entries = _sandbox("GET", f"/control/log?after={max(0, newest - 30)}&limit=30")["entries"]
@@ -125,7 +125,7 @@ def provider_log(request: HttpRequest, person: User) -> HttpResponse:
 @require_http_methods(["GET", "PUT"])
 @_demo
 def telegram_mode(request: HttpRequest, person: User) -> HttpResponse:
-    """Read or set how the simulated Telegram behaves. "works" also enables the person's chat again."""
+    """Read or set the behaviour of the simulated Telegram. "works" also enables the person's chat again."""
     try:
         if request.method == "GET":
             rules = _sandbox("GET", "/control/faults").get("telegram", [])

@@ -1,4 +1,4 @@
-"""`/healthz`: the process answers. `/readyz`: what it needs answers too."""
+"""`/healthz`: the process answers. `/readyz`: so do Postgres, Redis and the broker."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ from runtime.redis.client import client
 
 log = logging.getLogger(__name__)
 
-_WITHIN_S = 3.0  # Redis and broker; who asks has often no more patience than that
+_WITHIN_S = 3.0  # limit for Redis and broker, since probes have short timeouts
 _threads = ThreadPoolExecutor(2, thread_name_prefix="readiness")
 
 
@@ -27,7 +27,7 @@ async def healthz(request: HttpRequest) -> JsonResponse:
 
 
 async def readyz(request: HttpRequest) -> JsonResponse:
-    """200 when Postgres answers: events can be accepted. Without Redis or broker it says `degraded`."""
+    """Answer 200 if Postgres does: events can be accepted. Without Redis or broker `status` is `degraded`."""
     postgres, redis_answers, broker = await asyncio.gather(
         sync_to_async(_answers)(_postgres),
         _answers_soon(lambda: client().ping()),
@@ -40,10 +40,10 @@ async def readyz(request: HttpRequest) -> JsonResponse:
 
 
 async def _answers_soon(check: Callable[[], object]) -> bool:
-    """Without Redis or broker it is ready all the same, so it must not be slow to say so.
+    """Return whether the check succeeds within the limit; the process is ready without Redis and broker too.
 
-    A thread that hangs is free again after the client's own timeouts. Who finds both of them taken has its
-    answer too, and leaves nothing behind in their queue.
+    A hanging thread is released by the client's own timeouts. While both threads hang, the check fails after
+    the limit, and its entry in the executor's queue is cancelled.
     """
     loop = asyncio.get_running_loop()
     try:

@@ -1,4 +1,4 @@
-"""`/metrics` for Prometheus: the state of the guarantee, read at each scrape, and the processes' counters."""
+"""`/metrics` for Prometheus: gauges of the guarantee, read at each scrape, and the processes' counters."""
 
 import logging
 import os
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 async def metrics(request: HttpRequest) -> HttpResponse:
-    """Answer also while Postgres or Redis is away: then their gauges are missing, and `up` says so."""
+    """Answer also while Postgres or Redis is away: its gauges are then missing, and `tocsin_up` is 0."""
     text = await sync_to_async(_exposition)()
     return HttpResponse(text, content_type=CONTENT_TYPE_LATEST)
 
@@ -41,7 +41,9 @@ def _processes() -> CollectorRegistry:
 
 class _Guarantee(Collector):
     def collect(self) -> Iterator[Metric]:
-        up = GaugeMetricFamily("tocsin_up", "What the gauges are read from answers: 1, or 0", labels=["what"])
+        up = GaugeMetricFamily(
+            "tocsin_up", "1 if the server that the gauges are read from answers, else 0", labels=["what"]
+        )
         for what, read in (("postgres", _rows), ("redis", _canaries)):
             found = _read(what, read)
             up.add_metric([what], float(bool(found)))
@@ -49,7 +51,7 @@ class _Guarantee(Collector):
         yield up
 
     def describe(self) -> list[Metric]:
-        return []  # so that registering does not ask the database
+        return []  # so that registering makes no query
 
 
 def _read(what: str, read: Callable[[], list[Metric]]) -> list[Metric]:
@@ -62,16 +64,16 @@ def _read(what: str, read: Callable[[], list[Metric]]) -> list[Metric]:
 
 def _rows() -> list[Metric]:
     found = monitor.snapshot(now=timezone.now())
-    oldest = "Age of the oldest CRITICAL event without an end; 0: none"
+    oldest = "Age of the oldest unfinished CRITICAL event; 0: none"
     return [
         GaugeMetricFamily("tocsin_oldest_critical_seconds", oldest, value=found.oldest_critical_s),
         _labelled(
             "tocsin_stuck_rows",
-            "Rows that nobody looks after: due for a minute, or accepted with nothing due",
+            "Rows that nothing processes: due for a minute, or accepted with nothing due",
             "kind",
             {"overdue": found.overdue, "orphaned": found.orphaned},
         ),
-        _labelled("tocsin_unfinished_events", "Accepted, not ended", "priority", found.unfinished),
+        _labelled("tocsin_unfinished_events", "Accepted and not ended", "priority", found.unfinished),
         GaugeMetricFamily("tocsin_dead_letters", "Events that have failed", value=found.dead_letters),
         _labelled("tocsin_recent_events", "Accepted in the last 5 minutes, by state", "state", found.recent),
     ]
@@ -80,7 +82,7 @@ def _rows() -> list[Metric]:
 def _canaries() -> list[Metric]:
     ages = canary.ages(now=timezone.now())
     known = {queue: float("inf") if age is None else age for queue, age in ages.items()}
-    return [_labelled("tocsin_canary_age_seconds", "Since a task came through; +Inf: never", "queue", known)]
+    return [_labelled("tocsin_canary_age_seconds", "Time since the last canary; +Inf: never", "queue", known)]
 
 
 def _labelled(name: str, text: str, label: str, values: "dict[str, int] | dict[str, float]") -> Metric:

@@ -1,4 +1,4 @@
-"""The page a person sees: the demo, or a plain statement where it is off."""
+"""The pages for persons: login, and the inbox with the demo's panels where the demo is on."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from gateway.auth.bearer import person_of_session
 from gateway.web.samples import SAMPLES
 
-# Everything comes from here, and nothing is inline.
+# Scripts and styles come from this origin only; nothing is inline.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
     " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -29,7 +29,7 @@ def page(request: HttpRequest) -> HttpResponse:
     samples = [{"event_type": name, "label": name.replace("_", " ").capitalize()} for name in SAMPLES]
     config = {
         "ws_url": "/ws",
-        "person": person.external_id if person else "",  # whose connection this browser's tabs share
+        "person": person.external_id if person else "",  # the tabs of a browser share a connection per person
         "demo": settings.TOCSIN_DEMO,
         "sandbox": bool(settings.SANDBOX_URL) and settings.TOCSIN_DEMO,
         "samples": samples if settings.TOCSIN_DEMO else [],
@@ -44,7 +44,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 class Login(LoginView):
-    """The login page; in the demo it says which login to use."""
+    """The login page; in the demo it shows the demo login."""
 
     template_name = "gateway/login.html"
     redirect_authenticated_user = True

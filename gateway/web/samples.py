@@ -1,4 +1,4 @@
-"""One realistic payload for each event type of the first contract: for the demo's buttons and the tests."""
+"""One realistic payload per event type of the original contract, for the demo's buttons and the tests."""
 
 from typing import Any
 
@@ -142,7 +142,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "results_path": "results/bt-0193.parquet",
         "completed_at": _AT_MS,
     },
-    # The contract names no payload message for system events.
+    # The contract defines no payload message for system events.
     "CONTAINER_STARTING": {
         "message": "Starting; strategies resume when it is ready",
         "timestamp": _AT_MS,

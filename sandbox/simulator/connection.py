@@ -1,4 +1,4 @@
-"""How an HTTP request ends: with a JSON answer, cut, reset, or never."""
+"""The ends of an HTTP request: a JSON answer, a closed connection, a reset, or no answer at all."""
 
 import asyncio
 import json
@@ -21,20 +21,20 @@ def json_answer(
 
 
 def cut(request: web.BaseRequest) -> web.StreamResponse:
-    """Will close the connection without an answer; the client sees its end."""
+    """Close the connection without an answer; the client sees end-of-file."""
     if request.transport is not None:
         request.transport.close()
     return web.Response()  # never written: the transport is closing
 
 
 def reset(request: web.BaseRequest) -> web.StreamResponse:
-    """Will abort the connection; the client sees a reset."""
+    """Abort the connection; the client sees a reset."""
     abort(request.transport)
     return web.Response()  # never written: the transport is closing
 
 
 def abort(transport: asyncio.BaseTransport | None) -> None:
-    """Will drop the connection with RST instead of FIN."""
+    """Drop the connection with RST instead of FIN."""
     if not isinstance(transport, asyncio.Transport):
         return
     raw = transport.get_extra_info("socket")
@@ -44,6 +44,6 @@ def abort(transport: asyncio.BaseTransport | None) -> None:
 
 
 async def never() -> NoReturn:
-    """Will wait until the client goes away or the simulator stops."""
+    """Wait until the client disconnects or the simulator stops."""
     await asyncio.get_running_loop().create_future()
     raise AssertionError("nobody resolves this future")

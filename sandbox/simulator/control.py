@@ -1,4 +1,4 @@
-"""The simulator's own API under `/control`: faults, and the log."""
+"""The simulator's control API under `/control`: faults, and the log."""
 
 import json
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
-"""The knobs: rules that make a channel slow, refusing, silent or absent.
+"""Fault rules, which make a channel slow, refusing, silent or unreachable.
 
-A channel has a list of rules; the first one that applies to a request is used, alone.
+A channel has a list of rules; only the first one that applies to a request is used.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ CHANNELS: tuple[Channel, ...] = get_args(Channel)
 TELEGRAM_ERRORS = frozenset(
     {"chat_not_found", "blocked", "deactivated", "cant_parse", "too_long", "unauthorized", "migrated"}
 )
-# Where each named error is answered unless the rule says `at`.
+# The step at which each named error is answered, unless the rule has `at`.
 SMTP_ERRORS = {
     "mailbox_unknown": "rcpt",
     "mailbox_full": "rcpt",
@@ -26,14 +26,14 @@ SMTP_ERRORS = {
     "too_big": "data",
 }
 SMTP_STEPS = frozenset({"connect", "mail", "rcpt", "data"})
-# A recipient is known only from RCPT on.
+# The recipient is known from RCPT on.
 _STEPS_WITH_RECIPIENT = frozenset({"rcpt", "data"})
 
 Reader = Callable[[Any], Any]
 
 
 class BadRule(ValueError):
-    """A rule that cannot be used; `field` names the part that is wrong."""
+    """An invalid rule; `field` names the invalid part."""
 
     def __init__(self, field_name: str, problem: str) -> None:
         super().__init__(field_name, problem)
@@ -47,7 +47,7 @@ def is_channel(name: str) -> TypeGuard[Channel]:
 
 @dataclass(slots=True, kw_only=True)
 class Rule:
-    """One knob setting; `spec` is the rule as it was given."""
+    """One fault rule; `spec` is the JSON that set it."""
 
     spec: Mapping[str, Any]
     latency_ms: int = 0
@@ -75,7 +75,7 @@ class Rule:
         return self.times is not None and self.hits >= self.times
 
     def applies(self, step: str, to: Collection[str]) -> bool:
-        """Will tell whether this request is struck; a draw is made only when all else fits."""
+        """Return whether the rule applies to this request; draws a random number only if all else matches."""
         if self.at is not None and self.at != step:
             return False
         if self.match is not None and self.match not in to:
@@ -96,7 +96,7 @@ class Faults:
         self._rules: dict[Channel, list[Rule]] = {channel: [] for channel in CHANNELS}
 
     def pick(self, channel: Channel, step: str, to: Collection[str]) -> Rule | None:
-        """Will return the first rule that applies, counted as used, or None.
+        """Return the first rule that applies, counted as used, or None.
 
         `step` is the Telegram method or the SMTP step; `to` the recipients known so far.
         """
@@ -110,11 +110,11 @@ class Faults:
         return None
 
     def add(self, channel: Channel, spec: Mapping[str, Any]) -> None:
-        """Will append a rule. Raises: BadRule."""
+        """Append a rule. Raises: BadRule."""
         self._rules[channel].append(read_rule(channel, spec))
 
     def replace(self, channel: Channel, spec: Mapping[str, Any]) -> None:
-        """Will make this the channel's only rule. Raises: BadRule."""
+        """Make this the channel's only rule. Raises: BadRule."""
         self._rules[channel] = [read_rule(channel, spec)]
 
     def reset(self, channel: Channel | None = None) -> None:
@@ -126,7 +126,7 @@ class Faults:
 
 
 def read_rule(channel: Channel, spec: Mapping[str, Any]) -> Rule:
-    """Will check a rule given as JSON. Raises: BadRule."""
+    """Check a rule given as JSON. Raises: BadRule."""
     readers = _READERS[channel]
     values: dict[str, Any] = {}
     for name, value in spec.items():

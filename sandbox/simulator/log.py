@@ -1,7 +1,7 @@
-"""The append-only log: what every channel received, and how it was answered.
+"""The append-only log: the requests of every channel, and their answers.
 
 This is the ground truth of the fault ledger: an entry is written before its answer is sent, so
-`accepted` and `dropped_answer` mean that the recipient has the message, whatever the client saw.
+`accepted` and `dropped_answer` mean that the recipient has the message, even if the client saw no answer.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ _FLUSH_AFTER_S = 0.1
 
 
 class Page(NamedTuple):
-    """Some entries, the number to go on after, and the number of the oldest entry still kept."""
+    """Some entries, the number after which the next page starts, and the number of the oldest kept entry."""
 
     entries: list[Entry]
     last: int
@@ -40,7 +40,7 @@ class Log:
         self._flush_planned = False
 
     def append(self, channel: str, kind: str, to: str, outcome: Outcome, **fields: Any) -> None:
-        """Will number and keep one entry; fields that are None or empty are left out."""
+        """Number and keep one entry; fields that are None or empty are left out."""
         self._last += 1
         entry: Entry = {"n": self._last, "at_ms": time.time_ns() // 1_000_000, "channel": channel}
         entry |= {"kind": kind, "to": to, "outcome": outcome}
@@ -58,7 +58,7 @@ class Log:
             self._wake()
 
     def page(self, after: int, *, limit: int, channel: str | None = None, kind: str | None = None) -> Page:
-        """Will return up to `limit` matching entries numbered above `after`, oldest first.
+        """Return up to `limit` matching entries numbered above `after`, oldest first.
 
         `last` is where the next page starts, also when nothing matched. A reader whose `after` is
         below `first - 1` has missed entries that are no longer kept.
@@ -79,7 +79,7 @@ class Log:
     async def wait_for_page(
         self, after: int, *, limit: int, channel: str | None, kind: str | None, wait_s: float
     ) -> Page:
-        """Will return a page as soon as it is not empty, or an empty one after `wait_s`."""
+        """Return a page as soon as it is not empty, or an empty one after `wait_s`."""
         deadline = asyncio.get_running_loop().time() + wait_s
         page = self.page(after, limit=limit, channel=channel, kind=kind)
         while not page.entries and await self._appended_before(deadline):
@@ -89,7 +89,7 @@ class Log:
     def counts(
         self, channel: str | None = None, kind: str | None = None
     ) -> dict[str, dict[str, dict[str, int]]]:
-        """Will return how many entries there were, as channel -> kind -> outcome -> count."""
+        """Return how many entries there were, as channel -> kind -> outcome -> count."""
         found: dict[str, dict[str, dict[str, int]]] = {}
         for (its_channel, its_kind, outcome), count in self._counts.items():
             if channel in (None, its_channel) and kind in (None, its_kind):
@@ -97,7 +97,7 @@ class Log:
         return found
 
     def clear(self) -> None:
-        """Will forget the entries and the counts; the numbering goes on, the file is left alone."""
+        """Forget the entries and the counts; the numbering continues, the file is unchanged."""
         self._ring.clear()
         self._counts.clear()
         self._base = self._last

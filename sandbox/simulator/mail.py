@@ -1,4 +1,4 @@
-"""The SMTP server: takes every mail for every address, without TLS, with any login or none."""
+"""The SMTP server: accepts every mail for every address, without TLS, with any login or none."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from sandbox.simulator.faults import Faults, Rule
 from sandbox.simulator.log import Log
 
 TAKEN = "250 2.0.0 OK: taken"
-# RFC 5321 section 4.2.3 and RFC 3463: the reply code, and the enhanced code behind it.
+# RFC 5321 section 4.2.3 and RFC 3463: the reply code, and the enhanced code after it.
 REPLIES = {
     "mailbox_unknown": "550 5.1.1 Mailbox unknown",
     "mailbox_full": "452 4.2.2 Mailbox full",
@@ -26,13 +26,13 @@ REPLIES = {
 
 
 def _decoded(name: str, value: str) -> str:
-    """Will return a header as people read it; the library would make an object, at ten times the cost."""
+    """Return a header as readable text; the library's header objects cost ten times as much."""
     return str(make_header(decode_header(value))) if "=?" in value else value
 
 
 _POLICY = policy.default.clone(header_factory=_decoded)
 _MAX_MESSAGE_BYTES = 10 * 1024 * 1024
-_IDLE_TIMEOUT_S = 3600.0  # long, so that a hang is a hang
+_IDLE_TIMEOUT_S = 3600.0  # long, so that a hanging server does not close
 
 
 class MailServer:
@@ -51,7 +51,7 @@ class MailServer:
             self,
             data_size_limit=_MAX_MESSAGE_BYTES,
             enable_SMTPUTF8=True,
-            hostname="sandbox.test",  # given, or aiosmtpd asks the resolver
+            hostname="sandbox.test",  # else aiosmtpd asks the resolver
             ident="SMTP sandbox",
             timeout=_IDLE_TIMEOUT_S,
             auth_require_tls=False,
@@ -81,7 +81,7 @@ class MailServer:
         return refusal or "250 2.1.5 OK"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        """Will log one entry for each recipient, then answer as the current rule says."""
+        """Log one entry for each recipient, then answer by the current rule."""
         rule = self._faults.pick("smtp", "data", envelope.rcpt_tos)
         refusal = _refusal(rule) if rule else None
         if rule and (rule.refuse or rule.hang or refusal):
@@ -96,7 +96,7 @@ class MailServer:
         return TAKEN
 
     async def _struck(self, server: SMTP, command: str, address: str, rule: Rule) -> str | None:
-        """Will return the refusal to send, or None when the rule is only slow."""
+        """Return the refusal to send, or None if the rule only delays."""
         refusal = _refusal(rule)
         if rule.refuse or rule.hang or refusal:
             self._note_refused(command, address, rule, refusal)
@@ -135,7 +135,7 @@ class Refusing(asyncio.Protocol):
 
 
 async def _cut(server: SMTP) -> None:
-    """Will close without an answer; aiosmtpd cancels this once the connection is gone."""
+    """Close without an answer; aiosmtpd cancels this once the connection is gone."""
     if server.transport is not None:
         server.transport.close()
     await never()
@@ -150,7 +150,7 @@ def _refusal(rule: Rule) -> str | None:
 
 
 def mail_fields(envelope: Envelope) -> dict[str, Any]:
-    """Will take a mail apart for the log; `from` is the envelope's sender."""
+    """Return the fields of a mail for the log; `from` is the envelope's sender."""
     message = message_from_bytes(envelope.original_content or b"", policy=_POLICY)
     assert isinstance(message, EmailMessage)
     return {

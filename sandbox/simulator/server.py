@@ -1,4 +1,4 @@
-"""Put the parts together: one HTTP port, one SMTP port, one log, one set of faults."""
+"""The server: one HTTP port, one SMTP port, one log, one set of faults."""
 
 import asyncio
 import signal
@@ -17,7 +17,7 @@ from sandbox.simulator.mail import MailServer
 from sandbox.simulator.sink import Sink
 from sandbox.simulator.telegram import TelegramApi
 
-# An open long poll or a hanging request must not hold up the stop.
+# An open long poll or a hanging request must not delay the shutdown.
 _SHUTDOWN_TIMEOUT_S = 0.2
 
 
@@ -27,7 +27,7 @@ class Ports(NamedTuple):
 
 
 async def serve(host: str, ports: Ports, *, log_path: Path | None, on_start: Callable[[Ports], None]) -> None:
-    """Serve until SIGTERM or SIGINT; `on_start` is told the ports that were bound."""
+    """Serve until SIGTERM or SIGINT; `on_start` is called with the bound ports."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -44,7 +44,7 @@ async def serve(host: str, ports: Ports, *, log_path: Path | None, on_start: Cal
 @asynccontextmanager
 async def _listening(host: str, ports: Ports, log: Log) -> AsyncIterator[Ports]:
     faults = Faults()
-    # No routing table and no access log: the simulator must outrun what it measures.
+    # No routing table and no access log: the simulator must be faster than the system under test.
     front = web.Server(_front(faults, log), access_log=None, handler_cancellation=True)
     runner = web.ServerRunner(front, shutdown_timeout=_SHUTDOWN_TIMEOUT_S)
     await runner.setup()

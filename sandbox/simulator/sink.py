@@ -1,4 +1,4 @@
-"""A generic HTTP receiver at `/sink/<name>`: logs what came and answers `{"ok": true}`."""
+"""A generic HTTP receiver at `/sink/<name>`: logs the request and answers `{"ok": true}`."""
 
 import asyncio
 import base64
@@ -20,7 +20,7 @@ class Sink:
         self._log = log
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Will take the request as the current rule says; the entry is logged before the answer."""
+        """Handle the request by the current rule; the entry is logged before the answer."""
         name = request.path.removeprefix(_PREFIX)
         rule = self._faults.pick("sink", request.method, (name,))
         if rule is None:
@@ -51,7 +51,7 @@ class Sink:
 
 
 def body_fields(body: bytes) -> dict[str, str]:
-    """Will show a body as `text`, or as `body_base64` where it is not UTF-8."""
+    """Return a body as `text`, or as `body_base64` if it is not UTF-8."""
     try:
         return {"text": body.decode()}
     except UnicodeDecodeError:

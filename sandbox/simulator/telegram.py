@@ -1,4 +1,4 @@
-"""The Bot API's HTTP side: reads a call, lets a rule strike it, runs the method, logs, answers."""
+"""The HTTP side of the Bot API: reads a call, applies a fault rule, runs the method, logs, answers."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ from sandbox.simulator.telegram_methods import METHODS, SUPERGROUP_BASE, is_numb
 
 _TOKEN = re.compile(r"[0-9]{1,19}:\S+")
 _NAMES = {name.lower(): name for name in METHODS}  # the real API ignores case here
-_UNKNOWN = "unknown"  # how the log names a method that does not exist or could not be read
+_UNKNOWN = "unknown"  # name in the log of a method that does not exist or is unreadable
 _MAX_POLL_S = 50
 _ERRORS = {
     "chat_not_found": (400, "Bad Request: chat not found"),
@@ -42,7 +42,7 @@ class TelegramApi:
         self._limits = Limits()
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Will judge and log the call at once; a rule's latency delays only the answer."""
+        """Decide and log the call at once; a rule's latency delays only the answer."""
         try:
             call = await read_call(request)
         except ApiError as refusal:
@@ -68,7 +68,7 @@ class TelegramApi:
         return cut(request) if rule.drop_answer else answer
 
     def _run(self, call: Call, rule: Rule | None) -> Done:
-        """Will run the method. Whatever may refuse a call goes first."""
+        """Run the method, after everything that may refuse the call."""
         if rule is not None:
             _strike(call, rule)
             if rule.limits:
@@ -105,7 +105,7 @@ class TelegramApi:
 
     def _note_done(self, call: Call, done: Done, rule: Rule | None) -> None:
         if rule is None:
-            if call.method != "getUpdates":  # an idle poll says nothing
+            if call.method != "getUpdates":  # an idle poll is no information
                 self._note(call, "accepted", status=200, **done.logged)
         elif rule.drop_answer:
             self._note(call, "dropped_answer", fault=rule.spec, **done.logged)
@@ -118,7 +118,7 @@ class TelegramApi:
 
 
 async def read_call(request: web.BaseRequest) -> Call:
-    """Will read token, method and parameters. Raises: ApiError (token, body)."""
+    """Read token, method and parameters. Raises: ApiError (token, body)."""
     token, _, method = request.path.removeprefix("/bot").partition("/")
     if not _TOKEN.fullmatch(token):
         raise ApiError(401, "Unauthorized")
@@ -152,7 +152,7 @@ def _from_json(body: bytes) -> dict[str, str]:
 
 
 def _strike(call: Call, rule: Rule) -> None:
-    """Will raise what the rule asks for, if it asks for an error. Raises: ApiError."""
+    """Raise the error of the rule, if it has one. Raises: ApiError."""
     if rule.retry_after_s is not None:
         raise _too_many(rule.retry_after_s, status=rule.status or 429)
     if rule.status is not None:
@@ -169,7 +169,7 @@ def _too_many(retry_after_s: int, *, status: int = 429, early: bool = False) -> 
 
 
 def _migrate(chat_id: str) -> None:
-    """Will point to a supergroup made from the same number; a chat that is one already is left alone."""
+    """Raise the error that names a supergroup derived from the same number, unless it is a supergroup."""
     if not is_number(chat_id) or is_supergroup(chat_id):
         return
     new_id = SUPERGROUP_BASE - abs(int(chat_id))
@@ -178,7 +178,7 @@ def _migrate(chat_id: str) -> None:
 
 
 async def _idle(call: Call) -> None:
-    """Will hold an empty getUpdates for its timeout, or a poller would spin."""
+    """Delay an empty getUpdates by its timeout, so that a poller does not spin."""
     if call.method == "getUpdates":
         raw = call.params.get("timeout", "")
         await asyncio.sleep(min(int(raw), _MAX_POLL_S) if raw.isdecimal() else 0)

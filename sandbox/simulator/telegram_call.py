@@ -1,4 +1,4 @@
-"""What a Bot API method works with: the call, what Telegram remembers, a result or a refusal."""
+"""The types of a Bot API method: the call, Telegram's memory, a result or an error."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ _KEPT_MESSAGES = 200_000
 
 
 class ApiError(Exception):
-    """A refusal in the shape of the Bot API; `parameters` as in ResponseParameters.
+    """An error in the format of the Bot API; `parameters` as in ResponseParameters.
 
-    `early` tells that the call came before the time that an earlier refusal had named.
+    `early`: the call came before the time that an earlier refusal had given.
     """
 
     def __init__(
@@ -25,7 +25,7 @@ class ApiError(Exception):
 
 @dataclass(slots=True)
 class Call:
-    """One request to the Bot API, read but not yet judged."""
+    """One parsed request to the Bot API."""
 
     token: str
     method: str
@@ -42,7 +42,7 @@ class Call:
 
 
 class Done(NamedTuple):
-    """A method's `result`, the `description` that some have, and what the log shows of it."""
+    """A method's `result`, its `description` if any, and its fields for the log."""
 
     result: Any
     logged: dict[str, Any]
@@ -50,7 +50,7 @@ class Done(NamedTuple):
 
 
 class Telegram:
-    """What the simulated Telegram remembers: message numbers, recent contents, webhooks."""
+    """The memory of the simulated Telegram: message numbers, recent contents, webhooks."""
 
     def __init__(self) -> None:
         self._last_ids: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""Telegram's HTML subset, refused where Telegram refuses it and in its words.
+"""Telegram's HTML subset, refused in the same cases and with the same texts as Telegram.
 
 Follows `parse_html` of TDLib's MessageEntity.cpp; rules: https://core.telegram.org/bots/api#html-style
 """
@@ -38,16 +38,16 @@ _TOKEN = re.compile(r"([A-Za-z0-9.-]*)(?=[\s>])\s*")
 
 
 class CannotParse(ValueError):
-    """The text is not Telegram HTML; the message says why, as Telegram would."""
+    """The text is not Telegram HTML; the message is Telegram's description of the error."""
 
 
 def utf16_length(text: str) -> int:
-    """Will return the length in UTF-16 code units, which is how Telegram counts."""
+    """Return the length in UTF-16 code units, which is how Telegram counts."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def parse_html(source: str) -> tuple[str, list[Entity]]:
-    """Will return the plain text and its entities, offsets in UTF-16 units. Raises: CannotParse."""
+    """Return the plain text and its entities, offsets in UTF-16 units. Raises: CannotParse."""
     scan = _Scan(source)
     position = 0
     while (mark := _SPECIAL.search(source, position)) is not None:
@@ -64,7 +64,7 @@ def parse_html(source: str) -> tuple[str, list[Entity]]:
 
 
 class _Scan:
-    """What was read so far, and the tags that are still open."""
+    """The text read so far, and the open tags."""
 
     def __init__(self, source: str) -> None:
         self._source = source
@@ -79,7 +79,7 @@ class _Scan:
             self._length += utf16_length(text)
 
     def reference(self, start: int) -> int:
-        """Will decode `&lt;` and the like; what is none of Telegram's references stays as it is."""
+        """Decode `&lt;` and the like; references that Telegram does not know stay unchanged."""
         found = _REFERENCE.match(self._source, start)
         character = _decode(found) if found else None
         if found is None or character is None:
@@ -152,7 +152,7 @@ class _Scan:
         if name == "a":
             url = attributes.get("href") or "".join(self._parts[first_part:])
             if not _is_link(url):
-                return  # Telegram shows the text and forgets the link
+                return  # Telegram shows the text without the link
             entity["url"] = url
         elif name == "blockquote" and "expandable" in attributes:
             entity["type"] = "expandable_blockquote"

@@ -1,7 +1,7 @@
-"""Telegram's flood control: 429 with the seconds to wait, as the rule `limits` switches it on.
+"""Telegram's flood control: 429 with the seconds to wait, switched on by the rule `limits`.
 
-Telegram names 30 messages a second for a bot, one a second for a chat, where a short burst is let pass, and
-20 a minute for a group (https://core.telegram.org/bots/faq). What comes before its Retry-After is refused
+Telegram documents 30 messages per second for a bot, one per second for a chat, with short bursts allowed, and
+20 per minute for a group (https://core.telegram.org/bots/faq). A call before its Retry-After is refused
 again, and marked `early`.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 BOT_PER_S = 30
 GROUP_PER_MINUTE = 20
-CHAT_BURST = 3  # of a bucket that fills by one a second
+CHAT_BURST = 3  # size of a bucket that is refilled with one token per second
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,13 @@ class Limits:
 
     _bot: deque[float] = field(default_factory=deque)
     _groups: dict[str, deque[float]] = field(default_factory=dict)
-    _chats: dict[str, tuple[float, float]] = field(default_factory=dict)  # what is left, and when
+    _chats: dict[str, tuple[float, float]] = field(
+        default_factory=dict
+    )  # remaining tokens, and the time of that
     _shut_until: dict[str, float] = field(default_factory=dict)
 
     def take(self, chat_id: str, now: float) -> TooMany | None:
-        """Will count a message, or return why it may not be sent."""
+        """Count a message, or return the reason for which it must not be sent."""
         until = max(self._shut_until.get("bot", 0.0), self._shut_until.get(chat_id, 0.0))
         if now < until:
             return TooMany(math.ceil(until - now), early=True)

@@ -1,4 +1,4 @@
-"""What each Bot API method does: parameters in, `result` out, or an `ApiError`.
+"""The Bot API methods: each takes parameters and returns a `result` or raises an `ApiError`.
 
 Shapes: https://core.telegram.org/bots/api. Descriptions of errors are the real ones.
 """
@@ -175,7 +175,7 @@ def is_number(chat_id: str) -> bool:
 
 
 def is_supergroup(chat_id: str) -> bool:
-    """Will tell by the number; `chat_id` must be one."""
+    """Decide by the number; `chat_id` must be a number."""
     return int(chat_id) <= SUPERGROUP_BASE
 
 
@@ -201,7 +201,7 @@ def _text(params: dict[str, str]) -> tuple[str, list[Entity]]:
 
 
 def _trim(entities: list[Entity], lead: int, length: int) -> list[Entity]:
-    """Will move entities to where they are once `lead` units are cut off and `length` are left."""
+    """Shift the entities to their place after `lead` units are cut off and `length` are left."""
     moved = []
     for entity in entities:
         start = max(0, entity["offset"] - lead)

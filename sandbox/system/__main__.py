@@ -1,6 +1,6 @@
 """`make run`, which is `python -m sandbox.system [process …]`.
 
-Not a manage.py command: settings need the URLs that this start is about to find out.
+Not a manage.py command: the settings need the URLs that this start determines.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""The end of a process that we started: it is asked to, and killed if it does not."""
+"""Ending a child process: by a signal, and by SIGKILL after a time limit."""
 
 import signal
 import subprocess
@@ -8,7 +8,7 @@ from typing import Any
 def end(
     process: "subprocess.Popen[Any] | None", *, how: signal.Signals = signal.SIGTERM, within_s: float = 15
 ) -> None:
-    """Return when the process has ended. It may have done so before, or never have been started."""
+    """End the process and wait for it. Does nothing if it has ended already or was never started."""
     if process is None or process.poll() is not None:
         return
     process.send_signal(how)

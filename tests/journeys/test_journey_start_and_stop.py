@@ -15,7 +15,7 @@ from sandbox.system.launcher import curl_line
 def test_a_second_start_in_the_same_folder_says_where_the_first_one_is(running_system, start_system):
     second = start_system("sandbox", home=running_system.home)
     assert second.wait() == 1
-    assert f"It runs already, at {running_system.url}/" in second.output
+    assert f"It is already running at {running_system.url}/" in second.output
 
 
 def test_a_second_checkout_runs_beside_the_first(running_system, start_system):

@@ -1,4 +1,4 @@
-// When to come back after a close. Exponential with full jitter: a restart must not bring everybody at once.
+// When to reconnect after a close. Exponential with full jitter, so that clients do not return all at once.
 
 const FIRST_MS = 1_000;
 const MAX_MS = 30_000;
@@ -6,7 +6,7 @@ const STABLE_AFTER_MS = 5_000;
 
 const TOO_MANY_SOCKETS = 4009;
 const FLOODING = 4029;
-// Coming back soon would only make these worse, so neither the network nor the person shortens the wait.
+// Reconnecting soon would make these worse, so neither the network nor the person shortens the wait.
 const LONG_MS = { [TOO_MANY_SOCKETS]: 60_000, [FLOODING]: 30_000 };
 
 export class Backoff {
@@ -25,11 +25,11 @@ export class Backoff {
   }
 
   /**
-   * Return {ms, patient} for a connection that was closed with `code`. `plannedMs` is what the server asked for.
-   * A patient wait is not to be cut short.
+   * Return {ms, patient} for a connection that was closed with `code`. `plannedMs` is the server's request.
+   * A patient wait must not be shortened.
    */
   afterClose(code, plannedMs = null) {
-    // A socket that is taken and dropped again at once must not begin anew with short waits.
+    // A socket that is closed right after its start must not reset the waits to short ones.
     const stable = this.#readyAt !== null && this.#clock.now() - this.#readyAt >= STABLE_AFTER_MS;
     this.#readyAt = null;
     if (stable) this.#failures = 0;

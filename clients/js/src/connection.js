@@ -1,4 +1,4 @@
-// One connection that is kept open: it signs in, resumes, comes back, and knows when to stop.
+// A connection that is kept open: it signs in, resumes, reconnects, and stops when reconnecting is pointless.
 
 import { Backoff } from "./backoff.js";
 import { Heartbeat } from "./heartbeat.js";
@@ -48,7 +48,7 @@ export class Connection {
   open() {
     if (this.#ended || this.#attempt) return;
     this.#stopRetry();
-    if (!this.#options.page.isOnline()) return this.#setState("offline"); // `wake` comes when it is back
+    if (!this.#options.page.isOnline()) return this.#setState("offline"); // `wake` is called when it is back
     if (this.#state === "offline") this.#setState("reconnecting");
     const attempt = (this.#attempt = {});
     void this.#dial(attempt);
@@ -59,13 +59,13 @@ export class Connection {
     this.#outbox.add(frame, onProven);
   }
 
-  /** The network or the person came or went: a waiting retry is made now, an open socket is put to the test. */
+  /** The network or the person came or went: retry now, or test an open socket with a ping. */
   wake() {
     if (this.#state === "live") this.#heartbeat.probe();
     else if (!this.#patient) this.open();
   }
 
-  /** Events went missing: connect anew, and resume from where the page stands. */
+  /** Events are missing: reconnect, and resume from the page's position. */
   resync() {
     if (this.#state === "live") this.#abandon();
   }
@@ -77,7 +77,7 @@ export class Connection {
   async #dial(attempt) {
     try {
       attempt.auth = this.#credentials.bySession ? null : await this.#credentials.get();
-      if (attempt !== this.#attempt) return; // closed while we waited
+      if (attempt !== this.#attempt) return; // closed meanwhile
       if (attempt.auth || this.#credentials.bySession) this.#connect(attempt);
       else this.#end("signed out");
     } catch (error) {
@@ -95,10 +95,10 @@ export class Connection {
     listen("open", () => attempt.auth && this.#signIn(attempt));
     listen("message", ({ data }) => this.#receive(data));
     listen("close", ({ code }) => this.#closed(code));
-    listen("error", () => {}); // a close follows and says more
+    listen("error", () => {}); // a close event with a code follows
   }
 
-  /** A page with a session sends no `auth` frame, so its position travels in the address. */
+  /** A page with a session sends no `auth` frame, so its position is part of the address. */
   #address({ asked }) {
     const url = new URL(this.#options.url);
     if (this.#credentials.bySession && asked) {
@@ -154,7 +154,7 @@ export class Connection {
 
   #abandon() {
     const socket = this.#attempt?.socket;
-    this.#closed(LOST); // first, since a dead socket's own close event may take a minute
+    this.#closed(LOST); // first, since the close event of a dead socket may take a minute
     socket?.close();
   }
 
@@ -169,7 +169,7 @@ export class Connection {
     this.#retry = this.#clock.setTimeout(() => this.open(), ms);
   }
 
-  /** New credentials are tried once; refused again, there is nothing left to try. */
+  /** Try new credentials once; after a second refusal the person is signed out. */
   #signedOut() {
     if (this.#refused || !this.#credentials.renewable) return this.#end("signed out");
     this.#refused = true;

@@ -1,4 +1,4 @@
-// Who we are: a browser session (nothing to say), a token, or a single-use ticket.
+// The credentials: a browser session (no frame needed), a token, or a single-use ticket.
 
 const EARLY_SHARE = 0.2;
 const EARLY_MAX_MS = 60_000;
@@ -27,13 +27,13 @@ export class Credentials {
     return typeof this.#source === "function";
   }
 
-  /** Resolves to the fields of an `auth` frame, or to null where the page has none (any more). */
+  /** Resolves to the fields of an `auth` frame, or to null if the page has none (any more). */
   async get() {
     const value = this.renewable ? await this.#source() : this.#source;
     return typeof value === "string" && value ? { [this.#kind]: value } : null;
   }
 
-  /** Have `renew` called with a new `auth` frame before the token ends. `expiresAtMs` 0: read it from the token. */
+  /** Call `renew` with a new `auth` frame before the token expires. `expiresAtMs` 0: read it from the token. */
   renewBefore(auth, expiresAtMs, renew) {
     this.stop();
     const endsAt = expiresAtMs || expiryOf(auth?.token);
@@ -49,13 +49,13 @@ export class Credentials {
   }
 
   async #renew(renew) {
-    // Without a new one the server will close with 4001, and we ask once more then.
+    // Without a new one the server closes with 4001, and we ask once more then.
     const auth = await this.get().catch(() => null);
     if (auth) renew({ type: "auth", ...auth });
   }
 }
 
-/** Return when a JWT ends, in Unix ms; 0 where it cannot be read. Not a check: that is the server's. */
+/** Return when a JWT expires, in Unix ms; 0 if unreadable. The server checks the token, not we. */
 function expiryOf(token) {
   try {
     const claims = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");

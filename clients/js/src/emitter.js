@@ -1,4 +1,4 @@
-// Handlers by type. One that fails is reported, and does not keep the others from theirs.
+// Handlers by type. A failing handler is reported and does not affect the others.
 
 export class Emitter {
   #handlers = new Map();
@@ -6,14 +6,14 @@ export class Emitter {
   /** Call `handler` for every `type` from now on. Return a function that ends it. */
   on(type, handler) {
     if (typeof handler !== "function") throw new TypeError(`on("${type}", …) needs a function.`);
-    const entry = { handler }; // the same function may be given twice
+    const entry = { handler }; // the same function may be added twice
     if (!this.#handlers.has(type)) this.#handlers.set(type, new Set());
     this.#handlers.get(type).add(entry);
     return () => void this.#handlers.get(type).delete(entry);
   }
 
   /**
-   * Call the handlers, all of them now and in the order they came. Resolves to whether `detail` was taken:
+   * Call all handlers now, in the order they were added. Resolves to whether `detail` was handled:
    * there was a handler, and each returned, or its promise resolved.
    */
   async emit(type, detail) {
@@ -24,7 +24,7 @@ export class Emitter {
     return entries.length > 0 && failed.length === 0;
   }
 
-  /** Hand an error to the "problem" handlers, or to the console where there is none. */
+  /** Pass an error to the "problem" handlers, or to the console without any. */
   report(error, type = "") {
     const listened = type !== "problem" && this.#handlers.get("problem")?.size;
     if (listened) void this.emit("problem", error);

@@ -1,4 +1,4 @@
-// What the client takes from its surroundings. Each can be given to `connect`; tests give their own.
+// The client's environment. Each part may be passed to `connect`; tests pass their own.
 
 export const systemClock = {
   now: () => Date.now(),
@@ -23,7 +23,7 @@ export const browserPage = {
   },
 };
 
-/** Return the tab's storage, or null where the browser forbids it. */
+/** Return the tab's storage, or null if the browser forbids it. */
 export function tabStorage() {
   try {
     return globalThis.sessionStorage ?? null;

@@ -1,4 +1,4 @@
-// Finds a connection that is dead although TCP has not noticed: a ping without any answer in time.
+// Detects a dead connection that TCP has not noticed: a ping without an answer in time.
 
 const PING_EVERY_MS = 30_000;
 const ANSWER_WITHIN_MS = 10_000;
@@ -10,7 +10,7 @@ export class Heartbeat {
   #next = null;
   #deadline = null;
 
-  /** `ping` sends one; `dead` is called once when nothing came back. */
+  /** `ping` sends a ping; `dead` is called once when nothing was received. */
   constructor({ clock, ping, dead }) {
     this.#clock = clock;
     this.#ping = ping;
@@ -22,13 +22,13 @@ export class Heartbeat {
     this.#schedule();
   }
 
-  /** Something arrived, whatever it is. */
+  /** Something was received. */
   alive() {
     this.#clock.clearTimeout(this.#deadline);
     this.#deadline = null;
   }
 
-  /** Ask now. */
+  /** Ping now. */
   probe() {
     this.#ping();
     this.#deadline ??= this.#clock.setTimeout(this.#dead, ANSWER_WITHIN_MS);

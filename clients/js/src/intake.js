@@ -1,4 +1,4 @@
-// Hands each event to the page once, and confirms it when the page took it.
+// Passes each event to the page once, and confirms it when the page has handled it.
 
 import { Recent } from "./recent.js";
 
@@ -16,7 +16,7 @@ export class Intake {
   #snapshotCame = false;
   #gapTimer = null;
 
-  /** `confirm(ids)` tells the server; `resync()` is called when events went missing. */
+  /** `confirm(ids)` sends confirmations; `resync()` is called when events are missing. */
   constructor({ emitter, position, clock, confirm, resync }) {
     this.#emitter = emitter;
     this.#position = position;
@@ -35,14 +35,14 @@ export class Intake {
   async event(frame) {
     const { event_id: id, seq } = frame;
     const stored = seq !== undefined;
-    if (!this.#snapshotCame) this.#position.settled(); // it would have come first: this server sends none
-    if (stored && !frame.repeat) this.#arrived(seq); // a repeat comes out of its turn
-    if (this.#underWay.has(id)) return; // its confirmation is coming
+    if (!this.#snapshotCame) this.#position.reset(); // this server sends no snapshot: it would have come first
+    if (stored && !frame.repeat) this.#arrived(seq); // a repeat is outside the order
+    if (this.#underWay.has(id)) return; // will be confirmed when handled
     if (!this.#taken.has(id)) {
       this.#underWay.add(id);
       const taken = await this.#emitter.emit("event", frame);
       this.#underWay.delete(id);
-      if (!taken) return; // no confirmation: the server will try another way
+      if (!taken) return; // no confirmation: the server uses the next channel
       this.#taken.add(id);
     }
     if (!stored) return;
@@ -52,14 +52,14 @@ export class Intake {
 
   async snapshot(frame) {
     this.#snapshotCame = true;
-    if (await this.#emitter.emit("snapshot", frame)) this.#position.settled();
+    if (await this.#emitter.emit("snapshot", frame)) this.#position.reset();
   }
 
   close() {
     this.#stopWaiting();
   }
 
-  /** Two processes may push in either order, so a gap is given a moment to close by itself. */
+  /** Two processes may push in either order, so wait a moment for a gap to close by itself. */
   #arrived(seq) {
     this.#position.arrived(seq);
     if (!this.#position.hasGap) return this.#stopWaiting();

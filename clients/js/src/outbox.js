@@ -1,11 +1,11 @@
-// What we send, kept until the server is known to have read it. A pong is that proof: frames of one socket
-// are read in order. What has no proof when a connection breaks is written again on the next one; all our
-// frames may be sent twice without harm.
+// Frames to the server, kept until a pong proves that it has read them: it reads the frames of a socket in
+// order. Unproven frames of a broken connection are written again on the next one; all of our frames may be
+// sent twice without harm.
 
 const KEPT = 5_000;
 const IDS_PER_FRAME = 500;
-const PROOF_AFTER = 20; // frames; a ping each, so that what is kept stays little
-// The server closes sockets that send more than 20 frames/s (burst 40); pings come on top of ours.
+const PROOF_AFTER = 20; // frames; a ping after so many keeps the queue short
+// The server closes sockets that send more than 20 frames/s (burst 40); pings are extra.
 const BURST = 25;
 const PER_S = 15;
 
@@ -14,7 +14,7 @@ export class Outbox {
   #write;
   #wantProof;
   #kept = [];
-  #written = 0; // so many of #kept have been written on this socket
+  #written = 0; // how many of #kept are written on this socket
   #marks = []; // #written at each ping that has no pong yet
   #unmarked = 0; // frames since the last ping
   #open = false;
@@ -33,10 +33,10 @@ export class Outbox {
 
   /** Send `frame` as soon as possible. `onProven` is called when the server has read it. */
   add(frame, onProven = () => {}) {
-    if (this.#kept.length >= KEPT) this.#forget(1); // a page that was offline for long: the oldest go
+    if (this.#kept.length >= KEPT) this.#forget(1); // offline for long: drop the oldest
     this.#kept.push({ frame, onProven });
     if (this.#tick) return;
-    this.#tick = true; // what is confirmed in one tick travels in one frame
+    this.#tick = true; // confirmations of one tick share a frame
     queueMicrotask(() => {
       this.#tick = false;
       this.flush();
@@ -79,7 +79,7 @@ export class Outbox {
     }
   }
 
-  /** Return the next frame to write, and how many entries it stands for: confirmations travel together. */
+  /** Return the next frame to write, and the number of entries that it merges (confirmations). */
   #next() {
     const { frame } = this.#kept[this.#written];
     if (frame.type !== "ack") return { frame, entries: 1 };

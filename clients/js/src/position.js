@@ -1,9 +1,9 @@
-// Where this page stands in the person's sequence: up to where the frames came without a gap, and up to where
-// the handlers took them. The second is kept in storage, and is where a new connection resumes.
+// The page's position in the person's sequence: the last seq received without a gap, and the last one that the
+// handlers have processed. The second is kept in storage; a new connection resumes from it.
 
 const BEYOND = 5_000;
 
-/** Numbers that arrive in any order: `last` is the highest below which none is missing. */
+/** Numbers in any order: `last` is the highest one without a missing number below it. */
 class Run {
   #beyond = new Set();
 
@@ -13,7 +13,7 @@ class Run {
 
   add(seq) {
     if (seq <= this.last) return;
-    // So many after a missing one: the server answers a resume from there with a snapshot anyway.
+    // With so many after a missing one, the server would answer a resume with a snapshot anyway.
     if (this.#beyond.size >= BEYOND) this.#beyond.clear();
     this.#beyond.add(seq);
     while (this.#beyond.delete(this.last + 1)) this.last += 1;
@@ -30,17 +30,17 @@ export class Position {
   #epoch = null;
   #arrived = null;
   #taken = null;
-  #resume; // {seq, epoch}: what a new connection would ask for
+  #resume; // {seq, epoch} that a new connection asks for
   #awaitsSnapshot = false;
 
-  /** `storage` has getItem and setItem, or is null: then a reload begins anew. */
+  /** `storage` has getItem and setItem, or is null: then a reload starts without a position. */
   constructor(storage, key) {
     this.#storage = storage;
     this.#key = key;
     this.#resume = this.#load();
   }
 
-  /** {seq, epoch} to resume from, or null where this page has not been anywhere. */
+  /** {seq, epoch} to resume from, or null without a position. */
   get resume() {
     return this.#resume;
   }
@@ -50,8 +50,8 @@ export class Position {
   }
 
   /**
-   * Take a `ready` frame. Without recovery the page begins at its `seq`; where we asked for a resume, the old
-   * position is kept until the page has taken the snapshot that follows.
+   * Handle a `ready` frame. Without recovery the page starts at its `seq`; if we asked for a resume, the old
+   * position is kept until the page has handled the snapshot that follows.
    */
   ready({ seq, epoch, recovered }, asked) {
     if (recovered && this.#resume?.epoch === epoch) {
@@ -71,7 +71,7 @@ export class Position {
     this.#arrived?.add(seq);
   }
 
-  /** The handlers took the event with this `seq`. */
+  /** The handlers have processed the event with this `seq`. */
   took(seq) {
     if (this.#taken === null) return;
     const before = this.#taken.last;
@@ -79,8 +79,8 @@ export class Position {
     if (this.#taken.last > before && !this.#awaitsSnapshot) this.#keep();
   }
 
-  /** The page has taken the snapshot, or has no need of one. */
-  settled() {
+  /** Start at the `seq` of `ready`: the page has handled the snapshot, or needs none. */
+  reset() {
     if (!this.#awaitsSnapshot) return;
     this.#awaitsSnapshot = false;
     this.#keep();
@@ -91,7 +91,7 @@ export class Position {
     try {
       this.#storage?.setItem(this.#key, JSON.stringify(this.#resume));
     } catch {
-      // A full or forbidden storage costs a snapshot after a reload, and nothing else.
+      // Without storage (full or forbidden) a reload needs a snapshot; nothing else changes.
     }
   }
 

@@ -1,4 +1,4 @@
-// A set that forgets its oldest members, so that memory stays bounded however long the page is open.
+// A set that drops its oldest members, so that memory stays bounded.
 
 export class Recent {
   #members = new Set();
@@ -13,7 +13,7 @@ export class Recent {
   }
 
   add(member) {
-    this.#members.delete(member); // once more is newest again
+    this.#members.delete(member); // added again: it becomes the newest
     this.#members.add(member);
     if (this.#members.size > this.#limit) this.#members.delete(this.#members.values().next().value);
   }

@@ -1,4 +1,4 @@
-/** Where a page stands in its person's sequence. Another `epoch` means that the sequence began anew. */
+/** A page's position in its person's sequence. A different `epoch` means that a new sequence began. */
 export interface Position {
   seq: number;
   epoch: string;
@@ -8,9 +8,9 @@ export type Priority = "INFORMATIONAL" | "NORMAL" | "CRITICAL";
 
 export interface Ready extends Position {
   type: "ready";
-  /** Whether the events since our last position follow. If not, the page takes a snapshot of the inbox. */
+  /** Whether the events since our last position follow. If not, the page needs a snapshot of the inbox. */
   recovered: boolean;
-  /** Missing in a tab that joined a shared connection: ask the inbox. */
+  /** Missing in a tab that joined a shared connection: read it from the inbox. */
   unread?: number;
 }
 
@@ -28,7 +28,7 @@ export interface TocsinEvent {
   seq?: number;
   /** Unix ms: another channel follows unless the event is confirmed by then. */
   ack_by?: number;
-  /** It comes (back) to the page out of its turn, after other channels were tried. */
+  /** The event comes (back) to the page outside the order, after other channels were tried. */
   repeat?: boolean;
   /** The topic that it was published to. */
   topic?: string;
@@ -81,7 +81,7 @@ export type State =
   | "origin refused"
   | "closed";
 
-/** Whether this tab has the connection, gets its events from the tab that has, or shares nothing. */
+/** Whether this tab has the connection, gets its events from the tab that has it, or shares nothing. */
 export type Role = "leader" | "follower" | "alone";
 
 export interface Events {
@@ -103,14 +103,14 @@ export interface Events {
   frame: AnyFrame;
   state: State;
   role: Role;
-  /** A handler failed, a credentials callback failed, or the server sent something odd. */
+  /** A handler failed, a credentials callback failed, or the server sent an invalid frame. */
   problem: unknown;
 }
 
-/** A token or ticket, or who fetches one. Without one (null): signed out. */
+/** A token or ticket, or a function that fetches one. Without one (null): signed out. */
 export type Credential = string | (() => string | null | undefined | Promise<string | null | undefined>);
 
-/** A list or a set; a string alone is a mistake, and refused. */
+/** A list or a set; a single string is refused. */
 export type Names = readonly string[] | ReadonlySet<string>;
 
 export interface Clock {
@@ -121,28 +121,28 @@ export interface Clock {
 
 export interface PageEnvironment {
   isOnline(): boolean;
-  /** Call `onWake` when the network or the person is back; return a function that ends it. */
+  /** Call `onWake` when the network or the person is back; return a function that stops it. */
   watch(onWake: () => void): () => void;
 }
 
 export interface Options {
-  /** `/ws`, or a whole address; http and https are turned into ws and wss. */
+  /** `/ws`, or a whole address; http and https become ws and wss. */
   url: string | URL;
-  /** A JWT. A function is asked anew before it ends and after a refusal. */
+  /** A JWT. A function is called again before the token expires and after a refusal. */
   token?: Credential;
   /** A single-use ticket. Give a function: each connection needs a new one. */
   ticket?: Credential;
-  /** What presence shows, at most 80 characters. Only with token or ticket. */
+  /** A name of the device for lists of open sockets, at most 80 characters. Only with token or ticket. */
   device?: string;
-  /** Whose events these are: any name that is the person's alone. Without it nothing is shared between tabs. */
+  /** Identifies the person: any name unique to them. Without it nothing is shared between tabs. */
   person?: string;
-  /** Where the position is kept; sessionStorage unless given. `null`: a reload begins anew. */
+  /** Storage of the position; sessionStorage by default. `null`: a reload starts without a position. */
   storage?: Pick<Storage, "getItem" | "setItem"> | null;
   /** Subscribed at the start. */
   topics?: Names;
-  /** Whether the tabs of this browser share one connection. True unless given. */
+  /** Whether the tabs of this browser share one connection. True by default. */
   share?: boolean;
-  /** Whether events that the page took are confirmed. True unless given. */
+  /** Whether handled events are confirmed. True by default. */
   confirm?: boolean | (() => boolean);
   WebSocket?: new (url: string) => unknown;
   clock?: Clock;
@@ -155,10 +155,10 @@ export interface Options {
 export interface Client {
   readonly state: State;
   readonly role: Role;
-  /** Call `handler` for each; the function that is returned ends it. */
+  /** Call `handler` for each; the returned function removes it. */
   on<Type extends keyof Events>(type: Type, handler: (detail: Events[Type]) => unknown): () => void;
   on(type: string, handler: (frame: AnyFrame) => unknown): () => void;
-  /** Say that this page has these events, beyond those that its handlers took. */
+  /** Confirm these events, in addition to those that the handlers have processed. */
   confirm(eventIds: Names): void;
   /** The person has acknowledged it: evidence HUMAN. */
   acknowledge(eventId: string): void;
@@ -167,9 +167,9 @@ export interface Client {
   archive(eventIds: Names): void;
   subscribe(topics: Names): void;
   unsubscribe(topics: Names): void;
-  /** End it. Nothing is sent or handed over after this. */
+  /** End the connection. Nothing is sent or dispatched after this. */
   close(): void;
 }
 
-/** Connect, and stay connected until `close`. Throws TypeError for options that make no sense. */
+/** Connect, and stay connected until `close`. Throws TypeError for invalid options. */
 export function connect(options: Options): Client;

@@ -9,10 +9,10 @@ import { Position } from "./position.js";
 import { OwnLink, SharedLink } from "./sharing.js";
 
 const IDS_PER_FRAME = 500;
-// What the client says itself. A server frame of such a type reaches only the "frame" handlers.
+// Types of the client's own events. A server frame of such a type reaches only the "frame" handlers.
 const OWN_TYPES = new Set(["frame", "state", "role", "problem"]);
 
-/** Connect, and stay connected until `close`. Throws TypeError for options that make no sense. */
+/** Connect, and stay connected until `close`. Throws TypeError for invalid options. */
 export function connect(options) {
   return new Client(options);
 }
@@ -55,7 +55,7 @@ class Client {
     this.#link = this.#makeLink(options, person, address, makeConnection);
     this.#unwatch = page.watch(() => this.#link.wake());
     if (listed(options.topics ?? []).length) this.subscribe(options.topics);
-    // Not yet: handlers that are added right after `connect` miss nothing, not even "state" and "role".
+    // Start later, so that handlers added right after `connect` miss nothing, not even "state" and "role".
     queueMicrotask(() => this.#state === "closed" || this.#link.open());
   }
 
@@ -67,7 +67,7 @@ class Client {
       onState: (state) => this.#setState(state),
       onRole: (role) => this.#setRole(role),
     };
-    // Without a name for whose events these are, another person's tab could be handed them.
+    // Without the person's name, a tab of another person could receive the events.
     if (!share || !person || !locks || !BroadcastChannel) return new OwnLink(link);
     return new SharedLink({ ...link, name: `tocsin:${person}:${address}`, locks, BroadcastChannel });
   }
@@ -77,7 +77,7 @@ class Client {
     return this.#state;
   }
 
-  /** "leader" (this tab has the socket), "follower", or "alone" where nothing is shared. */
+  /** "leader" (this tab has the socket), "follower", or "alone" if nothing is shared. */
   get role() {
     return this.#role;
   }
@@ -87,7 +87,7 @@ class Client {
     return this.#emitter.on(type, handler);
   }
 
-  /** Tell the server that this page has these events, beyond those that its "event" handlers took. */
+  /** Confirm these events, in addition to those that the "event" handlers have processed. */
   confirm(eventIds) {
     this.#sendIds("ack", eventIds);
   }
@@ -117,7 +117,7 @@ class Client {
     this.#send({ type: "unsubscribe", topics: listed(topics) });
   }
 
-  /** End the connection. Nothing is sent or handed over after this. */
+  /** End the connection. Nothing is sent or dispatched after this. */
   close() {
     if (this.#state === "closed") return;
     this.#unwatch();
@@ -133,7 +133,7 @@ class Client {
     }
   }
 
-  /** A handler may end after `close`: what it took is not confirmed any more. */
+  /** A handler may finish after `close`: its event is then not confirmed. */
   #send(frame) {
     if (this.#state !== "closed") this.#link.send(frame);
   }

@@ -71,7 +71,7 @@ test("a planned restart says when to come back", async (t) => {
 });
 
 for (const [code, ms] of [[4009, 90_000], [4029, 45_000]]) {
-  test(`after ${code} it waits long, whoever comes back`, async (t) => {
+  test(`after ${code} it waits long, even if the network comes back`, async (t) => {
     const stage = await Stage.begin(t);
     const { client, peer } = await stage.live();
     assert.equal(await waitAfter(stage, client, peer, code), ms);
@@ -94,7 +94,7 @@ for (const [code, state] of [[4001, "signed out"], [4003, "origin refused"]]) {
   });
 }
 
-test("a token signs in, and a function is asked anew after a refusal", async (t) => {
+test("a token signs in, and a function is called again after a refusal", async (t) => {
   const stage = await Stage.begin(t);
   const tokens = ["first", "second", "third"];
   const client = stage.client({ token: async () => tokens.shift(), device: "desk" });

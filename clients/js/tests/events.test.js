@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { collected, next, settled, Stage } from "./stage.js";
+import { collected, next, sentBefore, Stage } from "./stage.js";
 
 test("an event is confirmed when every handler took it", async (t) => {
   const { client, peer } = await (await Stage.begin(t)).live();
@@ -18,7 +18,7 @@ test("a confirmation waits for the handlers' promises", async (t) => {
   const came = next(client, "event");
   peer.event(1);
   await came;
-  assert.deepEqual(await settled(client, peer), []);
+  assert.deepEqual(await sentBefore(client, peer), []);
   took();
   assert.deepEqual(await peer.receive(), { type: "ack", event_ids: ["e-1"] });
 });
@@ -34,7 +34,7 @@ for (const [how, fail] of [
     const problem = next(client, "problem");
     peer.event(1);
     assert.equal((await problem).message, "no room");
-    assert.deepEqual(await settled(client, peer), []);
+    assert.deepEqual(await sentBefore(client, peer), []);
     off();
     peer.event(1);
     assert.deepEqual(await peer.receive(), { type: "ack", event_ids: ["e-1"] });
@@ -47,7 +47,7 @@ test("without a handler nobody took it", async (t) => {
   const came = next(client, "frame");
   peer.event(1);
   await came;
-  assert.deepEqual(await settled(client, peer), []);
+  assert.deepEqual(await sentBefore(client, peer), []);
 });
 
 test("a repeated event is confirmed again, and handed over once", async (t) => {
@@ -90,7 +90,7 @@ test("a page may choose not to confirm", async (t) => {
   const came = next(client, "event");
   peer.event(1);
   await came;
-  assert.deepEqual(await settled(client, peer), []);
+  assert.deepEqual(await sentBefore(client, peer), []);
   willing = true;
   peer.event(2);
   assert.deepEqual(await peer.receive(), { type: "ack", event_ids: ["e-2"] });
@@ -130,7 +130,7 @@ test("many events are confirmed below the server's limit of frames", async (t) =
   assert.equal(events.length, 1_000);
 });
 
-test("what the person does is told", async (t) => {
+test("the person's actions are sent", async (t) => {
   const { client, peer } = await (await Stage.begin(t)).live({ topics: ["market.btc"] });
   client.acknowledge("a");
   client.seen(["b"]);
@@ -163,7 +163,7 @@ test("every server frame reaches its handlers, and unknown ones harm nobody", as
   peer.send(null);
   peer.socket.send("{no json");
   assert.match((await problem).message, /not JSON/);
-  assert.deepEqual(await settled(client, peer), []);
+  assert.deepEqual(await sentBefore(client, peer), []);
   assert.deepEqual(read, [{ type: "event.read", event_ids: ["a"] }]);
   assert.deepEqual(frames.map(({ type }) => type), ["event.read", "tomorrow", "state", "problem"]);
   assert.deepEqual(states, []);

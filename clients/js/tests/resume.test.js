@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { collected, EPOCH, next, reached, settled, Stage } from "./stage.js";
+import { collected, EPOCH, next, reached, sentBefore, Stage } from "./stage.js";
 
 /** Break the connection and return the next socket, with what it asked for. */
 async function broken(stage, client, peer) {
@@ -79,7 +79,7 @@ test("where nothing was recovered it goes on from the snapshot, once the page ha
   while ((await again.receive()).event_ids.at(-1) !== "e-4001");
   assert.deepEqual(stage.storage.values, [{ seq: 5, epoch: EPOCH }]); // a reload now would miss the snapshot
   settle();
-  assert.deepEqual(await settled(client, again), []);
+  assert.deepEqual(await sentBefore(client, again), []);
   assert.deepEqual(stage.storage.values, [{ seq: 4_001, epoch: "another" }]);
 });
 

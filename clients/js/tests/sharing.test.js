@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { collected, EPOCH, Locks, MemoryStorage, next, reached, settled, Stage } from "./stage.js";
+import { collected, EPOCH, Locks, MemoryStorage, next, reached, sentBefore, Stage } from "./stage.js";
 
 /** Tabs of one browser: they share locks and channels, and have a storage each. */
 class Browser {
@@ -62,7 +62,7 @@ test("several tabs take an event, and one confirmation is sent", async (t) => {
   assert.deepEqual(await peer.receive(), { type: "ack", event_ids: ["e-1"] });
   await came;
   took();
-  assert.deepEqual(await settled(second, peer), []);
+  assert.deepEqual(await sentBefore(second, peer), []);
 });
 
 test("the confirmation of one tab is enough", async (t) => {
@@ -173,7 +173,7 @@ test("to a tab that joins during a reconnection nothing was recovered", async (t
   assert.equal((await ready).recovered, false);
 });
 
-test("a tab that missed something joins anew", async (t) => {
+test("a tab that missed something joins again", async (t) => {
   const { stage, browser } = await opened(t);
   const { peer } = await browser.leader({ seq: 4 });
   const lost = (message) => message.frame?.event_id === "e-5";

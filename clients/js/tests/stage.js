@@ -243,8 +243,8 @@ export function collected(client, type) {
   return details;
 }
 
-/** Resolves when the peer has read everything that was sent before: the next frame it gets is our mark. */
-export async function settled(client, peer) {
+/** Resolves to the frames that the client had sent before: those that the peer receives before our mark. */
+export async function sentBefore(client, peer) {
   client.acknowledge("mark");
   const before = [];
   for (let frame = await peer.receive(); frame.event_id !== "mark"; frame = await peer.receive()) before.push(frame);

@@ -1,9 +1,9 @@
-// HTTP to our own origin. One error type; an expired session leads to the login page.
+// HTTP calls to our own origin, with one error type. An expired session leads to the login page.
 
 const TIMEOUT_MS = 10_000;
 
 export class Problem extends Error {
-  /** `body` is an RFC 9457 problem document, or whatever came instead of one. */
+  /** `body` is an RFC 9457 problem document, or the body that came instead of one. */
   constructor(status, body) {
     super(body?.detail || body?.title || `The server answered ${status}.`);
     this.status = status;
@@ -56,14 +56,14 @@ export class Api {
     throw new Problem(answer.status, parsed);
   }
 
-  /** The cookie first: Django renews it at sign-in, and a page kept open would have the old one. */
+  /** The cookie has precedence: Django renews it at sign-in, and an open page still has the old token. */
   #csrfToken() {
     const cookie = document.cookie.split("; ").find((pair) => pair.startsWith("csrftoken="));
     return cookie ? decodeURIComponent(cookie.slice("csrftoken=".length)) : (this.#config.csrf_token ?? "");
   }
 }
 
-/** A 403 that names something forbidden is about this request; signing in again would not change it. */
+/** A 403 with a code `forbidden_…` concerns this request only; signing in again would not help. */
 function isSignedOut(status, body) {
   return status === 401 || (status === 403 && !String(body?.code ?? "").startsWith("forbidden"));
 }

@@ -1,8 +1,8 @@
-// Building elements. Text always goes through textContent: what the server sends is never parsed as HTML.
+// Builds elements. Text is always set through textContent: text from the server is never parsed as HTML.
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** Return an element; `props` are attributes, and a null, false or undefined one is left out. */
+/** Return an element; `props` are its attributes, without those that are null, false or undefined. */
 export function h(tag, props = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(props)) {
@@ -13,7 +13,7 @@ export function h(tag, props = {}, ...children) {
   return element;
 }
 
-/** Return an icon from the sprite in the page. It is decoration: the label belongs to its parent. */
+/** Return an icon from the sprite in the page. It is decorative: the label belongs to its parent. */
 export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("class", "icon");
@@ -24,7 +24,7 @@ export function icon(name) {
   return svg;
 }
 
-/** Write text only when it differs, so that live regions do not repeat themselves. */
+/** Set the text only if it differs, so that screen readers do not repeat live regions. */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
@@ -35,7 +35,7 @@ export function priorityBadge(priority) {
 
 /**
  * Make the children of `list` match `rows`, reusing every element whose row is unchanged (by its JSON).
- * So a reader's scroll position, focus and selection survive each poll.
+ * This keeps scroll position, focus and selection across polls.
  */
 export function reconcile(list, rows, { key, render }) {
   const wanted = new Set(rows.map((row) => String(key(row))));
@@ -57,7 +57,7 @@ export function reconcile(list, rows, { key, render }) {
   }
 }
 
-/** Put `fresh` in the place of `old`, keeping the keyboard where it was. Return the new cursor. */
+/** Replace `old` by `fresh`, keeping the keyboard focus. Return the new cursor. */
 function replace(old, fresh, cursor) {
   const focused = [...old.querySelectorAll("button")].indexOf(document.activeElement);
   old.replaceWith(fresh);

@@ -1,4 +1,4 @@
-// Times as a person reads them.
+// Readable times.
 
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
@@ -22,7 +22,7 @@ export function full(ms) {
   return FULL.format(ms);
 }
 
-/** The age of something, coarse. A server clock that is ahead of ours reads as "now". */
+/** A rough age. Times in the future (a server clock ahead of ours) are "now". */
 export function age(ms, now) {
   const seconds = (now - ms) / 1000;
   if (seconds < 5) return "now";
@@ -32,7 +32,7 @@ export function age(ms, now) {
   return DAY.format(ms);
 }
 
-/** "ORDER_FILLED" -> "Order filled", for events that come without a title. */
+/** "ORDER_FILLED" -> "Order filled", for events without a title. */
 export function words(eventType) {
   const text = String(eventType ?? "").replaceAll(/[_.]/g, " ").toLowerCase();
   return text.charAt(0).toUpperCase() + text.slice(1);

@@ -3,7 +3,7 @@
 import { age, full, words } from "./format.js";
 import { h, icon, priorityBadge, setText } from "./dom.js";
 
-/** Return the row for an item. A click on it is `onRead`, on its archive button `onArchive`. */
+/** Return the row of an item. A click calls `onRead`, a click on its archive button `onArchive`. */
 export function renderItem(item, { onRead, onArchive }) {
   const title = item.title || words(item.event_type);
   const open = h(
@@ -28,7 +28,7 @@ export function renderItem(item, { onRead, onArchive }) {
   );
 }
 
-/** Bring the relative times of a list up to date. */
+/** Update the relative times of a list. */
 export function refreshAges(list, now) {
   for (const time of list.querySelectorAll("time")) setText(time, age(Date.parse(time.dateTime), now));
 }

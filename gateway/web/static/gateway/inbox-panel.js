@@ -1,4 +1,4 @@
-// The bell and the panel that it opens. On a narrow screen the panel is a drawer, else it stands in the page.
+// The bell and the panel that it opens. On a narrow screen the panel is a drawer, else a part of the page.
 
 import { setText } from "./dom.js";
 

@@ -1,7 +1,7 @@
-// The inbox: what the person has, what is unread, and telling the server what they did with it.
+// The inbox: its items and unread count, and the frames that report the person's actions to the server.
 //
-// Frames change it at once; a snapshot from the API settles it. Numbers that the server gives (unread, seq)
-// are right as of their seq, so only events after that seq are counted on top.
+// Frames change it at once; a snapshot from the API replaces it. The server's numbers (unread, seq) are valid
+// as of their seq, so only later events are added to them.
 
 import { reconcile, setText } from "./dom.js";
 import { refreshAges, renderItem } from "./inbox-item.js";
@@ -15,7 +15,7 @@ export class Inbox extends EventTarget {
   #client;
   #items = new Map();
   #archived = new Set();
-  #framed = new Set(); // ids that came as a frame: a repeated one is not news
+  #framed = new Set(); // ids that arrived as a frame: a repeated one is not new
   #unread = 0;
   #seq = 0;
   #epoch = null;
@@ -25,44 +25,44 @@ export class Inbox extends EventTarget {
   #list = document.getElementById("inbox-list");
   #older = document.getElementById("load-older");
 
-  /** `client` is told what the person does. "change" is dispatched with {unread}, "problem" with an error. */
+  /** `client` sends the person's actions. "change" is dispatched with {unread}, "problem" with an error. */
   constructor(api, client) {
     super();
     this.#api = api;
     this.#client = client;
-    this.#older.addEventListener("click", () => this.#guarded(() => this.#loadOlder()));
-    document.getElementById("mark-all-read").addEventListener("click", () => this.#guarded(() => this.#readAll()));
+    this.#older.addEventListener("click", () => this.#reportErrors(() => this.#loadOlder()));
+    document.getElementById("mark-all-read").addEventListener("click", () => this.#reportErrors(() => this.#readAll()));
     setInterval(() => refreshAges(this.#list, Date.now()), 5_000);
   }
 
-  /** Take a `ready` frame: its numbers hold, and what we may have missed is fetched. */
+  /** Handle a `ready` frame: use its numbers, and fetch the items that may have been missed. */
   ready(frame) {
-    this.#unread = frame.unread ?? this.#unread; // a tab that joins another's connection is not told
+    this.#unread = frame.unread ?? this.#unread; // missing in a tab that joins another tab's connection
     this.#seq = frame.epoch === this.#epoch ? Math.max(this.#seq, frame.seq) : frame.seq;
     if (!frame.recovered || frame.epoch !== this.#epoch) this.takeSnapshot();
     this.#render();
   }
 
-  /** Take an `event` frame. Return whether it is news to the person at this page. */
+  /** Handle an `event` frame. Return whether the event is new on this page. */
   add(frame) {
     const { event_id: id, seq } = frame;
-    const news = !this.#framed.has(id) && !this.#archived.has(id) && !this.#items.get(id)?.read;
+    const isNew = !this.#framed.has(id) && !this.#archived.has(id) && !this.#items.get(id)?.read;
     this.#framed.add(id);
     if (this.#framed.size > KNOWN_FRAMES) this.#framed.delete(this.#framed.values().next().value);
-    if (seq === undefined) return news; // informational: shown, never kept
-    if (news && !this.#items.has(id)) this.#items.set(id, { ...frame, seen: false, read: false });
+    if (seq === undefined) return isNew; // INFORMATIONAL: shown, not kept
+    if (isNew && !this.#items.has(id)) this.#items.set(id, { ...frame, seen: false, read: false });
     if (seq > this.#seq) this.#advance(seq);
     this.#render();
-    return news;
+    return isNew;
   }
 
   #advance(seq) {
-    if (this.#seq && seq > this.#seq + 1) this.takeSnapshot(); // some went past this page
+    if (this.#seq && seq > this.#seq + 1) this.takeSnapshot(); // this page has missed some
     this.#seq = seq;
     this.#unread += 1;
   }
 
-  /** Take a mirror frame: the person did this on another of their pages. */
+  /** Handle a mirror frame: an action of the person on another page. */
   mirror(type, ids) {
     if (type === "event.seen") return ids.forEach((id) => this.#mark(id, "seen"));
     if (ids.some((id) => !this.#items.has(id) && !this.#archived.has(id))) this.takeSnapshot();
@@ -71,31 +71,31 @@ export class Inbox extends EventTarget {
     this.#render();
   }
 
-  /** The person looks at the inbox. */
+  /** Mark all items as seen: the person has opened the inbox. */
   see() {
     const ids = [...this.#items.values()].filter((item) => !item.seen).map((item) => item.event_id);
     ids.forEach((id) => this.#mark(id, "seen"));
     this.#client.seen(ids);
   }
 
-  /** Fetch the newest page. Calls while one is under way are answered by one more. */
+  /** Fetch the newest page. Calls during a running request cause one further request. */
   takeSnapshot() {
     this.#snapshotAgain = true;
-    this.#snapshot ??= this.#guarded(async () => {
+    this.#snapshot ??= this.#reportErrors(async () => {
       while (this.#snapshotAgain) {
         this.#snapshotAgain = false;
-        this.#settle(await this.#api.get(PATH));
+        this.#applySnapshot(await this.#api.get(PATH));
       }
     }).finally(() => (this.#snapshot = null));
     return this.#snapshot;
   }
 
-  #settle(page) {
+  #applySnapshot(page) {
     const before = this.#items;
     const newer = [...before.values()].filter((item) => page.epoch === this.#epoch && item.seq > page.seq);
     this.#items = new Map(newer.map((item) => [item.event_id, item]));
     this.#nextBefore = page.next_before;
-    this.#take(page.items, before);
+    this.#merge(page.items, before);
     this.#seq = Math.max(page.seq, ...newer.map((item) => item.seq));
     const doneHere = page.items.filter((item) => !item.read && !this.#isUnread(item.event_id)).length;
     this.#unread = Math.max(0, page.unread - doneHere) + newer.filter((item) => !item.read).length;
@@ -104,8 +104,8 @@ export class Inbox extends EventTarget {
     this.dispatchEvent(new CustomEvent("snapshot", { detail: page.items }));
   }
 
-  /** What was done here a moment ago may not have reached the server when it answered: it stays done. */
-  #take(items, before = this.#items) {
+  /** Merge items. Actions that the server had not received yet when it answered are kept. */
+  #merge(items, before = this.#items) {
     for (const item of items) {
       if (this.#archived.has(item.event_id)) continue;
       const known = before.get(item.event_id);
@@ -120,7 +120,7 @@ export class Inbox extends EventTarget {
   async #loadOlder() {
     const page = await this.#api.get(`${PATH}&before=${this.#nextBefore}`);
     this.#nextBefore = page.next_before;
-    this.#take(page.items);
+    this.#merge(page.items);
     this.#render();
   }
 
@@ -137,7 +137,7 @@ export class Inbox extends EventTarget {
       this.#client.read(ids);
       this.#render();
       if (!this.#unread || this.#nextBefore === null) return;
-      await this.#loadOlder(); // unread ones may lie further back than what is loaded
+      await this.#loadOlder(); // there may be unread items that are not loaded yet
     }
   }
 
@@ -147,7 +147,7 @@ export class Inbox extends EventTarget {
     this.#drop(id);
     this.#client.archive([id]);
     this.#render();
-    neighbour?.querySelector(".item-archive").focus(); // the keyboard stays in the list
+    neighbour?.querySelector(".item-archive").focus(); // keep the keyboard focus in the list
   }
 
   #drop(id) {
@@ -176,7 +176,7 @@ export class Inbox extends EventTarget {
     this.dispatchEvent(new CustomEvent("change", { detail: { unread: this.#unread } }));
   }
 
-  async #guarded(what) {
+  async #reportErrors(what) {
     try {
       await what();
     } catch (error) {

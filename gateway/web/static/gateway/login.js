@@ -1,4 +1,4 @@
-// Fills the demo credentials in, so that the first look needs no typing. Signing in stays a click of its own.
+// Fills in the demo credentials. Signing in remains a separate click.
 
 const fillIn = document.getElementById("fill-in");
 

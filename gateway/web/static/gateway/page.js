@@ -1,4 +1,4 @@
-// Puts the page together: one client feeds inbox, toasts and timeline.
+// Connects the parts of the page: one client feeds inbox, toasts and timeline.
 
 import { Api } from "./api.js";
 import { Inbox } from "./inbox.js";
@@ -42,7 +42,7 @@ function isSilent() {
   return autoConfirm !== null && !autoConfirm.checked;
 }
 
-/** A snapshot shows events too. Those that are still waiting were missed, and are confirmed now. */
+/** A snapshot shows events too: confirm those that still wait for a confirmation. */
 function onSnapshot(items) {
   const waiting = items.filter((item) => item.state?.toLowerCase() === "accepted");
   if (!isSilent()) client.confirm(waiting.map((item) => item.event_id));
@@ -53,28 +53,28 @@ function onState(state) {
   pill.dataset.state = state.replace(" ", "-");
   setText(pill, state);
   if (state === "signed out") api.toLogin();
-  if (state === "origin refused") toasts.error("Origin refused", "This address may not open live connections. Reload from an allowed one.");
+  if (state === "origin refused") toasts.error("Origin refused", "Live connections are not allowed from this address. Reload the page from an allowed one.");
 }
 
 function onRole(role) {
   document.getElementById("connection-state").title =
-    role === "follower" ? "Over the connection of another tab" : role === "leader" ? "Other tabs share this tab's connection" : "";
+    role === "follower" ? "Connected through another tab" : role === "leader" ? "Other tabs share this tab's connection" : "";
 }
 
 function onProblem(event) {
   const error = event.detail;
   const title = error.body?.title ?? "The server could not be reached";
-  toasts.error(title, error.name === "TimeoutError" ? "It took longer than 10 s to answer." : error.message);
+  toasts.error(title, error.name === "TimeoutError" ? "The server took longer than 10 s to answer." : error.message);
 }
 
 function describeSilence() {
   const note = isSilent()
-    ? "Silent: events are shown, not confirmed. After the deadline the next channel is tried."
-    : "The page says what it has shown; that is evidence CLIENT.";
+    ? "Silent: events are shown, not confirmed. After the deadline Tocsin uses the next channel."
+    : "The page confirms the events that it has shown: evidence CLIENT.";
   setText(document.getElementById("auto-confirm-note"), note);
 }
 
-/** The demo's own panels. They are not in the page where the demo is off. */
+/** Start the demo's panels, which exist only where the demo is on. */
 function startDemo() {
   const sender = new Sender(api, config.samples ?? []);
   const timeline = new Timeline(api);
@@ -95,7 +95,7 @@ function startDemo() {
   refresh();
 }
 
-/** A poll that fails is said beside its panel's title; a toast every second would help nobody. */
+/** Show a failing poll next to its panel's title: toasts would repeat every second. */
 function watchHealth(poll, note) {
   const usual = note.textContent;
   poll.addEventListener("health", ({ detail: healthy }) => {
@@ -109,4 +109,4 @@ inbox.addEventListener("snapshot", ({ detail }) => onSnapshot(detail));
 inbox.addEventListener("problem", onProblem);
 for (const [type, handler] of Object.entries(HANDLERS)) client.on(type, handler);
 if (document.getElementById("timeline-list")) startDemo();
-inbox.takeSnapshot(); // the inbox is there even when no live connection is
+inbox.takeSnapshot(); // the inbox works without a live connection too

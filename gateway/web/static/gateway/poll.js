@@ -1,22 +1,22 @@
-// Repeats a request while the page is visible: every second, and at once (debounced) when something happened.
+// Repeats a request while the page is visible: every second, and soon (debounced) after a change.
 
 const EVERY_MS = 1_000;
 const DEBOUNCE_MS = 100;
 
 export class Poll extends EventTarget {
-  #take;
+  #request;
   #timer = 0;
   #busy = false;
   #again = false;
 
-  /** `take` is an async function. "health" is dispatched with whether it worked. */
-  constructor(take) {
+  /** `request` is an async function. "health" is dispatched with whether it succeeded. */
+  constructor(request) {
     super();
-    this.#take = take;
+    this.#request = request;
     document.addEventListener("visibilitychange", () => this.soon());
   }
 
-  /** Take soon. Several calls within the debounce time are one. */
+  /** Send the request soon. Several calls within the debounce time cause one request. */
   soon() {
     if (this.#busy) this.#again = true;
     else this.#plan(DEBOUNCE_MS);
@@ -32,7 +32,7 @@ export class Poll extends EventTarget {
     this.#again = false;
     let healthy = true;
     try {
-      await this.#take();
+      await this.#request();
     } catch (error) {
       healthy = false;
       console.warn("Polling failed:", error.message);

@@ -1,4 +1,4 @@
-// What the simulated providers received, and how the simulated Telegram behaves.
+// The log of the provider simulator, and the mode of the simulated Telegram.
 
 import { clock, full } from "./format.js";
 import { h, icon, reconcile } from "./dom.js";
@@ -16,7 +16,7 @@ export class Providers extends EventTarget {
   #list = document.getElementById("provider-list");
   #mode = document.getElementById("telegram-mode");
 
-  /** "problem" is dispatched with an error when a mode could not be set. */
+  /** "problem" is dispatched with an error when setting the mode fails. */
   constructor(api) {
     super();
     this.#api = api;
@@ -32,7 +32,7 @@ export class Providers extends EventTarget {
 
   async #setMode(mode) {
     const ok = await this.#showMode(() => this.#api.put("/demo/provider/telegram", { mode }));
-    // The list must not claim a mode that the simulator does not have.
+    // Show the simulator's actual mode again.
     if (!ok) await this.#showMode(() => this.#api.get("/demo/provider/telegram"));
   }
 
@@ -62,7 +62,7 @@ function renderEntry(entry, previous) {
     h("span", { class: "entry-to", title: entry.to }, h("span", { class: "visually-hidden" }, `${name} to `), entry.to ?? ""),
     h("span", { class: "entry-outcome" }, outcomeText(entry)),
     h("time", { class: "entry-at num", title: full(entry.at_ms) }, clock(entry.at_ms)),
-    h("p", { class: "entry-text" }, said(entry)),
+    h("p", { class: "entry-text" }, summary(entry)),
   );
 }
 
@@ -72,14 +72,14 @@ function outcomeText(entry) {
   return accepted || !entry.status ? words : `${words} ${entry.status}`;
 }
 
-/** What it was about: the subject of a mail, the text of a chat message, and why it was refused. */
-function said(entry) {
+/** A summary: the subject of a mail or the text of a chat message, and the reason of a refusal. */
+function summary(entry) {
   const text = entry.subject || plain(entry) || entry.kind || "";
   const why = entry.outcome === "refused" ? entry.error || faultName(entry.fault) : "";
   return why ? h("span", {}, h("span", { class: "entry-why" }, why), " ", text) : text;
 }
 
-/** Telegram messages come as its HTML. A parsed document that is never shown runs nothing; only text leaves it. */
+/** Plain text of a Telegram message, which is HTML. A parsed document that is never shown runs no scripts. */
 function plain(entry) {
   if (entry.channel !== "telegram" || !entry.text) return entry.text ?? "";
   return new DOMParser().parseFromString(entry.text, "text/html").body.textContent;

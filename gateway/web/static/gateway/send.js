@@ -1,4 +1,4 @@
-// The sample sender: publishes an event to oneself, and shows what the producer was told.
+// The sample sender: publishes an event to the signed-in person, and shows the producer's acks.
 
 import { h } from "./dom.js";
 import { Problem } from "./api.js";
@@ -22,17 +22,17 @@ export class Sender extends EventTarget {
     }
   }
 
-  /** Complete the line when the event that it is about has come to its end. */
+  /** Complete the line when its event has ended. */
   follow(events) {
     if (!this.#ack || this.#ack.final) return;
     const event = events.find(({ event_id }) => event_id === this.#ack.event_id);
     if (!event || !isFinal(event)) return;
     this.#ack.final = true;
-    this.#line.append(h("span", { class: "ack-then", "data-outcome": isDelivered(event) ? "ok" : "error" }, ` …then ${told(event)}`));
+    this.#line.append(h("span", { class: "ack-then", "data-outcome": isDelivered(event) ? "ok" : "error" }, ` …then ${outcomeText(event)}`));
   }
 
   async #send(priority) {
-    const turn = (this.#count += 1); // answers may overtake each other; the line is about the last click
+    const turn = (this.#count += 1); // answers may arrive out of order; the line shows the last click
     try {
       const ack = await this.#publish({ event_type: this.#types.value, priority });
       if (turn === this.#count) this.#show(ack);
@@ -42,7 +42,7 @@ export class Sender extends EventTarget {
     this.dispatchEvent(new CustomEvent("sent"));
   }
 
-  /** A refusal may come as an ack with an error status: that too is what the producer was told. */
+  /** A refusal may be an ack with an error status: show it as an ack. */
   async #publish(body) {
     try {
       return await this.#api.post("/demo/send", body);
@@ -56,13 +56,13 @@ export class Sender extends EventTarget {
     this.#ack = ack;
     this.#line.dataset.eventId = ack.event_id;
     this.#line.dataset.status = ack.status;
-    this.#line.replaceChildren("Producer was told: ", h("strong", {}, `${told(ack)}${ack.seq ? `, seq ${ack.seq}` : ""}`));
+    this.#line.replaceChildren("Producer's ack: ", h("strong", {}, `${outcomeText(ack)}${ack.seq ? `, seq ${ack.seq}` : ""}`));
     if (ack.detail) this.#line.append(h("span", { class: "ack-detail" }, ` ${ack.detail}`));
   }
 }
 
-/** An ack, or an event of the timeline, in the producer's words. */
-function told(what) {
+/** Text of an ack, or of an event of the timeline. */
+function outcomeText(what) {
   if (isDelivered(what)) {
     const via = what.delivered_via ? ` via ${what.delivered_via}` : "";
     return `DELIVERED${via}${what.evidence ? `, evidence ${what.evidence.toUpperCase()}` : ""}`;

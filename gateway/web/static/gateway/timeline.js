@@ -1,4 +1,4 @@
-// The timeline: the last events, each with every decision, try and outcome.
+// The timeline: the latest events, each with every decision, attempt and outcome.
 
 import { clock, duration, full, words } from "./format.js";
 import { h, priorityBadge, reconcile, setText } from "./dom.js";
@@ -30,7 +30,7 @@ export class Timeline extends EventTarget {
     this.dispatchEvent(new CustomEvent("change", { detail: events }));
   }
 
-  /** Let the clocks of unfinished cards run, without rendering them anew. */
+  /** Update the clocks of unfinished cards without rendering the cards again. */
   #tick() {
     const now = Date.now();
     for (const running of this.#list.querySelectorAll(".running")) {
@@ -62,7 +62,7 @@ function renderCard(event, previous) {
   return card;
 }
 
-/** The four looks of a card. The exact state is in its text. */
+/** The four styles of a card. Its text has the exact state. */
 function outcome(event) {
   if (!isFinal(event)) return "waiting";
   const state = event.state.toLowerCase();
@@ -114,7 +114,7 @@ function renderSteps(event, previous) {
   return h("ol", { class: "steps", "aria-label": "Steps" }, ...steps);
 }
 
-/** The channel's name, unless the text says it already. */
+/** The channel's name, unless the text contains it already. */
 function channelTag(step) {
   if (!step.channel || step.text.includes(step.channel)) return null;
   return h("span", { class: "channel" }, step.channel);

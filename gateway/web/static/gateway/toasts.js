@@ -1,4 +1,4 @@
-// Toasts: short notices on top of the page. CRITICAL stay until dismissed, others go after 6 s.
+// Toasts: short notices above the page. CRITICAL ones stay until dismissed, others disappear after 6 s.
 
 import { clock, words } from "./format.js";
 import { h, icon, priorityBadge, setText } from "./dom.js";
@@ -14,7 +14,7 @@ export class Toasts {
   #more = document.getElementById("toasts-more");
 
   constructor(region = document.getElementById("toasts")) {
-    // Time stands still while somebody is reading, or while nobody can (WCAG 2.2.1).
+    // Timers pause while the pointer or focus is on a toast, and while the page is hidden (WCAG 2.2.1).
     region.addEventListener("pointerenter", () => this.#each("pause"));
     region.addEventListener("pointerleave", () => this.#each("run"));
     region.addEventListener("focusin", () => this.#each("pause"));
@@ -34,12 +34,12 @@ export class Toasts {
     });
   }
 
-  /** Say that something the person asked for did not work. */
+  /** Show that an action of the person failed. */
   error(title, body) {
     this.#add({ id: "", priority: "ERROR", title, body, at: Date.now() });
   }
 
-  /** Take away the toasts of events that were dealt with elsewhere. */
+  /** Remove the toasts of events that were handled on another page. */
   remove(eventIds) {
     const gone = new Set(eventIds);
     this.#waiting = this.#waiting.filter((notice) => !gone.has(notice.id));
@@ -53,7 +53,7 @@ export class Toasts {
     this.#fill();
   }
 
-  /** A CRITICAL notice does not queue behind ordinary ones: the oldest of those gives way. */
+  /** Make room for a CRITICAL notice: remove the oldest ordinary toast. */
   #makeRoom() {
     if (this.#shown.length < MAX_SHOWN) return;
     const ordinary = this.#shown.find(({ notice }) => notice.priority !== "CRITICAL");
@@ -88,7 +88,7 @@ export class Toasts {
     this.#shown = this.#shown.filter((other) => other !== toast);
     const hadFocus = toast.element.contains(document.activeElement);
     toast.element.remove();
-    // Removing the focused button would throw the keyboard back to the top of the page.
+    // Removing the focused button would move the keyboard focus to the top of the page.
     if (hadFocus) this.#shown.at(-1)?.element.querySelector("button").focus();
   }
 
