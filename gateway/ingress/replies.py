@@ -5,24 +5,25 @@ Guarantee: at least once. A process that dies between XADD and commit leaves one
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import redis
 from django.db import connection, transaction
 from django.utils import timezone
 
-from gateway.codec.acks import ack_to_protobuf
-from gateway.ingress.broadcast_replies import BATCH, send_broadcasts_due
-from gateway.ingress.streams import ACKS_KEPT, RETRY_S, acks_stream
+from gateway.ingress.streams import RETRY_S, add_ack
 from notifications import store
 from notifications.acks import event_ack
+from notifications.events import Ack
 from notifications.live import pubsub
+from notifications.topics.acks import broadcast_ack
 from runtime.failpoints import failpoint
 from runtime.postgres.away import DATABASE_AWAY
 
 log = logging.getLogger(__name__)
 
+BATCH = 500
 LOOK_AGAIN_S = 1.0
 
 
@@ -33,8 +34,7 @@ def run(client: "redis.Redis", stopping: threading.Event) -> None:
             with client.pubsub(ignore_subscribe_messages=True) as hints:
                 hints.subscribe(pubsub.REPLIES_DUE)
                 while not stopping.is_set():
-                    while BATCH in (send_due(client, clock=timezone.now), send_broadcasts_due(client)):
-                        pass
+                    _send_all(client)
                     connection.close()  # back to the pool while we wait
                     hints.get_message(timeout=LOOK_AGAIN_S)
                     while hints.get_message():  # one look answers all that have come so far
@@ -49,17 +49,35 @@ def run(client: "redis.Redis", stopping: threading.Event) -> None:
             stopping.wait(RETRY_S)
 
 
+def _send_all(client: "redis.Redis") -> None:
+    while BATCH in (send_due(client, clock=timezone.now), send_broadcasts_due(client, clock=timezone.now)):
+        pass
+
+
 def send_due(client: "redis.Redis", *, clock: Callable[[], datetime]) -> int:
-    """Send the final acks that are due, at most one batch. Return how many were sent."""
+    """Send the final acks of events that are due, at most one batch. Return how many were sent."""
     with transaction.atomic():
         now = clock()
         endings = store.take_replies_due(now=now, limit=BATCH)
-        if not endings:
-            return 0
-        pipe = client.pipeline(transaction=False)
-        for ending in endings:
-            reply = {"a": ack_to_protobuf(event_ack(ending, ending.tried, now=now))}
-            pipe.xadd(acks_stream(ending.source), reply, maxlen=ACKS_KEPT, approximate=True)
-        pipe.execute()
-        failpoint("reply_added_before_commit")
+        _send(client, [(ending.source, event_ack(ending, ending.tried, now=now)) for ending in endings])
     return len(endings)
+
+
+def send_broadcasts_due(client: "redis.Redis", *, clock: Callable[[], datetime]) -> int:
+    """Send the final acks of broadcasts that are due, at most one batch. Return how many were sent."""
+    with transaction.atomic():
+        now = clock()
+        rows = store.take_broadcast_replies_due(now=now, limit=BATCH)
+        _send(client, [(row.source.name, broadcast_ack(row, now=now)) for row in rows])
+    return len(rows)
+
+
+def _send(client: "redis.Redis", acks: Sequence[tuple[str, Ack]]) -> None:
+    """Add acks to the streams of their sources, by name."""
+    if not acks:
+        return
+    pipe = client.pipeline(transaction=False)
+    for source, ack in acks:
+        add_ack(pipe, source, ack)
+    pipe.execute()
+    failpoint("reply_added_before_commit")

@@ -46,6 +46,11 @@ def acks_stream(source: str) -> str:
     return f"tocsin:acks:{source}"
 
 
+def add_ack(pipe: "redis.client.Pipeline", source: str, ack: Ack) -> None:
+    """Queue an ack for the stream of its source, by name."""
+    pipe.xadd(acks_stream(source), {"a": ack_to_protobuf(ack)}, maxlen=ACKS_KEPT, approximate=True)
+
+
 def connect(url: str) -> "redis.Redis":
     """Return a client whose socket timeout is longer than the blocking reads."""
     return redis.Redis.from_url(url, socket_timeout=10, socket_connect_timeout=3, health_check_interval=30)
@@ -194,8 +199,7 @@ class StreamIngress:
         pipe = self._redis.pipeline(transaction=False)
         for read in reads:
             if read.ack is not None and read.source and not _told_by_replies(read.ack):
-                reply = {"a": ack_to_protobuf(read.ack)}
-                pipe.xadd(acks_stream(read.source), reply, maxlen=ACKS_KEPT, approximate=True)
+                add_ack(pipe, read.source, read.ack)
         pipe.execute()  # raises for an ack that was not taken, and then nothing is acknowledged
         failpoint("stream_acked_before_xack")
         ids = [read.entry_id for read in reads]

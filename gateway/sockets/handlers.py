@@ -19,8 +19,8 @@ from gateway.sockets.feed import SessionFeed
 from gateway.sockets.frames import Frame, FrameRefused
 from gateway.sockets.identity import Identity, OtherPerson
 from gateway.sockets.topics import TopicFeed
-from notifications import acks, dispatch
-from notifications.live import inbox, pubsub
+from notifications import acks, dispatch, store
+from notifications.live import pubsub
 from notifications.live.frames import to_ms
 from notifications.store import UnknownEvent
 from users.models import User
@@ -81,7 +81,7 @@ class FrameHandlers:
         person_id, what, ids = self._person.pk, str(frame["type"]), frames.event_ids(frame)
 
         def mark() -> None:
-            changed = inbox.mark(person_id, ids, what, now=timezone.now())
+            changed = store.inbox.mark(person_id, ids, what, now=timezone.now())
             if changed:
                 name = "event.archived" if what == "archive" else f"event.{what}"
                 pubsub.push([(person_id, pubsub.frame(name, event_ids=changed))])

@@ -1,16 +1,13 @@
 """A recipient's inbox: every stored event in the order of `seq`, with its marks (seen, read, archived)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
+from notifications import store
 from notifications.events import JsonObject
 from notifications.live.frames import stored_content
-from notifications.models import Event, InboxCursor
+from notifications.models import Event
 from notifications.rendering.render import render
 from notifications.states import Channel
-
-MARKS = {"seen": "seen_at", "read": "read_at", "archive": "archived_at"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +20,7 @@ class Position:
 
 
 def position(person_id: int) -> Position:
-    cursor = InboxCursor.objects.filter(person_id=person_id).first()
-    if cursor is None:
-        cursor, _ = InboxCursor.objects.get_or_create(person_id=person_id)
+    cursor = store.inbox.cursor_of(person_id)
     return Position(cursor.last_seq, str(cursor.epoch), unread(person_id))
 
 
@@ -58,19 +53,3 @@ def item(event: Event, time_zone: str) -> JsonObject:
         "seen": event.seen_at is not None,
         "read": event.read_at is not None,
     }
-
-
-def mark(person_id: int, event_ids: Sequence[str], what: str, *, now: datetime) -> list[str]:
-    """Mark events as seen, read or archived (keys of `MARKS`). Return the ids that changed.
-
-    Unknown ids and ids of other recipients change nothing. Read and archived imply seen.
-    """
-    column = MARKS[what]
-    events = Event.objects.filter(
-        person_id=person_id, event_id__in=list(event_ids), **{f"{column}__isnull": True}
-    )
-    changed = list(events.values_list("pk", "event_id"))
-    rows = Event.objects.filter(pk__in=[pk for pk, _ in changed])
-    rows.filter(seen_at__isnull=True).update(seen_at=now)
-    rows.update(**{column: now})
-    return [event_id for _, event_id in changed]

@@ -4,7 +4,7 @@ Every change is a compare-and-set in one short transaction, along the table in `
 waits for anything but Postgres. What has to happen afterwards is returned as an `Effects`.
 """
 
-from notifications.store import broadcasts
+from notifications.store import broadcasts, inbox
 from notifications.store.accept import accept
 from notifications.store.acceptance import Acceptance, Stored, acceptance, expires_at
 from notifications.store.advance import give_up, skip_unpushed
@@ -23,7 +23,7 @@ from notifications.store.record import (
     record_unknown,
 )
 from notifications.store.replay import Rerouted, may_replay, open_replay, replay, replay_of
-from notifications.store.replies import Ended, Tried, take_replies_due
+from notifications.store.replies import Ended, Tried, take_broadcast_replies_due, take_replies_due
 from notifications.store.ring import rings_due, rings_due_in_parts
 from notifications.store.topic_ids import taken_by_topics
 
@@ -49,6 +49,7 @@ __all__ = [
     "confirm",
     "expires_at",
     "give_up",
+    "inbox",
     "may_replay",
     "move_address",
     "open_replay",
@@ -65,6 +66,7 @@ __all__ = [
     "rings_due",
     "rings_due_in_parts",
     "skip_unpushed",
+    "take_broadcast_replies_due",
     "take_replies_due",
     "taken_by_topics",
 ]

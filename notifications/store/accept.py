@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, transaction
 
 from notifications.states import Channel, DeliveryState, EndCode, EventState, StoredAs
-from notifications.store import topic_ids
+from notifications.store import inbox, topic_ids
 from notifications.store.acceptance import Acceptance, Stored
 from notifications.store.rows import (
     event_row,
@@ -52,7 +52,7 @@ def accept(batch: Sequence[Acceptance], *, now: datetime) -> list[Stored]:
                 failpoint("accept_before_commit")
                 return stored
         except _NewPersons as new:
-            _create_cursors(new.person_ids)
+            inbox.create_cursors(new.person_ids)
         except _Raced:
             continue
         except OperationalError as error:
@@ -65,7 +65,7 @@ def accept(batch: Sequence[Acceptance], *, now: datetime) -> list[Stored]:
 def _accept(whole: Sequence[Acceptance], now: datetime) -> list[Stored]:
     taken = _taken_by_topics(whole)
     batch = [item for item in whole if _key(item) not in taken]
-    last_seq = _lock_cursors({item.person_id for item in batch})
+    last_seq = _last_seqs({item.person_id for item in batch})
     known = _known(batch)
     fresh: dict[Key, tuple[Acceptance, int]] = {}
     for item in batch:
@@ -74,7 +74,7 @@ def _accept(whole: Sequence[Acceptance], now: datetime) -> list[Stored]:
             last_seq[item.person_id] += 1
             fresh[key] = (item, last_seq[item.person_id])
     stored = _insert(fresh, now) if fresh else {}
-    _advance_cursors({item.person_id: last_seq[item.person_id] for item, _ in fresh.values()})
+    inbox.advance_cursors({item.person_id: last_seq[item.person_id] for item, _ in fresh.values()})
     return [_OF_A_TOPIC if _key(item) in taken else _answer(item, stored, known) for item in whole]
 
 
@@ -94,30 +94,13 @@ def _key(item: Acceptance) -> Key:
     return item.envelope.source.id, item.envelope.event_id
 
 
-def _lock_cursors(person_ids: set[int]) -> dict[int, int]:
-    """Return the last seq of each person, locked in id order so that two batches cannot deadlock."""
+def _last_seqs(person_ids: set[int]) -> dict[int, int]:
+    """Return the last seq of each person, locked. Raises: `_NewPersons`."""
     wanted = sorted(person_ids)
-    with arrays_cursor() as cursor:
-        cursor.execute(
-            "SELECT person_id, last_seq FROM notifications_inboxcursor"
-            " WHERE person_id = ANY(%b::bigint[]) ORDER BY person_id FOR UPDATE",
-            [wanted],
-        )
-        found: dict[int, int] = dict(cursor.fetchall())
+    found = inbox.lock_cursors(wanted)
     if len(found) < len(wanted):
         raise _NewPersons([person for person in wanted if person not in found])
     return found
-
-
-def _create_cursors(person_ids: list[int]) -> None:
-    """Insert what is missing, in id order; what another batch has just made is left alone."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO notifications_inboxcursor (person_id, last_seq, epoch)"
-            " SELECT id, 0, gen_random_uuid() FROM unnest(%s::bigint[]) AS id ORDER BY id"
-            " ON CONFLICT DO NOTHING",
-            [person_ids],
-        )
 
 
 def _known(batch: Sequence[Acceptance]) -> dict[Key, tuple[bytes, Stored]]:
@@ -191,18 +174,6 @@ def _delivery_row(item: Acceptance, event_pk: int, now: datetime) -> dict[str, A
         ack_deadline=deadline if live else None,
         ring_at=deadline if live else None,
     )
-
-
-def _advance_cursors(last_seq: dict[int, int]) -> None:
-    if not last_seq:
-        return
-    with arrays_cursor() as cursor:
-        cursor.execute(
-            "UPDATE notifications_inboxcursor c SET last_seq = n.last_seq"
-            " FROM unnest(%b::bigint[], %b::bigint[]) AS n(person_id, last_seq)"
-            " WHERE c.person_id = n.person_id",
-            [list(last_seq), list(last_seq.values())],
-        )
 
 
 def _answer(

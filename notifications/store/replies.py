@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from notifications.events import JsonObject
+from notifications.models import Broadcast
 from runtime.postgres.cursor import arrays_cursor
 
 # Two ingress processes take different ones, and neither waits for whoever is writing an event.
@@ -71,6 +72,17 @@ def take_replies_due(*, now: datetime, limit: int) -> list[Ended]:
         for *columns, plan, trace in rows
     ]
     return sorted(endings, key=lambda ending: ending.final_at)
+
+
+def take_broadcast_replies_due(*, now: datetime, limit: int) -> list[Broadcast]:
+    """Do the same as `take_replies_due` for the final acks of broadcasts."""
+    due = Broadcast.objects.select_for_update(skip_locked=True, of=("self",)).filter(
+        replied_at__isnull=True, final_at__isnull=False, reply_to="stream"
+    )
+    rows = list(due.select_related("source").order_by("final_at")[:limit])
+    if rows:
+        Broadcast.objects.filter(pk__in=[row.pk for row in rows]).update(replied_at=now)
+    return rows
 
 
 @lru_cache(maxsize=1024)

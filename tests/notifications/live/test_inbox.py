@@ -2,6 +2,7 @@
 
 import pytest
 
+from notifications import store
 from notifications.live import inbox
 from notifications.models import Event, InboxCursor
 
@@ -43,7 +44,7 @@ def test_a_user_does_not_see_the_events_of_others(desk, ada, events) -> None:
     [("seen", True, False, True), ("read", True, True, True), ("archive", True, False, False)],
 )
 def test_a_mark_sets_its_column_and_what_it_implies(ada, events, now, what, seen, read, shown) -> None:
-    assert inbox.mark(ada.pk, ["e1", "e3"], what, now=now) == ["e3", "e1"]
+    assert store.inbox.mark(ada.pk, ["e1", "e3"], what, now=now) == ["e3", "e1"]
     event = Event.objects.get(event_id="e3")
     assert (event.seen_at == now, event.read_at == now, event.archived_at == now) == (seen, read, not shown)
     assert (3 in seqs(ada)) == shown
@@ -53,25 +54,25 @@ def test_a_mark_sets_its_column_and_what_it_implies(ada, events, now, what, seen
 def test_a_mark_keeps_its_first_time(ada, events, now) -> None:
     from datetime import timedelta
 
-    inbox.mark(ada.pk, ["e1"], "seen", now=now)
-    assert inbox.mark(ada.pk, ["e1"], "seen", now=now + timedelta(hours=1)) == []
-    assert inbox.mark(ada.pk, ["e1"], "read", now=now + timedelta(hours=1)) == ["e1"]
+    store.inbox.mark(ada.pk, ["e1"], "seen", now=now)
+    assert store.inbox.mark(ada.pk, ["e1"], "seen", now=now + timedelta(hours=1)) == []
+    assert store.inbox.mark(ada.pk, ["e1"], "read", now=now + timedelta(hours=1)) == ["e1"]
     event = Event.objects.get(event_id="e1")
     assert (event.seen_at, event.read_at) == (now, now + timedelta(hours=1))
 
 
 def test_marks_on_events_of_others_and_on_unknown_ids_change_nothing(desk, ada, events, now) -> None:
     bob = desk.person("bob")
-    assert inbox.mark(bob.pk, ["e1", "nothing"], "read", now=now) == []
+    assert store.inbox.mark(bob.pk, ["e1", "nothing"], "read", now=now) == []
     assert not Event.objects.filter(read_at__isnull=False).exists()
 
 
 def test_an_event_is_unread_until_it_is_read_or_archived(desk, ada, events, now) -> None:
     desk.event(desk.person("bob"), event_id="his")
     assert inbox.unread(ada.pk) == 5
-    inbox.mark(ada.pk, ["e1"], "seen", now=now)
-    inbox.mark(ada.pk, ["e2"], "read", now=now)
-    inbox.mark(ada.pk, ["e3"], "archive", now=now)
+    store.inbox.mark(ada.pk, ["e1"], "seen", now=now)
+    store.inbox.mark(ada.pk, ["e2"], "read", now=now)
+    store.inbox.mark(ada.pk, ["e3"], "archive", now=now)
     assert inbox.unread(ada.pk) == 3
 
 

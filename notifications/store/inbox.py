@@ -1,0 +1,81 @@
+"""A person's inbox: the cursor that numbers their events, and the marks that the person sets on them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from django.db import connection
+
+from notifications.models import InboxCursor
+from runtime.postgres.cursor import arrays_cursor
+
+MARKS = {"seen": "seen_at", "read": "read_at", "archive": "archived_at"}
+
+
+def _mark_with(column: str) -> str:
+    """Return the statement that sets `column`. It locks in id order, as every writer of events does."""
+    changes = ", ".join(f"{name} = COALESCE({name}, %(now)s)" for name in sorted({column, "seen_at"}))
+    return f"""
+WITH unmarked AS MATERIALIZED (
+    SELECT id FROM notifications_event
+    WHERE person_id = %(person)s AND event_id = ANY(%(event_ids)b::text[]) AND {column} IS NULL
+    ORDER BY id FOR UPDATE
+), marked AS (
+    UPDATE notifications_event SET {changes}
+    WHERE id IN (SELECT id FROM unmarked) RETURNING id, event_id
+)
+SELECT event_id FROM marked ORDER BY id DESC
+"""
+
+
+_MARK = {what: _mark_with(column) for what, column in MARKS.items()}
+
+
+def mark(person_id: int, event_ids: Sequence[str], what: str, *, now: datetime) -> list[str]:
+    """Mark events as seen, read or archived (keys of `MARKS`). Return the ids that changed, newest first.
+
+    Ids of other persons and unknown ids change nothing. Each mark implies seen.
+    """
+    with arrays_cursor() as cursor:
+        cursor.execute(_MARK[what], {"person": person_id, "event_ids": list(event_ids), "now": now})
+        return [event_id for (event_id,) in cursor.fetchall()]
+
+
+def cursor_of(person_id: int) -> InboxCursor:
+    """Return the person's cursor, and create it for a person who had no event yet."""
+    found = InboxCursor.objects.filter(person_id=person_id).first()
+    return found or InboxCursor.objects.get_or_create(person_id=person_id)[0]
+
+
+def lock_cursors(person_ids: Sequence[int]) -> dict[int, int]:
+    """Return the last seq of each person who has a cursor, locked in id order so that nobody deadlocks."""
+    with arrays_cursor() as cursor:
+        cursor.execute(
+            "SELECT person_id, last_seq FROM notifications_inboxcursor"
+            " WHERE person_id = ANY(%b::bigint[]) ORDER BY person_id FOR UPDATE",
+            [list(person_ids)],
+        )
+        return dict(cursor.fetchall())
+
+
+def create_cursors(person_ids: Sequence[int]) -> None:
+    """Create the missing cursors in id order; those that another batch has just created stay as they are."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO notifications_inboxcursor (person_id, last_seq, epoch)"
+            " SELECT id, 0, gen_random_uuid() FROM unnest(%s::bigint[]) AS id ORDER BY id"
+            " ON CONFLICT DO NOTHING",
+            [list(person_ids)],
+        )
+
+
+def advance_cursors(last_seq: Mapping[int, int]) -> None:
+    """Write the last seq of each person. The cursors are locked."""
+    if not last_seq:
+        return
+    with arrays_cursor() as cursor:
+        cursor.execute(
+            "UPDATE notifications_inboxcursor c SET last_seq = n.last_seq"
+            " FROM unnest(%b::bigint[], %b::bigint[]) AS n(person_id, last_seq)"
+            " WHERE c.person_id = n.person_id",
+            [list(last_seq), list(last_seq.values())],
+        )
