@@ -22,7 +22,9 @@ def create_people(
         if chats:
             destinations.append(_verified(user, Channel.TELEGRAM, str(10_000 + number)))
         if mailboxes and number % 2:
-            destinations.append(_verified(user, Channel.EMAIL, f"{user.external_id}@d{number % 40}.example.org"))
+            destinations.append(
+                _verified(user, Channel.EMAIL, f"{user.external_id}@d{number % 40}.example.org")
+            )
     Destination.objects.bulk_create(destinations)
     return users
 
