@@ -25,7 +25,7 @@ MIRROR = pubsub.frame("event.read", event_ids=["e1"])
 
 
 class Connection:
-    """A connection that takes everything, and says so in `backlog` when it should not."""
+    """A connection that accepts everything; a test sets its `backlog`."""
 
     def __init__(self) -> None:
         self.backlog = 0
@@ -40,7 +40,7 @@ class Connection:
 
 
 class Table:
-    """Postgres: the events up to `last`, and how often somebody looked."""
+    """Postgres: the events up to `last`, and how often it was read."""
 
     def __init__(self, last: int = 0) -> None:
         self.last = last
