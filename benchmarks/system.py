@@ -1,4 +1,4 @@
-"""What every benchmark needs: real servers in a folder that is thrown away, and processes that end."""
+"""What every benchmark needs: real servers in a temporary folder, and processes that are stopped."""
 
 import os
 import shutil

@@ -1,7 +1,7 @@
 """From the `curl` to the toast on the page: 50 runs against the whole development system, in Chromium.
 
 The clock starts when the curl process is started and stops when the toast is in the page's DOM. Beside it
-the time of a `curl` to /healthz, which no notification can beat.
+the time of a `curl` to /healthz, the lower bound of any notification.
 """
 
 import shutil

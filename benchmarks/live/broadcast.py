@@ -23,7 +23,7 @@ FRAME = frame_length(messages.EVENT_BYTES)
 
 
 def join(name: str, keys: dict[str, int]) -> tuple[list[Hello], bytes]:
-    """Return how the clients come to listen to one thing, and the command that publishes to it once."""
+    """Return how the clients subscribe to one topic, and the command that publishes to it once."""
     everybody, data = "everybody", messages.event(0)
     if name == sides.CHANNELS:
         hellos = [Hello(f"/ws/{everybody}", "", b'"ready"')] * SOCKETS

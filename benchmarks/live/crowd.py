@@ -1,7 +1,7 @@
-"""Many WebSocket clients in one process that costs little: raw sockets, one epoll, bytes are counted.
+"""Many cheap WebSocket clients in one process: raw sockets, one epoll, only bytes are counted.
 
-A WebSocket library would be the bottleneck here. All frames of a run have the same length, so bytes tell
-how many came; `blaster.py` tells how fast this client can be at all.
+A WebSocket library would be the bottleneck here. All frames of a run have the same length, so the bytes give
+their number; `blaster.py` measures the limit of this client.
 """
 
 import select
@@ -19,7 +19,7 @@ _PING = 0x89  # our texts are ASCII: this byte is a ping's first, or in the data
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """How one client comes in: its path, what it says first, and the text that tells it is served."""
+    """How one client connects: its path, its first message, and the text that shows it is ready."""
 
     path: str
     first: str = ""
@@ -45,7 +45,7 @@ class Crowd:
         self.retries = 0
 
     def open(self, *, at_once: int = 50, timeout_s: float = 120) -> float:
-        """Bring all clients in, `at_once` at a time. Return the seconds until the last was ready."""
+        """Connect all clients, `at_once` at a time. Return the seconds until the last was ready."""
         started = time.perf_counter()
         waiting = list(enumerate(self._hellos))[::-1]
         while waiting or self._coming:
@@ -55,7 +55,7 @@ class Crowd:
                 if fd in self._coming and not self._advance(fd):
                     waiting.insert(0, self._give_up(fd))
             if time.perf_counter() - started > timeout_s:
-                raise SystemExit(f"{len(waiting) + len(self._coming)} clients did not come in")
+                raise SystemExit(f"{len(waiting) + len(self._coming)} clients did not connect")
         return time.perf_counter() - started
 
     def _connect(self, number: int, hello: Hello) -> None:
@@ -71,7 +71,7 @@ class Crowd:
         self._epoll.register(opened, select.EPOLLIN)
 
     def _advance(self, fd: int) -> bool:
-        """Go on with a client that is coming in. Return False if it has to come again, as real ones do."""
+        """Continue with a connecting client. Return False if it has to reconnect, as real ones do."""
         number, received, greeted = self._coming[fd]
         hello = self._hellos[number]
         try:
@@ -118,7 +118,7 @@ class Crowd:
         found, bytes_of_pings = data.find(_PING, 0, end), 0
         while found >= 0:
             after = found + 2 + (data[found + 1] if found + 1 < end else end)
-            if after > end:  # cut in two, which is rare: the next one will be answered
+            if after > end:  # cut in two, which is rare: the next one is answered
                 break
             opened.sendall(client_frame(bytes(data[found + 2 : after]), PONG))
             bytes_of_pings += after - found

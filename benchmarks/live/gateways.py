@@ -21,7 +21,7 @@ from system import ROOT, cpu_s, free_port, process, running_command
 
 from tests.kit.sign_in import JWT_KEY_SETTING, token_for
 
-# A benchmark opens more sockets at once than a gateway should let anybody do.
+# A benchmark opens more sockets at once than a gateway should allow.
 _LIMITS = {"TOCSIN_AUTH_WITHIN_S": "120"}
 
 
@@ -43,7 +43,7 @@ class Gateway:
 
 
 def hello_of(external_id: str, **more: str) -> Hello:
-    """Return how a person's client comes in: a token in its first frame."""
+    """Return how a person's client connects: with a token in its first frame."""
     return Hello(
         "/ws/native", f'{{"type":"auth","token":"{token_for(external_id)}"}}', b'"type":"ready"', **more
     )
@@ -99,7 +99,7 @@ http {{
 
 @contextmanager
 def nchan() -> Iterator[Gateway]:
-    """Run nginx with one worker and its own configuration, in a folder that is thrown away."""
+    """Run nginx with one worker and its own configuration, in a temporary folder."""
     folder, port = Path(tempfile.mkdtemp(prefix="tocsin-nchan-")), free_port(0)
     config = folder / "nginx.conf"
     text = _NGINX.format(folder=folder, port=port)

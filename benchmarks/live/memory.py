@@ -1,4 +1,4 @@
-"""KiB of the gateway process an idle socket, at 5,000 sockets; and how long all of them take to come back.
+"""KiB of the gateway process per idle socket, at 5,000 sockets; and how long all of them take to reconnect.
 
 The difference of the resident memory with and without the sockets, each of another person. Then all are cut
 at once and connect again; the time is until the last is ready again.
@@ -21,7 +21,7 @@ def measure(name: str, keys: dict[str, int]) -> tuple[float, float]:
     targets = list(keys)
     with sides.running(name, keys) as side:
         few = side.crowd(targets[: min(200, len(targets) // 5)])
-        few.open(at_once=20)  # warm: what is there once, is there now
+        few.open(at_once=20)  # warm up: one-time allocations are made now
         few.close()
         time.sleep(SETTLED_S)
         before = side.gateway.rss_kib()

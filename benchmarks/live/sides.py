@@ -1,4 +1,4 @@
-"""Each server of a comparison with its clients and its publisher, behind one face."""
+"""The servers of a comparison, each with its clients and its publisher, behind one interface."""
 
 import os
 from collections.abc import Callable, Iterator

@@ -51,7 +51,7 @@ class Crowd:
         return len({entry["person"] for entry in self.entries("ready")}) == self._size
 
     def entries(self, what: str, *, role: str = "") -> list[dict]:
-        """Return what members have noted so far."""
+        """Return what the members have logged so far."""
         if not self._log.exists():
             return []
         wanted, found = f'{{"what": "{what}"', []
@@ -65,7 +65,7 @@ class Crowd:
 
     @property
     def seen(self) -> set[str]:
-        """What came as a notification. What has ended on another channel comes again as the inbox's copy."""
+        """Return the events received as notifications, without the inbox copies of events ended elsewhere."""
         return {entry["event_id"] for entry in self.entries("event") if entry["awaited"]}
 
     def cpu_share(self) -> float:

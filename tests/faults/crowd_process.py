@@ -115,14 +115,14 @@ class Member:
 async def read_nothing(
     crowd: Crowd, client: AsyncRawSocket, each_turn: Callable[[], None] = lambda: None
 ) -> int:
-    """Return a code when the server has cut the connection, 0 when the crowd became calm."""
+    """Return the close code once the server has cut the connection, or 0 if the crowd became calm first."""
     client.stop_reading()
     while not client.is_cut():
         if crowd.calm.is_set():
             return 0
         each_turn()
         await asyncio.sleep(_LOOK_EVERY_S)
-    client.read_again()  # the close frame may be there, behind what was not read
+    client.read_again()  # the close frame may be there, after the unread data
     return await client.until_closed(5)
 
 

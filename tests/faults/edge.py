@@ -46,7 +46,7 @@ def person_of(stage: Stage, name: str) -> int:
 
 
 def canary(what: str) -> str:
-    """Return a text that can be told wherever it turns up."""
+    """Return a unique text that can be searched for."""
     return f"canary-{what}-{secrets.token_hex(12)}"
 
 
@@ -71,7 +71,7 @@ def logs(stage: Stage) -> list[Path]:
 
 
 def judge_secrets(stage: Stage, secrets_: list[str], answers: list[str]) -> None:
-    """Look for each secret in every log, and in what was answered to those who should not know it."""
+    """Look for each secret in every log, and in the answers to clients that must not know it."""
     found = [path.name for path in logs(stage) for text in [path.read_text(errors="replace")]
              if any(secret in text for secret in secrets_)]  # fmt: skip
     told = sum(any(secret in answer for secret in secrets_) for answer in answers)

@@ -1,4 +1,4 @@
-"""Producers that behave as docs ask them to: they send an event again until it is acknowledged."""
+"""Producers that behave as documented: they send an event again until it is acknowledged."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ _ACCEPTED = {"QUEUED", "DELIVERED"}
 
 @dataclass(slots=True)
 class Diary:
-    """What a producer sent and was told. Its acks are the promises that the ledger checks."""
+    """What a producer sent, and the answers it got. The ledger checks its acks."""
 
     submitted: set[str] = field(default_factory=set)
     acked: dict[str, float] = field(default_factory=dict)  # event id → when it was first promised
@@ -40,7 +40,7 @@ class Diary:
 def events(
     run: str, count: int, persons: int, *, priority: str = "CRITICAL", first: int = 0
 ) -> Iterator[dict]:
-    """Return events that carry their own id in their text, so that a message can be told by it."""
+    """Return events that carry their own id in their text, which identifies a message."""
     for number in range(first, first + count):
         event_id = f"{run}-{number:06}"
         yield {
@@ -72,7 +72,7 @@ class _Paced:
 
 
 class _Producer(ABC):
-    """Runs in a thread of its own until every event has its ack, or until nobody waits for it any more."""
+    """Runs in a thread of its own until every event has its ack, or until it is stopped."""
 
     def __init__(self, diary: Diary) -> None:
         self.diary = diary
@@ -213,7 +213,7 @@ class StreamProducer(_Producer):
                 self._add(client, chunk + late, sent_at)
                 after = self._read(client, after, sent_at)
             except redis.RedisError:
-                waiting = chunk + waiting  # nobody knows whether they were taken: the same ids again
+                waiting = chunk + waiting  # unknown whether they were added: send the same ids again
                 self._stopped.wait(0.2)
 
     def _add(self, client: "redis.Redis", ids: list[str], sent_at: dict[str, float]) -> None:
@@ -226,7 +226,7 @@ class StreamProducer(_Producer):
 
     def _read(self, client: "redis.Redis", after: str, sent_at: dict[str, float]) -> str:
         if not client.exists(f"tocsin:acks:{SOURCE}"):
-            after = "0"  # the server came back empty: its ids begin anew
+            after = "0"  # the server came back empty: its ids start again
         found = client.xread({f"tocsin:acks:{SOURCE}": after}, count=1_000, block=100)
         for _, entries in found or []:
             for entry_id, fields in entries:

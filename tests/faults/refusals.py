@@ -1,4 +1,4 @@
-"""Who must not get a socket, one by one and in crowds, and how each is to be refused."""
+"""Connections that must be refused, one by one and in crowds, and how."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ Outcome = tuple[str, int]  # the error frame's code or "", and the close code or
 
 @dataclass(slots=True)
 class Attempt:
-    """One way in that must be shut. `secrets` were sent along and must not turn up anywhere."""
+    """One attempt to connect that must fail. `secrets` were sent along and must not turn up anywhere."""
 
     name: str
     expected: tuple[Outcome, ...]
@@ -31,7 +31,7 @@ class Attempt:
     secrets: list[str] = field(default_factory=list)
 
     async def make(self, port: int, source: str) -> tuple[Outcome, list[dict]]:
-        """Try it; return how it ended, and every frame that was heard."""
+        """Try it; return how it ended, and every frame received."""
         try:
             raw = await AsyncRawSocket.open(port, self.path, source=source, headers=self.headers)
         except Refused as refused:
@@ -183,7 +183,7 @@ async def _one_too_many(most: int, come: Callable[[int], object], expected: Outc
             refused = number, error.status
             break
         taken.append(raw)
-    if refused is None and expected[1] == 4013:  # it is let in to be told
+    if refused is None and expected[1] == 4013:  # it is accepted, to be sent the error
         code = await taken[-1].until_closed(3)
         refused = (most, code) if taken[-1].received[0]["code"] == expected[0] else None
     for raw in taken:

@@ -1,6 +1,6 @@
 """`python -m tests.faults.swarm`: thousands of sockets in a process of its own, cut and coming back.
 
-Reads one JSON line `{"port", "tokens", "per_address"}`, then `cut` as often as it is told. Writes a JSON line
+Reads one JSON line `{"port", "tokens", "per_address"}`, then any number of `cut` lines. Writes a JSON line
 `{"open", "refused", "slowest_s"}` each half second: how many are `ready`, how many attempts were refused so
 far, and how long it took since the last cut until the last one that is open was.
 """
@@ -15,7 +15,7 @@ from collections import Counter
 from tests.kit.raw_websocket import AsyncRawSocket, Refused
 
 _FIRST_S, _LONGEST_S = 1.0, 8.0  # full jitter: at random up to a limit that doubles with each failure
-_OPENING_AT_ONCE = 400  # what a kernel's backlog takes; whoever waits has not begun
+_OPENING_AT_ONCE = 400  # what a kernel's backlog holds
 
 
 class Swarm:
@@ -46,7 +46,7 @@ class Swarm:
         await asyncio.gather(*stay, return_exceptions=True)
 
     async def _obey(self) -> None:
-        """Cut when told, until the end of the input."""
+        """Cut all sockets at each `cut`, until the end of the input."""
         while line := await asyncio.to_thread(sys.stdin.readline):
             if line.strip() == "cut":
                 self._cut_at, self.slowest_s = time.monotonic(), 0.0

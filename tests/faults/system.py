@@ -1,4 +1,4 @@
-"""The whole system as separate processes on free ports, in a folder that is thrown away."""
+"""The whole system as separate processes on free ports, in a temporary folder."""
 
 import json
 import os
@@ -94,7 +94,7 @@ class FaultSystem:
         self.environment = inherited | self._settings(reached_by) | size.environment | environment
 
     def _settings(self, ports: dict[str, int]) -> dict[str, str]:
-        """Return what every process is told; `ports` are those of the servers, or of their proxies."""
+        """Return the environment of every process; `ports` are those of the servers, or of their proxies."""
         return {
             "DJANGO_SETTINGS_MODULE": "config.settings.development",
             "TOCSIN_HOME": str(self.home),
@@ -218,7 +218,7 @@ class FaultSystem:
         return redis.Redis.from_url(self.valkey.url, socket_timeout=5)
 
     def written_log(self) -> Path:
-        """Return the simulator's file once it holds all that the simulator has taken so far."""
+        """Return the simulator's file once it holds all of the simulator's entries so far."""
         last = self.simulator.last_number()
         eventually(lambda: _last_number(self.simulator_log) >= last, within_s=10, what="the log is on disk")
         return self.simulator_log

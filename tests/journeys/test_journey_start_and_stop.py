@@ -1,4 +1,4 @@
-"""Starting, failing to start and stopping: what the person at the terminal sees, and what is left behind."""
+"""Starting, failing to start and stopping: the output at the terminal, and what remains."""
 
 import signal
 import socket

@@ -24,12 +24,12 @@ _KEPT = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "PYTHONDONTWRITEBYT
 
 
 class System:
-    """One running development system, and what a producer, an operator and a tester may do with it."""
+    """One running development system, as a producer, an operator and a tester use it."""
 
     def __init__(self, home: Path, *processes: str, **environment: str) -> None:
         self.home = home
         env = {name: os.environ[name] for name in _KEPT if name in os.environ}
-        if env.pop("PYTHONDONTWRITEBYTECODE", ""):  # eight processes would compile everything anew
+        if env.pop("PYTHONDONTWRITEBYTECODE", ""):  # eight processes would compile everything again
             env.setdefault("PYTHONPYCACHEPREFIX", str(Path(tempfile.gettempdir()) / "tocsin-bytecode"))
         home.parent.mkdir(exist_ok=True)
         self.output_file = home.parent / f"{home.name}-{uuid.uuid4()}.output"
@@ -74,7 +74,7 @@ class System:
 
     # --- a producer -------------------------------------------------------------------------------------
     def event(self, **fields: object) -> dict:
-        """Return a CRITICAL event for the demo person, with a payload that may stand in no log."""
+        """Return a CRITICAL event for the demo person, with a payload that must not be logged."""
         return {
             "event_id": f"journey-{uuid.uuid4()}",
             "user_id": "demo",
@@ -119,7 +119,7 @@ class System:
         return self.process.wait(40)
 
     def kill(self) -> None:
-        """End whatever is left of it, after a failed test."""
+        """Kill the remaining processes, after a failed test."""
         for process in self.left_over():
             process.kill()
 
@@ -130,7 +130,7 @@ class System:
     @classmethod
     @contextmanager
     def started(cls, home: Path, *processes: str, **environment: str) -> Iterator["System"]:
-        """Run a system while the block runs; it must end well, leave nothing and have told no secret."""
+        """Run a system while the block runs; it must exit with 0, leave no process and log no secret."""
         system = cls(home, *processes, **environment)
         try:
             yield system.wait_until_ready()
@@ -147,7 +147,7 @@ class System:
         return (self.home / "logs" / f"{process}.log").read_text(errors="replace")
 
     def leaks(self) -> list[str]:
-        """Return what stands in the logs and must not: addresses, secrets, payloads."""
+        """Return the addresses, secrets and payloads found in the logs; none must be there."""
         names = (
             "DEMO_PASSWORD",
             "POSTGRES_PASSWORD",

@@ -18,7 +18,7 @@ _WITHIN_S = 60
 
 
 def binary() -> str | None:
-    """Return the script that starts a broker as whoever we are, or None where it is not installed."""
+    """Return the script that starts a broker as the current user, or None where it is not installed."""
     given = os.environ.get("RABBITMQ_SERVER")
     found = [str(path) for path in _STARTS if path.exists()]
     return given or (found[0] if found else None)

@@ -1,4 +1,4 @@
-"""The stories of the first five minutes, and a burst, told over RabbitMQ: nothing differs for a person."""
+"""The stories of the first five minutes, and a burst, over RabbitMQ: a person sees no difference."""
 
 from tests.journeys import test_journey_faults as faults
 from tests.journeys import test_journey_stories as stories

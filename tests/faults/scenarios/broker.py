@@ -29,7 +29,7 @@ def flush_everything(stage: Stage) -> None:
 
 
 def _overdue(stage: Stage, seconds: int) -> int:
-    """Return how many rows of this run nobody has looked after for so many seconds."""
+    """Return how many rows of this run have been overdue for so many seconds."""
     sql = (
         "SELECT count(*) FROM notifications_delivery d JOIN notifications_event e ON e.id = d.event_id"
         " WHERE e.event_id LIKE %s AND d.ring_at < now() - make_interval(secs => %s)"

@@ -34,17 +34,17 @@ def all_cut(stage: Stage) -> None:
     tokens = [
         token_for(f"p{number % stage.size.persons}", exp=int(time.time()) + 850) for number in range(count)
     ]
-    with _swarm(stage, tokens) as told, _watched(stage) as worst:
-        came_s = stage.until(lambda: told["open"] == count, within_s=180, what="everybody is there")
+    with _swarm(stage, tokens) as swarm, _watched(stage) as worst:
+        came_s = stage.until(lambda: swarm["open"] == count, within_s=180, what="everybody is there")
         stage.figure("came for the first time within, s", came_s)
-        refused = told["refused"]
-        told.send("cut")
-        stage.until(lambda: told["open"] < count, within_s=20, what="all are cut")
-        stage.until(lambda: told["open"] == count, within_s=120, what="everybody is back")
-        stage.figure("sockets", told["open"], limit=str(count), holds=told["open"] == count)
-        back_s = float(told["slowest_s"])
+        refused = swarm["refused"]
+        swarm.send("cut")
+        stage.until(lambda: swarm["open"] < count, within_s=20, what="all are cut")
+        stage.until(lambda: swarm["open"] == count, within_s=120, what="everybody is back")
+        stage.figure("sockets", swarm["open"], limit=str(count), holds=swarm["open"] == count)
+        back_s = float(swarm["slowest_s"])
         stage.figure("all back within, s", back_s, limit="≤ 60", holds=back_s <= 60)
-        stage.figure("attempts that were sent away", told["refused"] - refused)
+        stage.figure("attempts that were sent away", swarm["refused"] - refused)
     most = worst["connections"]
     stage.figure("Postgres connections of the gateway", most, limit=f"≤ {_POOL}", holds=most <= _POOL)
     stage.figure("largest memory of the gateway, MiB", worst["rss_mib"])
@@ -53,8 +53,8 @@ def all_cut(stage: Stage) -> None:
     stage.settle()
 
 
-class _Told(dict):
-    """The swarm's last line, and a way to tell it something."""
+class _Swarm(dict):
+    """The swarm's last status, and its input."""
 
     process: "subprocess.Popen[str]"
 
@@ -65,9 +65,9 @@ class _Told(dict):
 
 
 @contextmanager
-def _swarm(stage: Stage, tokens: list[str]) -> Iterator[_Told]:
-    told = _Told(open=0, refused=0, slowest_s=0.0)
-    told.process = subprocess.Popen(
+def _swarm(stage: Stage, tokens: list[str]) -> Iterator[_Swarm]:
+    swarm = _Swarm(open=0, refused=0, slowest_s=0.0)
+    swarm.process = subprocess.Popen(
         [sys.executable, "-m", "tests.faults.swarm"],
         cwd=ROOT,
         stdin=subprocess.PIPE,
@@ -76,18 +76,18 @@ def _swarm(stage: Stage, tokens: list[str]) -> Iterator[_Told]:
     )
 
     def listen() -> None:
-        assert told.process.stdout is not None
-        for line in told.process.stdout:
-            told.update(json.loads(line))
+        assert swarm.process.stdout is not None
+        for line in swarm.process.stdout:
+            swarm.update(json.loads(line))
 
     reader = threading.Thread(target=listen, daemon=True)
     reader.start()
     try:
-        told.send(json.dumps({"port": port_of(stage), "tokens": tokens, "per_address": _PER_ADDRESS}))
-        yield told
+        swarm.send(json.dumps({"port": port_of(stage), "tokens": tokens, "per_address": _PER_ADDRESS}))
+        yield swarm
     finally:
-        told.process.kill()
-        told.process.wait()
+        swarm.process.kill()
+        swarm.process.wait()
         reader.join(10)
 
 
@@ -135,14 +135,14 @@ def _sockets_to(pid: int, port: int) -> set[int]:
 
 @scenario("R5", "a gateway that hangs, then is killed, under its sockets")
 def ghosts(stage: Stage) -> None:
-    """Whom only a ghost of a socket waits for is told on the next channel, and ghosts are soon gone."""
+    """A person with only dead sockets is notified on the next channel; dead sockets are removed soon."""
     persons = [f"p{number}" for number in range(stage.scaled(200, 10))]
     gateway, port = edge.another_gateway(stage)
     asyncio.run(_leave_there(stage, port, persons))
     shown = [_sockets(stage, name) for name in persons[:10]]
     stage.figure("sockets shown of the first 10", sum(shown), limit="10", holds=shown == [1] * len(shown))
 
-    gateway.send(signal.SIGSTOP)  # it holds its subscriptions and answers nobody
+    gateway.send(signal.SIGSTOP)  # it keeps its subscriptions and answers nothing
     hanging = _critical(stage, persons)
     waits = _first_tries(stage, hanging)
     timeout_s = 5.0 if stage.full else 2.0

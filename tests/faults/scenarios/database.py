@@ -35,7 +35,7 @@ def restart_postgres(stage: Stage) -> None:
 
 
 def _answers(stage: Stage) -> None:
-    """Note what producers were told over HTTP while it was away, and whether every 2xx was true."""
+    """Record the HTTP responses while it was away, and whether every 2xx was true."""
     diary = stage.diary
     sql = "SELECT event_id FROM notifications_event WHERE event_id LIKE %s"
     false_2xx = diary.acked.keys() - {row[0] for row in stage.system.query(sql, f"{stage.run}-%")}

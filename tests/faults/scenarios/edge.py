@@ -1,4 +1,4 @@
-"""The edge under attack: who is refused, when a sign-in ends, whose things one may touch, and garbage."""
+"""The edge under attack: refusals, the end of sign-ins, access to other persons' events, malformed input."""
 
 import asyncio
 import random
@@ -18,7 +18,7 @@ _QUICK = {"TOCSIN_SOCKETS_PER_ADDRESS": "50", "TOCSIN_TICKET_S": "3", "TOCSIN_AC
 
 @scenario("A1", "sockets that must be refused", **_QUICK)
 def refusals(stage: Stage) -> None:
-    """Everybody who must not get in gets a code, learns nothing, and disturbs nobody."""
+    """Every refused client gets a code, learns nothing, and does not disturb the others."""
     secret = canary("payload")
     published(stage, "p0", 3, secret=secret)
     todo = attempts(stage)
@@ -39,7 +39,7 @@ def refusals(stage: Stage) -> None:
 
 
 async def _tried(stage: Stage, todo: list[Attempt]) -> list[tuple[Attempt, tuple, list[dict]]]:
-    """Make the attempts, some at a time, from many addresses: the limits have their own turn."""
+    """Make the attempts, some at a time, from many addresses: the limits are tested separately."""
     gate = asyncio.Semaphore(30)
 
     async def one(number: int, attempt: Attempt) -> tuple[Attempt, tuple, list[dict]]:
@@ -141,7 +141,7 @@ def _execute(stage: Stage, sql: str, *values: object) -> None:
 
 @scenario("A4", "one person on another person's things")
 def foreign_things(stage: Stage) -> None:
-    """Nothing of another person changes, and nothing of theirs is told."""
+    """No event of another person is changed or disclosed."""
     secret = canary("payload")
     ids = published(stage, "p1", stage.scaled(200, 10), secret=secret)
     before = _marks(stage)
@@ -182,7 +182,7 @@ def _marks(stage: Stage) -> list[tuple]:
 
 
 async def _meddle(stage: Stage, ids: list[str]) -> list[str]:
-    """Do to another person's events all that a socket can; return what was heard."""
+    """Try on another person's events all that a socket can do; return what was received."""
     port = port_of(stage)
     owner = await AsyncRawSocket.signed_in(port, token_for("p1"))
     raw = await AsyncRawSocket.signed_in(port, token_for("p0"))
@@ -205,7 +205,7 @@ async def _meddle(stage: Stage, ids: list[str]) -> list[str]:
 
 @scenario("I1", "malformed frames and malformed bytes", TOCSIN_SOCKETS_PER_PERSON="40")
 def malformed(stage: Stage) -> None:
-    """No crash, no traceback, and who sits beside it notices nothing."""
+    """No crash, no traceback, and another client is not affected."""
     count, secret = stage.scaled(10_000, 300), canary("token")
     published(stage, "p0", 2)
     dice = random.Random(stage.random.randrange(2**32))

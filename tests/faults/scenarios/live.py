@@ -141,7 +141,7 @@ def _confirm_late(
     """Let the next channel be out of order when the deadline passes, and confirm before it is back."""
     stage.system.simulator.misbehave("telegram", status=503)
     for number, item in enumerate(items):
-        item |= {"user_id": f"p{2 * (number % (persons // 2))}"} | fields  # who has no e-mail
+        item |= {"user_id": f"p{2 * (number % (persons // 2))}"} | fields  # persons without an e-mail address
     ids = {item["event_id"] for item in items}
     stage.produce(items, batch=1, senders=4).join(120)
     waiting = (

@@ -15,7 +15,7 @@ _TEXT_BYTES = 8_000
 
 @scenario("V1", "as many slow readers as normal ones, under a steady load")
 def slow_readers(stage: Stage) -> None:
-    """Who reads nothing is cut and comes back to everything; the others and the memory do not notice."""
+    """A client that does not read is cut and catches up later; others and the memory are not affected."""
     half = stage.scaled(500, 20)
     crowd = _crowd(stage, {**_roles("slow", 0, half), **_roles("reader", half, 2 * half)})
     rate, seconds = stage.scaled(200, 40), stage.scaled(180, 60)

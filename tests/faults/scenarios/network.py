@@ -14,7 +14,7 @@ from tests.faults.stage import Stage
     proxied=("postgres", "valkey", "telegram"),
 )
 def black_holes(stage: Stage) -> None:
-    """Whoever waits gives up in time, readiness says what is away, and all comes back by itself."""
+    """Calls time out, readiness names what is away, and everything recovers on its own."""
     length_s = stage.scaled(60, 18)
     stage.publish(stage.scaled(3_600, 300), rate=stage.scaled(20, 4), batch=1, senders=32)
     for name, proxy in stage.system.proxies.items():

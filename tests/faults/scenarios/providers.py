@@ -162,7 +162,7 @@ def urgent_overtakes(stage: Stage) -> None:
 
 @scenario("V5", "Telegram enforcing its limits: bot, chat and group", TOCSIN_TELEGRAM_PER_S="25")
 def rate_limited(stage: Stage) -> None:
-    """Everything comes, at nearly the rate that is allowed, and nobody is asked before its Retry-After.
+    """Everything comes, at nearly the rate that is allowed, and no call is made before its Retry-After.
 
     Another program sends through the same bot now and then: that is when Telegram refuses us.
     """
@@ -188,7 +188,7 @@ def rate_limited(stage: Stage) -> None:
     stage.figure("requests before their Retry-After", early, limit="0", holds=not early)
 
 
-_ON_THEIR_WAY_S = 0.5  # what left before the first refusal was known is nobody's fault
+_ON_THEIR_WAY_S = 0.5  # calls that left before the first refusal was known are excused
 
 
 def _early(calls: list[dict], run: str) -> int:

@@ -89,7 +89,7 @@ def _pause_at(point: str, stage: Stage) -> tuple[Child, float]:
 
 
 def _sent_late(stage: Stage, since: float) -> int:
-    """Return how many events came twice since then: by who took the row over, and by who had lost it.
+    """Return how many events came twice since then: by the new holder of the row, and by the old one.
 
     The first message of a send that was in flight at the pause came before it.
     """

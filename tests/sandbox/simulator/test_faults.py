@@ -1,4 +1,4 @@
-"""The knobs: how rules are checked, chosen, counted and reset."""
+"""The fault rules: how they are checked, chosen, counted and reset."""
 
 import pytest
 
