@@ -187,7 +187,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True  # a worker may start before it
 CELERY_BROKER_CONNECTION_TIMEOUT = 3  # publishers give up soon: the rows are due anyway
 CELERY_BROKER_TRANSPORT_OPTIONS = brokers.transport_options(CELERY_BROKER_URL)  # reasons are there
 CELERY_VISIBILITY_TIMEOUT = brokers.VISIBILITY_S  # this, the broker's and the result backend's must agree
-CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"visibility_timeout": brokers.VISIBILITY_S}
+CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"visibility_timeout": brokers.VISIBILITY_S}  # the same
 # Without a broker a publisher gives up within a second: the rows are due anyway.
 CELERY_TASK_PUBLISH_RETRY_POLICY = {
     "max_retries": 2,

@@ -38,6 +38,9 @@ class KeptOpen(ABC):
         return len(self._open) == len(self._persons)
 
     def stop(self) -> None:
+        """Close all of them. A second call, such as the stage's own, changes nothing."""
+        if self._loop.is_closed():
+            return
         self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join(20)
 

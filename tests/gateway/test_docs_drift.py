@@ -9,6 +9,7 @@ from config.env import ROOT
 from gateway import close_codes
 from gateway.api.openapi import EVENT
 from gateway.sockets.consumer import SessionConsumer
+from notifications.states import EndCode
 from proto.tocsin.v1 import user_events_pb2 as wire
 
 API = (ROOT / "docs/api.md").read_text()
@@ -34,14 +35,19 @@ def raised_in(pattern: str) -> set[str]:
             if not isinstance(node, ast.Call):
                 continue
             place = REFUSERS.get(ast.unparse(node.func))
-            if place is not None and len(node.args) > place and isinstance(node.args[place], ast.Constant):
-                found.add(node.args[place].value)
-            found |= {
-                word.value.value
-                for word in node.keywords
-                if word.arg == "code" and isinstance(word.value, ast.Constant) and word.value.value
-            }
-    return {code for code in found if isinstance(code, str)}
+            if place is not None and len(node.args) > place:
+                found.add(_code(node.args[place]))
+            found |= {_code(word.value) for word in node.keywords if word.arg == "code"}
+    return {code for code in found if isinstance(code, str) and code}
+
+
+def _code(node: ast.expr) -> object:
+    """Return a code that is a literal, or a member of the closed set."""
+    if isinstance(node, ast.Constant):
+        return node.value
+    if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "EndCode":
+        return EndCode[node.attr].value
+    return None
 
 
 def documented(text: str) -> set[str]:

@@ -146,6 +146,6 @@ def test_the_admins_sign_out_closes_every_socket(open_page, admin: Client, ann, 
     pages, other = [open_page(ann), native(open_page, "ann")], open_page(bob)
     data = {"action": "sign_out", "_selected_action": [ann.pk]}
     answer = admin.post("/admin/users/user/", data, follow=True)
-    assert "1 signed out" in answer.content.decode()
+    assert "Signed out: 1." in answer.content.decode()
     assert [page.closed_with() for page in pages] == [4001, 4001]
     other.barrier()

@@ -12,7 +12,7 @@ ANN, BOB = 1, 2
 
 @pytest.fixture
 def flood_penalties(settings) -> FloodPenalties:
-    settings.TOCSIN = replace(settings.TOCSIN, flood_pause_s=8.0)
+    settings.TOCSIN_EDGE = replace(settings.TOCSIN_EDGE, flood_pause_s=8.0)
     return FloodPenalties()
 
 

@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from config.env import ROOT
 from notifications.models import Event
 from notifications.operations import canary
+from notifications.states import EndCode
 from runtime.redis.client import client
 from users import keys
 from users.models import Source, User
@@ -134,9 +135,11 @@ def test_every_metric_is_documented() -> None:
 
 def test_every_reason_of_a_replay_is_documented() -> None:
     text = (ROOT / "docs/operations.md").read_text()
-    said = set()
+    said, codes = set(), set()
     for name in ("notifications/operations/replay.py", "notifications/store/replay.py"):
-        said |= set(re.findall(r'skipped\["([a-z_]+)"\]|return "([a-z_]+)"', (ROOT / name).read_text()))
-    reasons = {first or second for first, second in said}
+        source = (ROOT / name).read_text()
+        said |= set(re.findall(r'skipped\["([a-z_]+)"\]|return "([a-z_]+)"', source))
+        codes |= {EndCode[code].value for code in re.findall(r"skipped\[EndCode\.([A-Z_]+)\]", source)}
+    reasons = {first or second for first, second in said} | codes
     assert {"running", "delivered", "in_flight", "no_channel", "not_found"} <= reasons
     assert {reason for reason in reasons if f"| `{reason}` |" not in text} == set()
