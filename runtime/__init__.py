@@ -1,1 +1,1 @@
-"""The ground floor that every process stands on: Postgres, Redis, loops, pacing. Imports nothing of ours."""
+"""The base of every process: Postgres, Redis, loops, batching, pacing. Imports none of our other packages."""

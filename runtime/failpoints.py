@@ -1,8 +1,8 @@
-"""Named places where a process may be made to end: what a crash there costs is shown by tests/faults.
+"""Failpoints: named places where a test can crash a process. tests/faults shows what a crash there costs.
 
-`TOCSIN_CRASH=claimed_before_send:3` ends the process with 137 at its third passage of that point, as a
-SIGKILL or a power cut would: nothing is flushed, closed or rolled back. The grammar is in docs/faults.md.
-Nothing is armed without the variable, and then a passage is one empty call.
+`TOCSIN_CRASH=claimed_before_send:3` ends the process with 137 when it passes that point for the third time,
+as a SIGKILL or a power cut would: nothing is flushed, closed or rolled back. The grammar is in
+docs/faults.md. Without the variable no point is armed, and passing one is an empty call.
 """
 
 import os
@@ -16,35 +16,35 @@ from pathlib import Path
 
 POINTS: dict[str, str] = {
     "accept_before_commit": "the batch is written and not committed: nothing was accepted",
-    "accept_after_commit": "accepted, and nobody has been told: no push, no doorbell, no ack",
+    "accept_after_commit": "accepted, with no effects yet: no push, no doorbell, no ack",
     "broadcast_before_commit": "an event to a topic is written and not committed: it was not accepted",
     "broadcast_after_commit": "an event to a topic is accepted, and there was no doorbell and no ack",
     "fan_out_after_accept": "a chunk of persons has its events, and nothing was pushed or rung for them",
-    "fan_out_before_advance": "a chunk of persons was told, and the broadcast does not say so",
+    "fan_out_before_advance": "a chunk of persons was notified, and the broadcast does not say so",
     "pushed_before_record": "the frame is on the socket, the row still says sending",
     "ring_before_publish": "a row is due and its doorbell was never published",
-    "ring_after_publish": "the doorbell is published, who published it is gone",
-    "claimed_before_send": "the lease is committed, nothing has left",
-    "sent_before_record": "the provider has it, and we do not know",
-    "recorded_before_effects": "the result is committed; the next doorbell and the final ack are not told",
+    "ring_after_publish": "the doorbell is published, its publisher is gone",
+    "claimed_before_send": "the lease is committed, nothing was sent",
+    "sent_before_record": "the provider has it, and nothing is recorded",
+    "recorded_before_effects": "the result is committed; the next doorbell and the final ack are missing",
     "defer_before_commit": "a failed try is written and not committed",
     "next_step_before_commit": "the next channel's row is written and not committed",
     "confirm_before_commit": "the client has confirmed, and the commit is missing",
-    "unknown_before_commit": "the sweep has judged a dead worker's row and not committed it",
-    "sweep_postponed": "the sweep has taken rows out of others' sight and not looked after them",
-    "stream_committed_before_ack": "entries of the stream are stored, the producer was not told",
-    "stream_acked_before_xack": "the producer was told, the entries are still pending",
-    "reply_added_before_commit": "the final ack is on the reply stream, the row does not say so",
+    "unknown_before_commit": "the sweep has ended a dead worker's row and not committed it",
+    "sweep_postponed": "the sweep has postponed rows for other sweeps and not handled them",
+    "stream_committed_before_ack": "entries of the stream are stored, the producer has no ack",
+    "stream_acked_before_xack": "the producer has its ack, the entries are still pending",
+    "reply_added_before_commit": "the final ack is on the reply stream, and the row does not say so",
 }
 
 EXIT_CODE = 137
 
 
 class _Armed:
-    """Counts passages and ends the process where it was told to.
+    """Counts passages and ends the process at the configured ones.
 
-    `log` gets a line for every crash, so that a test can tell a crash from a point never reached; after
-    `at_most` lines of a point it lets that point pass, in every process.
+    `log` gets a line for every crash, so that a test can tell a crash from a point that was never reached.
+    After `at_most` lines of a point, no process crashes there any more.
     """
 
     def __init__(self, orders: str, *, log: str, at_most: int, seed: int) -> None:
@@ -90,11 +90,11 @@ def _order(text: str) -> tuple[str, tuple[str, str]]:
 
 
 def _nothing(name: str) -> None:
-    """Stand for every point while none is armed."""
+    """The failpoint while none is armed."""
 
 
 def from_environment() -> Callable[[str], None]:
-    """Return what a passage does in this process. Raises: `ValueError` for an unknown point."""
+    """Return this process's `failpoint`. Raises: `ValueError` for an unknown point."""
     orders = os.environ.get("TOCSIN_CRASH", "")
     if not orders:
         return _nothing

@@ -1,4 +1,4 @@
-"""One of a thing for each event loop: its tasks, locks and connections belong to the loop it began on."""
+"""One instance per event loop, for objects whose tasks, locks and connections belong to their loop."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,14 +10,14 @@ T = TypeVar("T")
 
 
 def per_loop(make: Callable[[], T]) -> Callable[[], T]:
-    """Return a function that gives the running loop its own, made by `make` when first asked for."""
-    made: WeakKeyDictionary[asyncio.AbstractEventLoop, T] = WeakKeyDictionary()
+    """Return a function that returns the running loop's instance, created by `make` at the first call."""
+    instances: WeakKeyDictionary[asyncio.AbstractEventLoop, T] = WeakKeyDictionary()
 
     @wraps(make)
-    def of_this_loop() -> T:
+    def of_running_loop() -> T:
         loop = asyncio.get_running_loop()
-        if loop not in made:
-            made[loop] = make()
-        return made[loop]
+        if loop not in instances:
+            instances[loop] = make()
+        return instances[loop]
 
-    return of_this_loop
+    return of_running_loop

@@ -1,4 +1,4 @@
-"""Who is calling: a source by its API key, a person by their session or a JWT."""
+"""Authentication: a source by its API key, a person by a browser session or a JWT."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,9 +60,9 @@ class SourceKey(HttpBearer):
     def __call__(self, request: HttpRequest) -> Any:
         if "Authorization" not in request.headers:
             raise AuthFailed("missing_key", "Send the header Authorization: Bearer tsn_….")
-        return super().__call__(request) or self._refuse()
+        return super().__call__(request) or self._reject()
 
-    def _refuse(self) -> LiveKey:
+    def _reject(self) -> LiveKey:
         return allowed(None, self._scope)
 
     async def authenticate(self, request: HttpRequest, token: str) -> LiveKey:
@@ -71,7 +71,7 @@ class SourceKey(HttpBearer):
 
 
 def allowed(key: LiveKey | None, scope: str) -> LiveKey:
-    """Return the key that was found for a call that needs `scope`. Raises: `AuthFailed`."""
+    """Return `key` if it is valid for a call that needs `scope`. Raises: `AuthFailed`."""
     if key is None:
         raise AuthFailed("invalid_key", "Unknown, expired or revoked key; the admin issues keys.")
     if scope not in key.scopes:
@@ -87,7 +87,7 @@ def person_of_session(request: HttpRequest) -> User | None:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A JWT that was found good: whose it is, from when it counts, and until when."""
+    """A valid JWT: its person, and the time from and until which it is valid."""
 
     person: User
     issued_at: datetime
@@ -95,10 +95,10 @@ class Token:
 
 
 def read_token(token: str, *, now: Callable[[], datetime] = timezone.now) -> Token:
-    """Return what a JWT says of the person whom it names in `sub`.
+    """Verify a JWT and return its content; `sub` is the external id of the person.
 
     EdDSA or RS256, with `aud`, `iss` if issuers are configured, and `exp` at most 15 minutes ahead. Without
-    `iat` it counts as issued 15 minutes before its end.
+    `iat` it counts as issued 15 minutes before `exp`.
     Raises: `AuthFailed`.
     """
     claims = _claims(token)
@@ -131,7 +131,7 @@ def _claims(token: str) -> dict[str, Any]:
             raise AuthFailed("token_expired", "Get a new token and connect again.") from error
         except (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError, jwt.InvalidKeyError):
             continue
-        except (jwt.PyJWTError, OverflowError, TypeError) as error:  # the latter: times that are no numbers
+        except (jwt.PyJWTError, OverflowError, TypeError) as error:  # the latter: malformed times
             raise AuthFailed("invalid_token", f"{type(error).__name__}: not a usable token.") from error
         else:
             return claims

@@ -1,4 +1,4 @@
-"""Who calls over HTTP where a person or a source may: by API key, JWT or browser session."""
+"""Callers of HTTP routes that are open to persons and sources: by API key, JWT or browser session."""
 
 from dataclasses import dataclass
 
@@ -23,21 +23,21 @@ class Caller:
 
 
 class KeyOrPerson(HttpBearer):
-    """Puts a `Caller` into `request.auth`. A source's key needs the scope."""
+    """Puts a `Caller` into `request.auth`. The key of a source needs the scope."""
 
     def __init__(self, scope: str) -> None:
         self._scope = scope
         super().__init__()
 
     def __call__(self, request: HttpRequest) -> Caller:
-        return caller_of(request, self._scope)  # in a thread: it is not a coroutine
+        return caller_of(request, self._scope)  # no coroutine, so it runs on a thread
 
     def authenticate(self, request: HttpRequest, token: str) -> Caller:
         return caller_of(request, self._scope)
 
 
 def caller_of(request: HttpRequest, scope: str) -> Caller:
-    """Return who calls. A browser session that changes something brings its CSRF token.
+    """Return the caller. Calls by browser session that change something need a CSRF token.
 
     Raises: `AuthFailed`.
     """
@@ -56,7 +56,7 @@ def caller_of(request: HttpRequest, scope: str) -> Caller:
 
 
 def person_of_request(request: HttpRequest) -> User | None:
-    """Return the person of a call that only reads: by browser session, or by JWT. Raises: `AuthFailed`."""
+    """Return the person of a read-only call, by browser session or JWT. Raises: `AuthFailed`."""
     bearer = _bearer(request)
     if bearer and not bearer.startswith("tsn_"):
         return read_token(bearer).person

@@ -1,4 +1,4 @@
-"""What a person has signed in with: a browser session, a JWT or a ticket. Each ends at some time."""
+"""Credentials of persons: a browser session, a JWT or a ticket. Each expires."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from users.models import User
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """`since`: what was revoked until then does not count. `session_key`: it ends with that session too."""
+    """Revocations before `since` do not affect it. With `session_key` it also ends with that session."""
 
     person: User
     since: datetime
@@ -35,13 +35,13 @@ def of_session(person: User, session_key: str) -> Credential:
 
 
 def of_token(token: str) -> Credential:
-    """Return the credential that a JWT is. Raises: `AuthFailed`."""
+    """Return the credential of a JWT. Raises: `AuthFailed`."""
     found = read_token(token)
     return Credential(found.person, found.issued_at, found.expires_at)
 
 
 def of_ticket(ticket: str) -> Credential:
-    """Use up a ticket. Raises: `AuthFailed`, `tickets.TicketsUnavailable`."""
+    """Redeem a ticket and return its credential. Raises: `AuthFailed`, `tickets.TicketsUnavailable`."""
     grant = tickets.redeem(ticket)
     person = User.objects.filter(pk=grant.person_id, is_active=True).first()
     since = datetime.fromtimestamp(grant.issued_at_ms / 1000, UTC)
@@ -54,7 +54,7 @@ def of_ticket(ticket: str) -> Credential:
 
 
 def of_frame(frame: Mapping[str, Any]) -> Credential:
-    """Return what an `auth` frame carries: a `token` or a `ticket`, exactly one of them.
+    """Return the credential of an `auth` frame, which has either a `token` or a `ticket`.
 
     Raises: `AuthFailed`, `tickets.TicketsUnavailable`.
     """

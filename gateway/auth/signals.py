@@ -1,4 +1,4 @@
-"""Django's own news of who may no longer be signed in, handed on to the gateways' open sockets."""
+"""Announces to the gateways' open sockets when Django ends a sign-in."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from django.utils import timezone
 from gateway.auth.revocation import announce
 from users.models import User
 
-_MATTERS = {"is_active", "password", "sessions_valid_from"}
+_RELEVANT_FIELDS = {"is_active", "password", "sessions_valid_from"}
 
 
 def connect() -> None:
@@ -24,7 +24,7 @@ def connect() -> None:
 def _person_saved(
     instance: User, created: bool, update_fields: frozenset[str] | None = None, **_: Any
 ) -> None:
-    if not created and (update_fields is None or _MATTERS & set(update_fields)):
+    if not created and (update_fields is None or _RELEVANT_FIELDS & set(update_fields)):
         _announce(instance.pk)
 
 
@@ -33,12 +33,12 @@ def _person_deleted(instance: User, **_: Any) -> None:
 
 
 def _session_deleted(instance: Session, **_: Any) -> None:
-    """A logout deletes the session. Those that only ran out are nobody's news."""
+    """A logout deletes the session. Deleting an expired one is not announced."""
     person_id = instance.get_decoded().get(SESSION_KEY)
     if person_id is not None and instance.expire_date > timezone.now():
         _announce(int(person_id))
 
 
 def _announce(person_id: int) -> None:
-    # After the commit: who looks before would find everything as it was.
+    # After the commit: a check before it would still find the old state.
     transaction.on_commit(lambda: announce([person_id]), robust=True)

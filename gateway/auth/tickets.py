@@ -1,7 +1,7 @@
-"""Single-use tickets: what a page or a backend hands to a client that may not have the credential itself.
+"""Single-use tickets, which a page or a backend passes to a client that must not have the credential itself.
 
-256 bits, kept for `ticket_s` as a digest in Redis, and taken out with their first use (GETDEL), so that a
-second use finds nothing, also when both come at once.
+256 random bits, kept for `ticket_s` in Redis under their digest. The first use deletes them (GETDEL), so a
+second use fails, even a simultaneous one.
 """
 
 import json
@@ -20,7 +20,7 @@ from users.encryption import decrypt, encrypt
 log = logging.getLogger(__name__)
 
 _PREFIX = "tkt_"
-_LONGEST = 100
+_MAX_LENGTH = 100
 
 
 class TicketsUnavailable(Exception):
@@ -29,7 +29,7 @@ class TicketsUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Whom a ticket signs in, and until when (Unix ms). With `session_key`: as long as that session."""
+    """The person of a ticket, until when (Unix ms), and the session, if any, with which it ends."""
 
     person_id: int
     issued_at_ms: int
@@ -38,9 +38,9 @@ class Grant:
 
 
 def issue(grant: Grant) -> str:
-    """Return a new ticket, which is good once and for `ticket_s`. Raises: `TicketsUnavailable`."""
+    """Return a new ticket, valid once within `ticket_s`. Raises: `TicketsUnavailable`."""
     ticket = _PREFIX + secrets.token_urlsafe(32)
-    # Encrypted, because a session's key in it is worth as much as the session.
+    # Encrypted, because it may hold a session key, which gives access to the session.
     kept = encrypt(json.dumps(asdict(grant)))
     try:
         client().set(_key(ticket), kept, ex=edge_settings().ticket_s)
@@ -50,9 +50,9 @@ def issue(grant: Grant) -> str:
 
 
 def redeem(ticket: str) -> Grant:
-    """Use a ticket up and return its grant. Raises: `AuthFailed`, `TicketsUnavailable`."""
+    """Delete a ticket and return its grant. Raises: `AuthFailed`, `TicketsUnavailable`."""
     kept = None
-    if ticket.startswith(_PREFIX) and len(ticket) <= _LONGEST and ticket.isascii():
+    if ticket.startswith(_PREFIX) and len(ticket) <= _MAX_LENGTH and ticket.isascii():
         try:
             kept = client().getdel(_key(ticket))
         except redis.RedisError as error:

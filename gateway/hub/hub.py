@@ -1,8 +1,8 @@
 """The session hub: which sockets a person has in this process, and the one subscription that feeds them.
 
-The hub subscribes to `user.<id>` while that person has a socket here; the subscription is their presence
-everywhere. Frames arrive ready-made and are written straight to the sockets, without the channel layer's
-queues. Channels and Daphne own the connection itself.
+The hub subscribes to `user.<id>` while that person has a socket here; the subscription is their presence for
+all processes. Frames arrive encoded and are written straight to the sockets, without the queues of a channel
+layer. Channels and Daphne own the connection itself.
 """
 
 import asyncio
@@ -31,11 +31,11 @@ _HEARTBEAT_S = 10.0
 _RECONNECT_AT_ONCE_S = 0.02
 _RECONNECT_S = 0.5
 _SUBSCRIBE_TIMEOUT_S = 3.0
-_IDLE_CHANNEL = "tocsin.gateway"  # keeps the connection subscribed while nobody is here
+_IDLE_CHANNEL = "tocsin.gateway"  # keeps the connection subscribed while there are no sockets
 
 
 class Hub:
-    """One per event loop. Guarantee: at most once; what is missed is read from Postgres by `seq`."""
+    """One per event loop. Guarantee: at most once; missed events are read from Postgres by `seq`."""
 
     def __init__(self, url: str) -> None:
         self._redis = aioredis.Redis.from_url(
@@ -43,8 +43,8 @@ class Hub:
             socket_timeout=None,
             socket_connect_timeout=3,
             health_check_interval=0,
-            # Only the reader connects again. The client's own retries would do it in the middle of its reads,
-            # and let everybody wait for the lock meanwhile.
+            # Only the reader reconnects. The client's own retries would do so in the middle of its reads,
+            # while all others wait for the lock.
             retry=Retry(NoBackoff(), 0, supported_errors=()),
         )
         self._pubsub = Subscription(self._redis, self._take)
@@ -54,13 +54,13 @@ class Hub:
         self._lock = asyncio.Lock()
         self._connected = False
         self._answered = False  # since the last ping
-        self.on_return: Callable[[], None] | None = None  # called when wakes may have been lost
+        self.on_return: Callable[[], None] | None = None  # called after a reconnect: wakes may have been lost
 
     @contextlib.asynccontextmanager
     async def listening(self, channel: str, receiver: Receiver) -> AsyncIterator[None]:
         """Call `receiver` with every message of `channel` while the block runs.
 
-        On entry the subscription is in force, or Redis is away and it will be once Redis is back.
+        On entry the subscription is active, or Redis is away and it becomes active once Redis is back.
         """
         try:
             await self._add(channel, receiver)
@@ -74,7 +74,7 @@ class Hub:
         self._receivers[channel].add(receiver)
         confirmed = self._confirmed.setdefault(channel, asyncio.Event())
         if first:
-            with contextlib.suppress(RedisError, OSError):  # the reader subscribes again by itself
+            with contextlib.suppress(RedisError, OSError):  # the reader subscribes again after a reconnect
                 async with self._lock:
                     if self._connected:
                         await self._pubsub.subscribe(channel)
@@ -89,7 +89,7 @@ class Hub:
         self._confirmed.pop(channel, None)
         with contextlib.suppress(RedisError, OSError):
             async with self._lock:
-                if self._connected and channel not in self._receivers:  # nobody came while we waited
+                if self._connected and channel not in self._receivers:  # a receiver may have come meanwhile
                     await self._pubsub.unsubscribe(channel)
 
     def _ensure_reader(self) -> None:
@@ -109,7 +109,7 @@ class Hub:
                 await asyncio.sleep(pause_s)
 
     async def _read(self) -> None:
-        """Listen until the connection breaks. A silent peer is found by pings that go unanswered."""
+        """Listen until the connection breaks. Unanswered pings reveal a silent peer."""
         async with self._lock:
             await self._pubsub.aclose()
             self._pubsub = Subscription(self._redis, self._take)
@@ -139,7 +139,7 @@ class Hub:
         for receiver in tuple(self._receivers.get(channel, ())):
             try:
                 receiver(data)
-            except Exception:  # one socket's trouble must not stop everybody's reader
+            except Exception:  # one socket's error must not stop the reader of all
                 log.exception("receiver_failed")
 
     def socket_count(self, person_id: int) -> int:

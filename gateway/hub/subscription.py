@@ -1,8 +1,8 @@
-"""One Redis connection that only subscribes, and hands over what comes in the moment it comes.
+"""One Redis connection that only subscribes, and hands messages over as soon as they are read.
 
-redis-py makes the connection (URL, TLS, password); from then on its transport is ours, and hiredis parses
-all that one read brought. Between the kernel's word that there is something and the last socket's write lies
-no task, no timer and no turn of the event loop: each of them costs more than the message itself.
+redis-py makes the connection (URL, TLS, password); then we take over its transport, and hiredis parses all
+bytes of a read at once. Between the kernel's readiness event and the last socket's write there is no task, no
+timer and no further iteration of the event loop: each of them costs more than the message itself.
 """
 
 import asyncio
@@ -14,14 +14,14 @@ import redis.asyncio as aioredis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
-_READ_BYTES = 1 << 20  # kept: to make one for each read is dearer than to parse what comes
+_READ_BYTES = 1 << 20  # one buffer for all reads: allocating it costs more than parsing
 Messages = list[list[Any]]
 
 
 class Subscription:
     """Subscribes and listens. Guarantee: at most once, in the order of each publisher.
 
-    `take` is called on the event loop with all that has come, each a list of kind, channel and data.
+    `take` is called on the event loop with all messages of a read, each a list of kind, channel and data.
     """
 
     def __init__(self, client: "aioredis.Redis", take: Callable[[Messages], None]) -> None:
@@ -30,11 +30,11 @@ class Subscription:
         self._feed: _Feed | None = None
 
     async def subscribe(self, *channels: str) -> None:
-        """Ask for channels; connects first if need be. Raises: `RedisError`, `OSError`."""
+        """Subscribe to channels, and connect first if necessary. Raises: `RedisError`, `OSError`."""
         if self._feed is None:
             await self._connection.connect()
             transport = self._connection._writer.transport
-            # What follows on this connection is messages: nothing of redis-py's reads it any more.
+            # From here on the connection carries messages only, and redis-py no longer reads it.
             self._feed = _Feed(self._take, transport.get_protocol())
             transport.set_protocol(self._feed)
         await self._connection.send_command("SUBSCRIBE", *channels)
@@ -43,13 +43,13 @@ class Subscription:
         await self._connection.send_command("UNSUBSCRIBE", *channels)
 
     async def ping(self) -> None:
-        """Ask for a sign of life; the answer comes as a message of kind `pong`."""
+        """Send a ping; the answer is a message of kind `pong`."""
         await self._connection.send_command("PING")
 
     async def until_silent(self, timeout_s: float) -> None:
-        """Return once nothing has come for so long, after the first `subscribe`.
+        """Return once nothing has arrived for `timeout_s`. Call it after `subscribe`.
 
-        Raises: `RedisError`, `OSError` when the connection is lost, what `take` raises.
+        Raises: `RedisError`, `OSError` when the connection is lost, and the errors of `take`.
         """
         assert self._feed is not None
         await self._feed.until_silent(timeout_s)
@@ -59,7 +59,7 @@ class Subscription:
 
 
 class _Feed(asyncio.BufferedProtocol):
-    """Parses what the transport reads. What concerns writing and the end is redis-py's to hear as well."""
+    """Parses what the transport reads. Events of writing and of the end also go to redis-py's protocol."""
 
     def __init__(self, take: Callable[[Messages], None], former: asyncio.Protocol) -> None:
         self._take = take
@@ -97,7 +97,7 @@ class _Feed(asyncio.BufferedProtocol):
     def _end(self, error: Exception) -> None:
         if not self._ended.done():
             self._ended.set_exception(error)
-            self._ended.exception()  # it may be that nobody waits for it
+            self._ended.exception()  # marks it as retrieved: there may be no waiter
 
     def _parsed(self, size: int) -> Messages:
         self._replies.feed(self._buffer, 0, size)

@@ -1,6 +1,6 @@
-"""Database work of the event loop, on a few threads of its own: nobody waits for a slow page of Django's.
+"""Database work of the event loop, on threads of its own, so that a slow Django page does not delay it.
 
-Each thread holds one connection of the pool at most, and only while it works.
+Each thread holds at most one connection of the pool, and only while it works.
 """
 
 from collections.abc import Callable
@@ -13,16 +13,16 @@ T = TypeVar("T")
 
 
 class Threads:
-    """So many threads, for one kind of work."""
+    """A fixed number of threads for one kind of work."""
 
     def __init__(self, name: str, count: int) -> None:
         self.count = count
         self._executor = ThreadPoolExecutor(count, thread_name_prefix=name)
 
     async def run(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        """Run `function` on one of the threads; its connection goes back to the pool afterwards.
+        """Run `function` on one of the threads; it returns its connection to the pool afterwards.
 
-        Raises: what the function raises, database errors among it.
+        Raises: what the function raises, such as database errors.
         """
         call = DatabaseSyncToAsync(function, thread_sensitive=False, executor=self._executor)
         result: T = await call(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""Long polls: wait until an event has ended, or the time is over."""
+"""Long polls: wait until an event has ended or the time is up."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ from notifications.live import pubsub
 from notifications.models import Broadcast, Event
 from notifications.topics.acks import broadcast_ack
 
-_LOOK_AGAIN_S = 1.0
+_POLL_S = 1.0
 
 FINAL_WAIT_MAX_S = 30.0  # longest `?wait=`
 
@@ -22,7 +22,7 @@ FINAL_WAIT_MAX_S = 30.0  # longest `?wait=`
 async def until_final(pk: int | str, wait_s: float, *, duplicate: bool = False) -> Ack:
     """Return the ack of a stored event once it is final, or after `wait_s` seconds as it stands.
 
-    The hint over pub/sub may be lost, so the database is looked at every second too. Raises: database errors.
+    The hint over pub/sub may be lost, so the database is also read every second. Raises: database errors.
     """
     loop = asyncio.get_running_loop()
     give_up_at = loop.time() + min(wait_s, FINAL_WAIT_MAX_S)
@@ -35,7 +35,7 @@ async def until_final(pk: int | str, wait_s: float, *, duplicate: bool = False) 
             if ack.final or left_s <= 0:
                 return replace(ack, duplicate=duplicate)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(ended.wait(), min(left_s, _LOOK_AGAIN_S))
+                await asyncio.wait_for(ended.wait(), min(left_s, _POLL_S))
 
 
 def _ack(pk: int | str) -> Ack:

@@ -1,7 +1,7 @@
-"""Which gateway processes live. Each subscribes to a channel of its own, so its subscription is its presence.
+"""Which gateway processes are alive: each subscribes to its own channel, and that is its presence.
 
-Entries in Redis name the process that made them. When it was killed they stand there for up to a minute;
-its subscription ended with it, so they can be told at once.
+Entries in Redis name the process that wrote them. Those of a killed process remain for up to a minute, but
+its subscription ended with it, so they can be recognised at once.
 """
 
 import asyncio
@@ -17,20 +17,20 @@ from runtime.redis.link import redis_link
 
 
 class ProcessRegistry:
-    """This process, as seen by the others. One per event loop."""
+    """This process as the others see it. One per event loop."""
 
     def __init__(self) -> None:
-        self.id = token_hex(6)  # never used again, unlike a process id
+        self.id = token_hex(6)  # never reused, unlike a process id
         self.name = f"{socket.gethostname()[:40]}:{os.getpid()}"
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def listen(self, channel: str, receiver: Callable[[bytes], None]) -> None:
-        """Hear a channel for as long as this process lives. Also makes it known as living."""
+        """Listen to a channel for as long as this process lives. Also announces the process as alive."""
         for name, call in ((channel_of(self.id), _nothing), (channel, receiver)):
             if name not in self._tasks or self._tasks[name].done():
                 self._tasks[name] = asyncio.get_running_loop().create_task(_listen(name, call))
 
-    def be_known(self) -> None:
+    def announce(self) -> None:
         self.listen(channel_of(self.id), _nothing)
 
 
@@ -49,7 +49,7 @@ async def _listen(channel: str, receiver: Callable[[bytes], None]) -> None:
 
 
 async def gone(gateway_ids: Iterable[str]) -> frozenset[str]:
-    """Return which of these processes live no longer; none while Redis cannot say."""
+    """Return which of these processes are dead; none while Redis is away."""
     ids = sorted(set(gateway_ids))
     if not ids:
         return frozenset()
@@ -61,5 +61,5 @@ async def gone(gateway_ids: Iterable[str]) -> frozenset[str]:
 
 @per_loop
 def this_process() -> ProcessRegistry:
-    """Return that of the running event loop."""
+    """Return the registry of the running event loop."""
     return ProcessRegistry()

@@ -120,7 +120,7 @@ class Registry(Generic[Entry]):
     def _write_later(self, place: Place) -> None:
         self._changed.add(place)
         if self._writer is None or self._writer.done():
-            this_process().be_known()
+            this_process().announce()
             self._writer = asyncio.get_running_loop().create_task(self._write_on())
 
     async def _write_on(self) -> None:

@@ -85,7 +85,7 @@ class Presence:
         While Redis is away, only the sockets of this process count.
         """
         here, key = this_process(), str(person_id)
-        here.be_known()
+        here.announce()
         socket = Socket(socket_id, person_id, device, int(time.time() * 1000), here.id, here.name)
         self._own[person_id][socket_id] = socket
         self._registry.put(key, socket, name=socket_id)

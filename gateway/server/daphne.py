@@ -1,8 +1,8 @@
 """Daphne with flow control and a gentle end: `python -m gateway.server config.asgi:application`.
 
-It takes Daphne's options; the defaults are ours. On SIGTERM or SIGINT: no new connections, `shutdown` to each
-socket, what was written is sent, close 1012, what was received is handled, then the end; all of it within
-`drain_s`.
+It takes Daphne's options; the defaults are ours. On SIGTERM or SIGINT, within `drain_s`: accept no new
+connections, send `shutdown` to each socket, send the written frames, close with 1012, handle the received
+frames, end.
 """
 
 # Daphne first: its import installs Twisted's reactor on asyncio.
@@ -26,7 +26,7 @@ from gateway.settings import edge_settings
 log = logging.getLogger(__name__)
 
 FRAME_BYTES = 64 * 1024
-_LOOK_EVERY_S = 0.02
+_POLL_S = 0.02
 _CLOSE_HANDSHAKE_S = 2  # a client has this long to answer a close frame; then the connection is cut
 
 
@@ -39,7 +39,7 @@ class LiveServer(Server):  # type: ignore[misc]
         self._ports: list[Any] = []
 
     def _set_up(self) -> None:
-        """Called by Daphne when its factories exist and nothing has come in yet."""
+        """Called by Daphne when its factories exist, before the first connection."""
         self.ws_factory.protocol = LiveProtocol
         # Close with 1009 and 1007 instead of cutting the connection.
         self.ws_factory.setProtocolOptions(
@@ -58,7 +58,7 @@ class LiveServer(Server):  # type: ignore[misc]
 
     # --- the end ----------------------------------------------------------------------------------------
     def kill_all_applications(self) -> defer.Deferred[None]:
-        """Called by Daphne before the reactor stops, which waits for what this returns."""
+        """Called by Daphne before the reactor stops; the reactor waits for the result."""
         return defer.Deferred.fromFuture(asyncio.ensure_future(self._drain()))
 
     async def _drain(self) -> None:
@@ -72,18 +72,18 @@ class LiveServer(Server):  # type: ignore[misc]
         await self._cancel(self._working())
 
     async def _close_sockets(self, deadline: float) -> None:
-        """Say goodbye, let go out and come in what is on its way, and close."""
+        """Announce the end, wait until frames on their way are sent and handled, and close."""
         sockets = self._sockets()
         log.info("draining", extra={"sockets": len(sockets), "working": len(self._working())})
         for protocol in sockets:
             protocol.announce_end()
-        settings = lambda: not any(map(_has_something_to_do, self._sockets()))  # noqa: E731
-        await _until(settings, deadline - _CLOSE_HANDSHAKE_S)
+        idle = lambda: not any(map(_is_busy, self._sockets()))  # noqa: E731
+        await _until(idle, deadline - _CLOSE_HANDSHAKE_S)
         for protocol in self._sockets():
             protocol.serverClose(close_codes.RESTART)
 
     def _sockets(self) -> list[LiveProtocol]:
-        """Return the sockets that are open."""
+        """Return the open sockets."""
         return [
             protocol
             for protocol in self.connections
@@ -91,7 +91,7 @@ class LiveServer(Server):  # type: ignore[misc]
         ]
 
     def _working(self) -> list["asyncio.Future[None]"]:
-        """Return the requests, and the sockets with what they have said, that are still being handled."""
+        """Return the running applications of requests and sockets."""
         running = (details.get("application_instance") for details in self.connections.values())
         return [application for application in running if application is not None and not application.done()]
 
@@ -101,13 +101,13 @@ class LiveServer(Server):  # type: ignore[misc]
         await asyncio.gather(*working, return_exceptions=True)
 
 
-def _has_something_to_do(protocol: LiveProtocol) -> bool:
+def _is_busy(protocol: LiveProtocol) -> bool:
     return protocol.flow.paused or protocol.flow.queued > 0
 
 
 async def _until(true: Callable[[], bool], deadline: float) -> None:
-    while not true() and time.monotonic() < deadline:  # noqa: ASYNC110  others' state, which has no event
-        await asyncio.sleep(_LOOK_EVERY_S)
+    while not true() and time.monotonic() < deadline:  # noqa: ASYNC110  the state of others has no event
+        await asyncio.sleep(_POLL_S)
 
 
 class CommandLine(CommandLineInterface):  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""Flow control of one connection, both ways: what may be written, and what is still to be read.
+"""Flow control of one connection, in both directions.
 
 The server puts a `FlowControl` into the ASGI scope of each WebSocket. An ASGI server without one (uvicorn)
 waits in `send` while its buffer is full, and limits its queue itself.
@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 EXTENSION = "tocsin.flow"
-QUEUED_FRAMES = 32  # not handled yet: above this the socket is not read
+QUEUED_FRAMES = 32  # waiting for the application: above this the socket is not read
 QUEUED_BYTES = 128 * 1024
 
 Message = dict[str, Any]
@@ -18,7 +18,7 @@ Application = Callable[[dict[str, Any], Receive, Any], Awaitable[None]]
 
 
 class Follower(Protocol):
-    """Who writes. After `pause` it writes no more events until `resume`."""
+    """The writer. Between `pause` and `resume` it writes no events."""
 
     def pause(self) -> None: ...
 
@@ -26,7 +26,7 @@ class Follower(Protocol):
 
 
 class Pausable(Protocol):
-    """The side of a Twisted transport that produces what the client sends."""
+    """The reading side of a Twisted transport."""
 
     def pauseProducing(self) -> None: ...  # noqa: N802
 
@@ -42,25 +42,25 @@ def of(scope: dict[str, Any]) -> "FlowControl | None":
 class FlowControl:
     """A Twisted push producer: the transport pauses it above its high-water mark, resumes it when empty."""
 
-    __slots__ = ("_deaf", "_follower", "_reading", "_sizes", "_tell_flood", "full_since", "gone")
+    __slots__ = ("_deaf", "_flood_callback", "_follower", "_reading", "_sizes", "full_since", "gone")
 
     def __init__(self, reading: Pausable) -> None:
         self._reading = reading
         self._follower: Follower | None = None
-        self._sizes: list[int] = []  # of the frames that wait for the application
+        self._sizes: list[int] = []  # of frames that wait for the application
         self._deaf = False
-        self.full_since = 0.0  # monotonic; 0: the send buffer takes more
-        self.gone = False  # the connection is; the application may not have heard of it yet
-        self._tell_flood: Callable[[], None] | None = None
+        self.full_since = 0.0  # monotonic seconds; 0: the send buffer is not full
+        self.gone = False  # the connection has ended; the application may not know yet
+        self._flood_callback: Callable[[], None] | None = None
 
     # --- towards the client -----------------------------------------------------------------------------
     @property
     def paused(self) -> bool:
-        """Whether the client has not taken what was written."""
+        """Whether the send buffer is full, because the client does not read."""
         return self.full_since > 0
 
     def follow(self, follower: Follower) -> None:
-        """Tell `follower` from now on, and at once if the buffer is full."""
+        """Pause and resume `follower` from now on; pause it at once if the buffer is full."""
         self._follower = follower
         if self.paused:
             follower.pause()
@@ -82,14 +82,14 @@ class FlowControl:
     # --- from the client --------------------------------------------------------------------------------
     @property
     def useless(self) -> bool:
-        """Whether the client hears or says nothing any more: what is begun for it is in vain."""
+        """Whether the client is gone or is ignored: further work for it is pointless."""
         return self.gone or self._deaf
 
-    def on_flood(self, tell: Callable[[], None]) -> None:
-        """Call `tell` when the client floods, and at once if it has."""
-        self._tell_flood = tell
+    def on_flood(self, callback: Callable[[], None]) -> None:
+        """Call `callback` when the client floods, and at once if it has."""
+        self._flood_callback = callback
         if self._deaf:
-            tell()
+            callback()
 
     @property
     def queued(self) -> int:
@@ -98,17 +98,17 @@ class FlowControl:
 
     @property
     def behind(self) -> bool:
-        """Whether so much waits for the application that the socket is not read."""
+        """Whether too many frames wait for the application, so that the socket is not read."""
         return len(self._sizes) > QUEUED_FRAMES or sum(self._sizes) > QUEUED_BYTES
 
     def queue(self, size: int) -> None:
-        """Note a frame of `size` bytes that is handed to the application."""
+        """Count a frame of `size` bytes that is queued for the application."""
         self._sizes.append(size)
         if self.behind:
             self._reading.pauseProducing()
 
-    def taken(self, message: Message) -> bool:
-        """Note that the application takes this message. Return False if it shall not see it."""
+    def dequeue(self, message: Message) -> bool:
+        """Count a message that leaves the queue. Return False if it must not reach the application."""
         if message["type"] != "websocket.receive":
             return True
         was_behind = self.behind
@@ -118,15 +118,15 @@ class FlowControl:
         return not self._deaf
 
     def stop_listening(self) -> None:
-        """Read no more, and let the application see nothing of what waits: the client floods."""
+        """Stop reading and drop the queued frames, because the client floods."""
         self._deaf = True
         self._reading.pauseProducing()
-        if self._tell_flood is not None:
-            self._tell_flood()
+        if self._flood_callback is not None:
+            self._flood_callback()
 
 
 def controlled(application: Application) -> Application:
-    """Return `application` with its WebSockets' queues under flow control."""
+    """Return `application` with flow control of its WebSockets' queues."""
 
     async def run(scope: dict[str, Any], receive: Receive, send: Any) -> None:
         flow = of(scope)
@@ -135,7 +135,7 @@ def controlled(application: Application) -> Application:
             return
 
         async def take() -> Message:
-            while not flow.taken(message := await receive()):
+            while not flow.dequeue(message := await receive()):
                 pass
             return message
 

@@ -1,7 +1,7 @@
-"""Daphne's WebSocket protocol, made hard to hurt: floods, clients that do not read, and every close code.
+"""Daphne's WebSocket protocol with limits: floods, clients that do not read, pings, and every close code.
 
-Daphne never stops reading and never stops writing, and any byte of a client keeps it alive. Here a socket
-is closed that sends too much, that does not take what it is sent, or that does not answer a ping.
+Daphne never stops reading or writing, and any byte from a client keeps its connection alive. Here a socket is
+closed if it sends too much, does not read, or does not answer a ping.
 """
 
 import asyncio
@@ -23,10 +23,10 @@ from notifications.live import pubsub
 from runtime.token_bucket import TokenBucket
 
 CLOSED = Counter("tocsin_sockets_closed_total", "Sockets that this side closed", ["code"])
-# RFC 6455, 7.4.1, and the IANA registry: codes that a server may send and the library would refuse.
+# RFC 6455, 7.4.1, and the IANA registry: codes that a server may send and the library rejects.
 STANDARD_CODES = frozenset({1001, 1008, 1009, 1011, 1012, 1013})
 _CUT_AFTER_S = 1.0
-_LIFE_JITTER = 0.1  # of a socket's life, so that not all come back at once
+_LIFE_JITTER = 0.1  # of a socket's life, so that not all clients reconnect at once
 
 _SOCKET_BUFFER_BYTES = 32 * 1024  # written and not taken by the client; above it events wait in Postgres
 
@@ -37,7 +37,7 @@ class LiveProtocol(Wired, WebSocketProtocol):  # type: ignore[misc]
     """One socket. `flow` is also in its ASGI scope."""
 
     flow: FlowControl
-    _deaf = False  # what the client says does not count any more
+    _deaf = False  # further data from the client is ignored
 
     # --- its life ---------------------------------------------------------------------------------------
     def onConnect(self, request: Any) -> Any:  # noqa: N802  the library's name, as all below
@@ -47,7 +47,7 @@ class LiveProtocol(Wired, WebSocketProtocol):  # type: ignore[misc]
         settings, now = edge_settings(), time.monotonic()
         self.flow = FlowControl(self.transport)
         self._bucket = TokenBucket(settings.socket_frames_per_s, settings.socket_frames_burst, now)
-        self._ping = b""  # the one that has not been answered
+        self._ping = b""  # the unanswered one
         self._pinged_at = now
         self._retires_at = now + settings.socket_life_s * (1 - _LIFE_JITTER * random.random())  # noqa: S311
         return super().onConnect(request)
@@ -62,13 +62,13 @@ class LiveProtocol(Wired, WebSocketProtocol):  # type: ignore[misc]
         if hasattr(self, "server"):  # else the handshake failed before Daphne knew of it
             super().onClose(wasClean, code, reason)
 
-    # --- what comes in ----------------------------------------------------------------------------------
+    # --- incoming ---------------------------------------------------------------------------------------
     def processData(self) -> bool:  # noqa: N802
-        """Parse the next piece, unless it is of no interest any more: a flood costs nothing then."""
+        """Parse the next piece, or ignore it after a flood, which then costs nothing."""
         return not self._deaf and bool(super().processData())
 
     def onFrameBegin(self) -> None:  # noqa: N802
-        """Count every frame, also pings and parts of messages: each of them costs us time."""
+        """Count every frame, also pings and parts of messages, because each costs time."""
         super().onFrameBegin()
         if self.state == self.STATE_OPEN and not self._bucket.take(time.monotonic()):
             self._flooded()
@@ -90,21 +90,21 @@ class LiveProtocol(Wired, WebSocketProtocol):  # type: ignore[misc]
         self.serverClose(close_codes.FLOODING)
         self._deaf = True
         self.flow.stop_listening()
-        # We shall not read the answer to our close frame.
+        # The answer to our close frame will not be read.
         asyncio.get_running_loop().call_later(_CUT_AFTER_S, self.dropConnection, True)
 
-    # --- what goes out ----------------------------------------------------------------------------------
+    # --- outgoing ---------------------------------------------------------------------------------------
     def say(self, frame: bytes) -> None:
-        """Write a text frame of the server's own."""
+        """Send a text frame that does not come from the application."""
         self.serverSend(frame.decode())
 
     def retire(self) -> None:
-        """Ask the client to connect again, and close. What was written before is sent first."""
+        """Ask the client to connect again, and close. Frames written before are sent first."""
         self.announce_end()
         self.serverClose(close_codes.RESTART)
 
     def announce_end(self) -> None:
-        """Say when to come back: each client at a time of its own."""
+        """Send the time to reconnect: a random one for each client."""
         within_ms = _RECONNECT_WITHIN_S * 1000
         self.say(pubsub.frame("shutdown", reconnect_after_ms=round(random.uniform(0, within_ms))))  # noqa: S311
 
@@ -127,14 +127,14 @@ class LiveProtocol(Wired, WebSocketProtocol):  # type: ignore[misc]
         elif now > self._retires_at:
             self.retire()
         elif self._ping:
-            self._look_for_pong(now)
+            self._check_pong(now)
         elif now - self._pinged_at > edge_settings().ping_every_s:
             self._ping, self._pinged_at = secrets.token_bytes(8), now
             self.sendPing(self._ping)
 
-    def _look_for_pong(self, now: float) -> None:
-        """Only the answer to the ping counts: a client may write for ever and read nothing."""
+    def _check_pong(self, now: float) -> None:
+        """Only the answer to the ping counts, because a client may send data and never read."""
         if self.flow.behind:
-            self._pinged_at = now  # it is we who do not read
+            self._pinged_at = now  # the delay is ours: we do not read
         elif now - self._pinged_at > edge_settings().pong_within_s:
             self.serverClose(close_codes.SLOW)

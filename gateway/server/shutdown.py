@@ -1,4 +1,4 @@
-"""What has to be done before the process ends, registered by those who know."""
+"""Hooks that run before the process ends."""
 
 import asyncio
 import logging
@@ -12,12 +12,12 @@ _hooks: list[Hook] = []
 
 
 def at_shutdown(hook: Hook) -> None:
-    """Call `hook` once when all sockets are closed, such as to store what was collected in memory."""
+    """Call `hook` once when all sockets are closed, for example to store data that is only in memory."""
     _hooks.append(hook)
 
 
 async def run_hooks(within_s: float) -> None:
-    """Run all hooks together. One that fails or takes longer is logged and left behind."""
+    """Run all hooks together. One that fails or takes longer is logged and abandoned."""
     results = await asyncio.gather(
         *(asyncio.wait_for(hook(), within_s) for hook in _hooks), return_exceptions=True
     )

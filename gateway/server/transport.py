@@ -6,14 +6,14 @@ from typing import Any
 
 from gateway.server.flow import FlowControl
 
-# What the kernel holds and has not sent. Without this it takes megabytes for a client that reads nothing,
-# and our own buffer would say that all is well.
+# Limits the unsent bytes in the kernel. Without it the kernel accepts megabytes for a client that reads
+# nothing, and our own buffer stays empty.
 _KERNEL_UNSENT_BYTES = 16 * 1024
 
 
 def bound_buffers(transport: Any, flow: FlowControl, high_water: int) -> None:
-    """Let a Twisted `transport` tell `flow` when more than `high_water` bytes wait, and when none do."""
-    transport.unregisterProducer()  # the HTTP request that this connection was until now
+    """Make a Twisted `transport` pause `flow` above `high_water` waiting bytes, and resume it at none."""
+    transport.unregisterProducer()  # the connection's HTTP request, now upgraded
     transport.bufferSize = high_water
     transport.registerProducer(flow, True)
     option = getattr(socket, "TCP_NOTSENT_LOWAT", None)

@@ -16,13 +16,13 @@ EXTENSION = "tocsin.wire"
 
 
 def of(scope: dict[str, Any]) -> "FastWriter | None":
-    """Return the wire of this ASGI connection, if its server offers one."""
+    """Return the `FastWriter` of this ASGI connection, if its server offers one."""
     wire: FastWriter | None = scope.get("extensions", {}).get(EXTENSION)
     return wire
 
 
 def framed(text: bytes) -> bytes:
-    """Return the WebSocket frame (RFC 6455, 5.2) of a whole text message from a server, not masked."""
+    """Return the unmasked WebSocket frame (RFC 6455, 5.2) of a text message."""
     size = len(text)
     if size < 126:
         return b"\x81%c%b" % (size, text)
@@ -32,22 +32,22 @@ def framed(text: bytes) -> bytes:
 
 
 class FastWriter:
-    """Text frames for one socket. Guarantee: in order, at most once; nothing after a close frame."""
+    """Writes text frames to one socket. Guarantee: in order, at most once; nothing after a close frame."""
 
     __slots__ = ("_protocol", "_waiting")
 
     def __init__(self, protocol: Any) -> None:
-        self._protocol = protocol  # Daphne's: with a `state` and a Twisted `transport`
+        self._protocol = protocol  # Daphne's, with a `state` and a Twisted `transport`
         self._waiting: list[bytes] = []
 
     def write(self, text: bytes) -> None:
-        """Send a text message, UTF-8, at the end of this turn of the event loop."""
+        """Send a text message (UTF-8) at the end of this iteration of the event loop."""
         if not self._waiting:
-            _turn.note(self)
-        self._waiting.append(_turn.framed(text))
+            _iteration.note(self)
+        self._waiting.append(_iteration.framed(text))
 
     def flush(self) -> None:
-        """Send what waits, now."""
+        """Send the waiting frames now."""
         waiting = self._waiting
         if not waiting:
             return
@@ -56,32 +56,33 @@ class FastWriter:
             _send(self._protocol.transport, waiting[0] if len(waiting) == 1 else b"".join(waiting))
 
     def unsent(self) -> int:
-        """Return how many bytes wait in this process: a client that does not read lets them grow."""
+        """Return the number of bytes waiting in this process; it grows while a client does not read."""
         transport = self._protocol.transport
         return sum(map(len, self._waiting)) + _buffered(transport)
 
 
 def _buffered(transport: Any) -> int:
-    """Return what Twisted holds back for a transport. Its two buffers have no public face."""
+    """Return the size of Twisted's two send buffers, which have no public interface."""
     return len(getattr(transport, "dataBuffer", b"")) + int(getattr(transport, "_tempDataLen", 0))
 
 
 def _send(transport: Any, data: bytes) -> None:
-    """Write at once where nothing is in front; Twisted would first wait for the socket to be writable.
+    """Write at once if the buffer is empty; Twisted would first wait for the socket to be writable.
 
-    What the kernel does not take, and every write of an encrypted connection, is Twisted's.
+    The rest that the kernel does not accept, and every write of an encrypted connection, goes through
+    Twisted.
     """
     sent = 0
     if _is_plain_tcp(transport) and not _buffered(transport):
         outcome = transport.writeSomeData(data)
-        # A lost connection is found by the transport's own write, which also tells the protocol.
+        # The transport's own write detects a lost connection and notifies the protocol.
         sent = outcome if isinstance(outcome, int) else 0
     if sent < len(data):
         transport.write(data[sent:] if sent else data)
 
 
 def _is_plain_tcp(transport: Any) -> bool:
-    """Return whether bytes may go straight to this transport's socket."""
+    """Return whether bytes may be written straight to this transport's socket."""
     return (
         getattr(transport, "TLS", True) is False
         and bool(transport.connected)
@@ -90,50 +91,50 @@ def _is_plain_tcp(transport: Any) -> bool:
     )
 
 
-class _Turn:
-    """The sockets that have something to write in this turn of the loop."""
+class _Iteration:
+    """The writers with waiting frames in this iteration of the event loop."""
 
-    __slots__ = ("_frame", "_text", "_wires", "ends_by_itself")
+    __slots__ = ("_frame", "_text", "_writers", "ends_with_loop")
 
     def __init__(self) -> None:
-        self._wires: list[FastWriter] = []
-        self.ends_by_itself = True
+        self._writers: list[FastWriter] = []
+        self.ends_with_loop = True
         self._text: bytes | None = None
         self._frame = b""
 
     def framed(self, text: bytes) -> bytes:
-        """Return the frame. One text for many sockets is the same object, and framed once."""
+        """Return the frame. A text for many sockets is the same object and is framed only once."""
         if text is not self._text:
             self._text, self._frame = text, framed(text)
         return self._frame
 
-    def note(self, wire: FastWriter) -> None:
-        if not self._wires and self.ends_by_itself:
+    def note(self, writer: FastWriter) -> None:
+        if not self._writers and self.ends_with_loop:
             asyncio.get_running_loop().call_soon(self.end)
-        self._wires.append(wire)
+        self._writers.append(writer)
 
     def end(self) -> None:
-        wires, self._wires = self._wires, []
-        for wire in wires:
-            wire.flush()
+        writers, self._writers = self._writers, []
+        for writer in writers:
+            writer.flush()
 
 
-_turn = _Turn()  # of the one event loop that a gateway process has
+_iteration = _Iteration()  # a gateway process has one event loop
 
 
 @contextmanager
 def coalesced_writes() -> Iterator[None]:
-    """Send what is written in the block at its end, and do not wait for the end of the loop's own turn."""
-    _turn.ends_by_itself = False
+    """Send all frames written in the block at its end, without waiting for the loop's next iteration."""
+    _iteration.ends_with_loop = False
     try:
         yield
     finally:
-        _turn.ends_by_itself = True
-        _turn.end()
+        _iteration.ends_with_loop = True
+        _iteration.end()
 
 
 class Wired:
-    """Mixed into Daphne's WebSocket protocol: a `wire`, in order with what goes out by `send` and close."""
+    """Mixin for Daphne's WebSocket protocol: keeps `wire` in order with `send` and close frames."""
 
     wire: FastWriter
 
@@ -146,6 +147,6 @@ class Wired:
         super().serverSend(content, binary)  # type: ignore[misc]
 
     def sendCloseFrame(self, *args: Any, **kwargs: Any) -> None:  # noqa: N802
-        if hasattr(self, "wire"):  # the handshake came so far
+        if hasattr(self, "wire"):  # else the handshake failed before `onConnect`
             self.wire.flush()
         super().sendCloseFrame(*args, **kwargs)  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""A socket's sign-in: whose it is, until when, and who ends it. One context around the signed-in socket."""
+"""The sign-in of a socket: its person, its expiry and its revocation, as one context."""
 
 import asyncio
 import contextlib
@@ -12,11 +12,11 @@ from gateway.presence.sockets import Socket, presence
 
 
 class OtherPerson(Exception):
-    """A renewal with the credential of somebody else."""
+    """The renewal has the credential of another person."""
 
 
 class Identity:
-    """`end` is called once when the credential has expired or was revoked."""
+    """Calls `end` once when the credential expires or is revoked."""
 
     def __init__(self, credential: Credential, socket: Socket, end: Callable[[], None]) -> None:
         self.credential = credential
@@ -26,7 +26,7 @@ class Identity:
         self._set_timer()
 
     def renew(self, credential: Credential) -> None:
-        """Go on with a new credential of the same person. Raises: `OtherPerson`."""
+        """Continue with a new credential of the same person. Raises: `OtherPerson`."""
         if credential.person.pk != self.credential.person.pk:
             raise OtherPerson
         self.credential = credential
@@ -47,7 +47,7 @@ class Identity:
             self._timer.cancel()
 
     def confirmed(self) -> None:
-        """Note that the client has just confirmed something."""
+        """Record that the client has confirmed an event just now."""
         self.socket.confirmed_ms = int(timezone.now().timestamp() * 1000)
 
 
@@ -55,7 +55,7 @@ class Identity:
 async def signed_in(
     credential: Credential, *, socket_id: str, device: str, end: Callable[[], None]
 ) -> AsyncIterator[Identity]:
-    """Show the socket as the person's while the block runs. Raises: `TooManySockets`."""
+    """Register the socket for its person while the block runs. Raises: `TooManySockets`."""
     async with presence().entered(socket_id, credential.person.pk, device) as socket:
         identity = Identity(credential, socket, end)
         try:

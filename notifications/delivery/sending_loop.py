@@ -1,7 +1,7 @@
-"""One event loop thread per worker process, started when it is first needed.
+"""One event loop thread per worker process, started at the first use.
 
-An asyncio client that is made at import, or run by `asyncio.run`, fails on every second call in a prefork
-worker; clients made here live on this loop for as long as the process does.
+An asyncio client that is created at import, or used under `asyncio.run`, fails at every second call in a
+prefork worker. Clients created on this loop live as long as the process.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ def call(function: Callable[..., object], *arguments: object) -> None:
 
 
 def _loop() -> asyncio.AbstractEventLoop:
-    pid = os.getpid()  # a forked child must not use its parent's loop: nobody runs it there
+    pid = os.getpid()  # a forked child must not use its parent's loop, which does not run there
     with _lock:
         if pid not in _loops:
             loop = asyncio.new_event_loop()
@@ -41,7 +41,7 @@ def _loop() -> asyncio.AbstractEventLoop:
 
 
 def lag_s() -> float:
-    """Return how late this process's loop was when it was last looked at: its own slowness."""
+    """Return the lag of this process's loop at its last measurement."""
     return _lags.get(os.getpid(), 0.0)
 
 

@@ -1,8 +1,8 @@
-"""The bulkhead between channels: a send that takes long is left to a recorder thread of this process.
+"""The bulkhead between channels: the results of slow sends are recorded by a thread, not by the worker.
 
-The worker is then free for other channels; the send keeps its slot and its lease, and its result is written
-and followed as any other. Guarantee: as much as the worker itself gives; what a crash leaves unrecorded ends
-with its lease as unknown.
+The worker is then free for other channels. The send keeps its slot and its lease, and its result is recorded
+with the same effects. Same guarantee as in the worker: after a crash the lease expires and the outcome is
+unknown.
 """
 
 import logging
@@ -25,15 +25,15 @@ log = logging.getLogger(__name__)
 RunEffects = Callable[[Effects], None]
 _Item = tuple[Tried, Clock, RunEffects]
 
-_TYPICAL_TIMES = 4  # slow is what takes this many times what is typical for its channel,
-_QUICK_SHARE = 0.1  # but nobody is called slow before this share of `slow_send_s`.
-_BRIEF_SHARE = 0.05  # A channel that typically takes longer than this share of it is not waited for at all.
-_KEEP_S = 5.0  # the recorder's connection, after its last send
-_WEIGHT = 0.1  # of the newest send in what is typical
+_TYPICAL_TIMES = 4  # a send is slow after this many times its channel's typical time,
+_QUICK_SHARE = 0.1  # but not before this share of `slow_send_s`
+_BRIEF_SHARE = 0.05  # the worker does not wait for a channel whose typical time is above this share of it
+_IDLE_S = 5.0  # after the last send the recorder keeps its connection for so long
+_WEIGHT = 0.1  # of the newest send in the typical time
 
 
 class Results:
-    """Where the sends of one batch leave what they came to: for the worker, or later for the recorder."""
+    """The results of the sends of one batch: read by the worker, and later by the recorder."""
 
     def __init__(self) -> None:
         self._queue: SimpleQueue[Tried] = SimpleQueue()
@@ -48,7 +48,7 @@ class Results:
             _recorder.put((tried, *self._later))
 
     def get(self, *, within_s: float) -> list[Tried]:
-        """Return what there is, waiting for the first of it. Raises: `queue.Empty`."""
+        """Wait for a result, and return all there are. Raises: `queue.Empty`."""
         batch = [self._queue.get(timeout=within_s)]
         while not self._queue.empty():
             batch.append(self._queue.get())
@@ -58,7 +58,7 @@ class Results:
         return self._queue.empty()
 
     def hand_over(self, rows: Counter[Channel], clock: Clock, run_effects: RunEffects) -> None:
-        """Let the recorder write all that is still to come, `rows` of each channel."""
+        """Let the recorder write all outstanding results, `rows` of each channel."""
         with _lock:
             _open.update(rows)
         sending_loop.call(self._hand_over, clock, run_effects)
@@ -69,7 +69,7 @@ class Results:
             _recorder.put((self._queue.get(), clock, run_effects))
 
 
-_open: Counter[Channel] = Counter()  # rows that the recorder waits for
+_open: Counter[Channel] = Counter()  # rows whose results the recorder awaits
 _typical_s: dict[Channel, float] = {}
 _lock = threading.Lock()
 _all_recorded = threading.Condition(_lock)
@@ -78,7 +78,8 @@ _all_recorded = threading.Condition(_lock)
 def patience_s(channels: Sequence[Channel]) -> float:
     """Return how long a worker waits for the next result of these channels: not at all for slow ones.
 
-    Waiting saves handing a brief send over; for a longer one it costs the worker's other channels more.
+    For a brief send waiting is cheaper than handing it over; for a longer one it delays the worker's other
+    channels.
     """
     if any(_open[channel] for channel in channels):
         return 0.0
@@ -90,12 +91,12 @@ def patience_s(channels: Sequence[Channel]) -> float:
 
 
 def waiting(channel: Channel) -> int:
-    """Return how many rows of this channel this process's recorder waits for."""
+    """Return the number of rows of this channel whose results the recorder awaits."""
     return _open[channel]
 
 
 def wait_until_recorded(*, within_s: float) -> bool:
-    """Wait for all sends that are still on their way. Return whether they are recorded."""
+    """Wait for the results of all running sends. Return whether all are recorded."""
     with _lock:
         return _all_recorded.wait_for(lambda: not _open.total(), within_s)
 
@@ -124,7 +125,7 @@ def _record(items: Sequence[_Item]) -> None:
 
 
 # The next send may be hours away: an idle recorder gives its connection back.
-_recorder = ThreadBatcher("recorder", _record, idle_s=_KEEP_S, on_idle=lambda: connection.close())
+_recorder = ThreadBatcher("recorder", _record, idle_s=_IDLE_S, on_idle=lambda: connection.close())
 
 
 def set_recorded(batch: Sequence[Tried]) -> None:

@@ -1,1 +1,1 @@
-"""Django's Postgres backend with a limit on how long anybody waits for an answer."""
+"""Django's Postgres backend, with a time limit on every answer and `NotMigrated` for missing tables."""

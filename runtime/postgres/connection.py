@@ -1,7 +1,7 @@
-"""A psycopg connection that does not wait for ever.
+"""A psycopg connection with a time limit on every answer.
 
-TCP's own timeouts notice a peer that is gone. One that takes bytes and never answers (a proxy whose far side
-is cut, a stopped server) would keep a thread as long as the socket stands.
+TCP's own timeouts detect a peer that is gone. A peer that accepts bytes and never answers (a proxy whose far
+side is cut, a stopped server) would block a thread for as long as the socket is open.
 """
 
 from typing import Any
@@ -10,17 +10,17 @@ import psycopg
 from django.conf import settings
 from psycopg.pq import TransactionStatus
 
-_LOOK_EVERY_S = 0.1
+_POLL_S = 0.1
 
 
 class Connection(psycopg.Connection[Any]):
     """Raises `OperationalError` and is closed when an answer takes over `DATABASE_ANSWER_WITHIN_S`."""
 
-    def wait(self, gen: Any, interval: float = _LOOK_EVERY_S, timeout: float | None = None) -> Any:
+    def wait(self, gen: Any, interval: float = _POLL_S, timeout: float | None = None) -> Any:
         limit_s = settings.DATABASE_ANSWER_WITHIN_S or None
         try:
             return super().wait(gen, interval, limit_s if timeout is None else timeout)
         except psycopg.OperationalError:
             if timeout is None and self.pgconn.transaction_status == TransactionStatus.ACTIVE:
-                self.pgconn.finish()  # nobody would ever read that answer
+                self.pgconn.finish()  # that answer would never be read
             raise

@@ -1,7 +1,7 @@
 """Statements on hot paths: bound on the server, prepared by the connection, with arrays in binary.
 
-The ORM composes a statement anew each time, which costs more than Postgres needs to answer it, and Django's
-own cursors escape every value into its text.
+The ORM composes a statement again each time, which costs more than Postgres needs to answer it, and Django's
+own cursors escape every value into the text.
 """
 
 from collections.abc import Iterator
@@ -13,11 +13,11 @@ from django.db import connection
 
 
 class _Logged(psycopg.Cursor[tuple[Any, ...]]):
-    """What Django's query log and its assertions count, they count here too."""
+    """Adds its statements to Django's query log, so that query assertions count them."""
 
-    def execute(self, query: Any, params: Any = None, **how: Any) -> "_Logged":
+    def execute(self, query: Any, params: Any = None, **options: Any) -> "_Logged":
         connection.queries_log.append({"sql": str(query), "time": ""})
-        return super().execute(query, params, **how)
+        return super().execute(query, params, **options)
 
 
 @contextmanager
@@ -27,6 +27,6 @@ def arrays_cursor() -> "Iterator[psycopg.Cursor[tuple[Any, ...]]]":
     Raises: Django's database errors, as its own cursors do.
     """
     connection.ensure_connection()
-    kind = _Logged if connection.queries_logged else psycopg.Cursor
-    with connection.wrap_database_errors, kind(connection.connection) as cursor:
+    factory = _Logged if connection.queries_logged else psycopg.Cursor
+    with connection.wrap_database_errors, factory(connection.connection) as cursor:
         yield cursor

@@ -1,1 +1,1 @@
-"""Redis (or Valkey), which carries only what may be lost: nobody waits long for it."""
+"""Redis (or Valkey), which holds only data that may be lost. Timeouts are short."""

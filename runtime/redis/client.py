@@ -1,4 +1,4 @@
-"""This process's Redis client for threads. The event loop has `link` instead."""
+"""This process's Redis client for threads. Event loops use `link` instead."""
 
 from functools import cache
 
@@ -10,7 +10,7 @@ from redis.retry import Retry
 
 @cache
 def client() -> "redis.Redis":
-    """Return this process's Redis client. Short timeouts: nobody may wait long for a hint."""
+    """Return this process's Redis client. Its timeouts are short, as Redis carries hints only."""
     return redis.Redis.from_url(
         settings.REDIS_URL,
         socket_timeout=2,

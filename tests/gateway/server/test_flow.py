@@ -70,7 +70,7 @@ def test_a_socket_is_not_read_while_too_much_waits(notes, size: int, count: int)
         assert not control.behind
         control.queue(size)
     assert (control.behind, notes.told) == (True, ["stop reading"])
-    assert control.taken(RECEIVED)
+    assert control.dequeue(RECEIVED)
     assert (control.behind, notes.told) == (False, ["stop reading", "read"])
 
 
