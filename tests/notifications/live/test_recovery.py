@@ -77,7 +77,7 @@ def test_only_an_event_whose_page_is_waited_for_carries_a_deadline(desk, ada, ch
     deadlines = {found.event_id: found.ack_by for found, _ in missed(ada, 0).frames}
     waited_for = to_ms(now + timedelta(seconds=5))
     assert deadlines == {"waiting": waited_for, "confirmed": 0, "elsewhere": 0}
-    store.rings_due(now=now + timedelta(seconds=6), knobs=Knobs())  # its deadline passes
+    store.sweep_deliveries(now=now + timedelta(seconds=6), knobs=Knobs())  # its deadline passes
     assert {found.ack_by for found, _ in missed(ada, 0).frames} == {0}
 
 
