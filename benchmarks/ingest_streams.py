@@ -63,7 +63,7 @@ def through_the_stream(events: list[bytes]) -> float:
 def bare_insert() -> float:
     """Return rows/s of the bare INSERT: the rows just stored, copied back under other ids."""
     from notifications.models import Event
-    from notifications.store.rows import EVENT_COLUMNS, INSERT_EVENTS
+    from notifications.store.events import EVENT_COLUMNS, INSERT_EVENTS
     from runtime.postgres.cursor import arrays_cursor
 
     rows: list[dict[str, Any]] = [

@@ -19,6 +19,6 @@ def sweep(*, now: datetime) -> Effects:
 def sweep_in_parts(*, now: datetime) -> Iterator[Effects]:
     """Sweep, and hand out what follows after every few rows."""
     settings = pipeline_settings()
-    yield from store.rings_due_in_parts(now=now, settings=settings)
-    if broadcasts := store.broadcasts.look_after_due(now=now, again_s=settings.ring_again_s):
+    yield from store.sweep_deliveries_in_parts(now=now, settings=settings)
+    if broadcasts := store.broadcasts.sweep(now=now, again_s=settings.ring_again_s):
         yield broadcasts

@@ -7,14 +7,14 @@ waits for anything but Postgres. What has to happen afterwards is returned as an
 from notifications.store import broadcasts, inbox
 from notifications.store.accept import accept
 from notifications.store.acceptance import Acceptance, Stored, acceptance, expires_at
-from notifications.store.advance import give_up, skip_unpushed
 from notifications.store.broadcasts import Kept
 from notifications.store.claim import GRACE_S, SLOT_LEAD_S, Claimed, LeaseLost, claim, postpone, release
 from notifications.store.confirm import UnknownEvent, acknowledge, confirm
-from notifications.store.record import (
+from notifications.store.destinations import move_address
+from notifications.store.give_up import expire, give_up, skip_unpushed
+from notifications.store.outcomes import (
     Failure,
     Success,
-    move_address,
     record_deferred,
     record_failed,
     record_pushed,
@@ -24,7 +24,7 @@ from notifications.store.record import (
 )
 from notifications.store.replay import Rerouted, may_replay, open_replay, replay, replay_of
 from notifications.store.replies import Ended, Tried, take_broadcast_replies_due, take_replies_due
-from notifications.store.ring import rings_due, rings_due_in_parts
+from notifications.store.sweep import sweep_deliveries, sweep_deliveries_in_parts
 from notifications.store.topic_ids import taken_by_topics
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "broadcasts",
     "claim",
     "confirm",
+    "expire",
     "expires_at",
     "give_up",
     "inbox",
@@ -63,9 +64,9 @@ __all__ = [
     "release",
     "replay",
     "replay_of",
-    "rings_due",
-    "rings_due_in_parts",
     "skip_unpushed",
+    "sweep_deliveries",
+    "sweep_deliveries_in_parts",
     "take_broadcast_replies_due",
     "take_replies_due",
     "taken_by_topics",

@@ -12,12 +12,8 @@ from django.db import OperationalError, transaction
 from notifications.states import Channel, DeliveryState, EndCode, EventState, StoredAs
 from notifications.store import inbox, topic_ids
 from notifications.store.acceptance import Acceptance, Stored
-from notifications.store.rows import (
-    event_row,
-    insert_deliveries,
-    insert_events,
-    new_delivery,
-)
+from notifications.store.deliveries import insert_deliveries, new_delivery
+from notifications.store.events import event_row, insert_events
 from runtime.failpoints import failpoint
 from runtime.postgres.cursor import arrays_cursor
 

@@ -92,7 +92,7 @@ def finish(broadcast_pk: str, *, now: datetime) -> None:
     Broadcast.objects.filter(pk=broadcast_pk, told_at__isnull=True).update(told_at=now, ring_at=now)
 
 
-def look_after_due(*, now: datetime, again_s: float) -> Effects:
+def sweep(*, now: datetime, again_s: float) -> Effects:
     """Look after every broadcast whose `ring_at` has passed. Idempotent; any number may run side by side."""
     effects = Effects()
     with transaction.atomic():

@@ -1,12 +1,15 @@
-"""Changes of a delivery that several steps share."""
+"""The table of deliveries: one INSERT for any number of them, and the changes that several steps share."""
 
-from collections.abc import Iterable
+import uuid
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import QuerySet
 
 from notifications.models import Delivery
 from notifications.states import DeliveryState
+from runtime.postgres.cursor import array_parameters, arrays_cursor
 
 # `end_delivery` for statements that change other rows too. The time follows.
 ENDED_AT = "lease_token = NULL, ring_at = NULL, ended_at ="
@@ -19,7 +22,7 @@ def end_delivery(
     return rows.update(state=state, lease_token=None, ring_at=None, ended_at=now, **changes)
 
 
-def postpone(delivery_ids: Iterable[str], *, until: datetime) -> None:
+def postpone_sweep(delivery_ids: Iterable[str], *, until: datetime) -> None:
     """Let the sweep visit these open deliveries again at `until`."""
     Delivery.objects.filter(pk__in=list(delivery_ids), ring_at__isnull=False).update(ring_at=until)
 
@@ -30,3 +33,77 @@ def allow_repeat(row: Delivery, *, now: datetime, backoff_s: float) -> None:
     Delivery.objects.filter(pk=row.pk).update(
         possible_duplicate=True, not_before=due, ring_at=due, ended_at=None
     )
+
+
+def new_delivery(
+    event_pk: int,
+    *,
+    channel: int,
+    destination_id: int | None,
+    position: int,
+    priority: int,
+    now: datetime,
+    **given: Any,
+) -> dict[str, Any]:
+    """Return the columns of a delivery that is due now, but for what is given.
+
+    The sweep looks at it a little later, so that the doorbell comes first.
+    """
+    row = {
+        "id": uuid.uuid4(),
+        "event_id": event_pk,
+        "channel": int(channel),
+        "destination_id": destination_id,
+        "position": position,
+        "replay": 0,
+        "priority": int(priority),
+        "state": DeliveryState.PENDING.value,
+        "attempts": 0,
+        "created_at": now,
+        "not_before": now,
+        "ring_at": None,
+        "lease_token": None,
+        "lease_until": None,
+        "ack_deadline": None,
+        "possible_duplicate": False,
+        "error": "",
+        "ended_at": None,
+    } | given
+    if row["ring_at"] is None and row["ended_at"] is None:
+        row["ring_at"] = now + timedelta(seconds=5)
+    return row
+
+
+_DELIVERY_COLUMNS = {
+    "id": "uuid",
+    "event_id": "bigint",
+    "channel": "smallint",
+    "destination_id": "bigint",
+    "position": "smallint",
+    "replay": "smallint",
+    "priority": "smallint",
+    "state": "text",
+    "attempts": "smallint",
+    "created_at": "timestamptz",
+    "not_before": "timestamptz",
+    "ring_at": "timestamptz",
+    "lease_token": "uuid",
+    "lease_until": "timestamptz",
+    "ack_deadline": "timestamptz",
+    "possible_duplicate": "bool",
+    "error": "text",
+    "ended_at": "timestamptz",
+}
+
+_INSERT_DELIVERIES = (
+    f"INSERT INTO notifications_delivery ({', '.join(_DELIVERY_COLUMNS)},"
+    " provider_message_id, failure_kind)"
+    f" SELECT *, '', '' FROM unnest({array_parameters(_DELIVERY_COLUMNS)})"
+    " ON CONFLICT DO NOTHING"
+)
+
+
+def insert_deliveries(rows: Sequence[dict[str, Any]]) -> None:
+    """Insert deliveries; one that is there already (same event and step) is left alone."""
+    with arrays_cursor() as cursor:
+        cursor.execute(_INSERT_DELIVERIES, [[row[column] for row in rows] for column in _DELIVERY_COLUMNS])

@@ -29,8 +29,7 @@ from notifications.states import (
     Surface,
     may_become,
 )
-from notifications.store.deliveries import end_delivery
-from notifications.store.rows import insert_deliveries, new_delivery
+from notifications.store.deliveries import end_delivery, insert_deliveries, new_delivery
 
 
 @dataclass(frozen=True, slots=True)

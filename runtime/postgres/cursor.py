@@ -4,7 +4,7 @@ The ORM composes a statement again each time, which costs more than Postgres nee
 own cursors escape every value into the text.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,3 +30,9 @@ def arrays_cursor() -> "Iterator[psycopg.Cursor[tuple[Any, ...]]]":
     factory = _Logged if connection.queries_logged else psycopg.Cursor
     with connection.wrap_database_errors, factory(connection.connection) as cursor:
         yield cursor
+
+
+def array_parameters(columns: Mapping[str, str]) -> str:
+    """Return the parameters of an unnest that takes one array for each column, by its SQL type."""
+    kinds = columns.values()
+    return ", ".join(f"%b::{kind}[]" if kind != "jsonb" else "%b::text[]::jsonb[]" for kind in kinds)

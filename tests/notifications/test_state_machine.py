@@ -210,7 +210,7 @@ class Deliveries(Promises, RuleBasedStateMachine):
     # --- the rest of the world --------------------------------------------------------------------------
     @rule()
     def sweep(self):
-        self.effects = store.rings_due(now=self.now, settings=SETTINGS)
+        self.effects = store.sweep_deliveries(now=self.now, settings=SETTINGS)
         assert "sweep_failed" not in self.caplog.messages
 
     @rule(seconds=st.sampled_from(JUMPS_S))

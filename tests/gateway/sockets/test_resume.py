@@ -267,7 +267,7 @@ def test_an_event_that_comes_back_to_the_page_is_pushed_as_a_repeat(
     from notifications import dispatch
     from notifications.delivery import attempt
     from notifications.models import Delivery
-    from notifications.store.accept import insert_deliveries, new_delivery
+    from notifications.store.deliveries import insert_deliveries, new_delivery
 
     page = open_page(ann)
     publish(producer, 2, delivery={"priority": "CRITICAL"}, ack_timeout_ms=60_000)

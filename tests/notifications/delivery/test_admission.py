@@ -126,7 +126,7 @@ def test_a_far_slot_is_rung_for_by_the_sweep_just_before_it(desk, ada, chat, now
     assert admission.admit(claimed(desk, now, event), clock=lambda: now)[1].rings == []
     waiting = desk.delivery(event)
     assert waiting.ring_at == waiting.slot_at - timedelta(seconds=store.SLOT_LEAD_S)
-    [ring] = store.rings_due(now=waiting.ring_at, settings=PipelineSettings()).rings
+    [ring] = store.sweep_deliveries(now=waiting.ring_at, settings=PipelineSettings()).rings
     assert (ring.delay_s, ring.alone) == (store.SLOT_LEAD_S, True)
 
 

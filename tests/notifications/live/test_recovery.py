@@ -77,7 +77,7 @@ def test_only_an_event_with_an_open_confirmation_has_a_deadline(desk, ada, chat,
     deadlines = {found.event_id: found.ack_by for found, _ in missed(ada, 0).frames}
     deadline = to_ms(now + timedelta(seconds=5))
     assert deadlines == {"waiting": deadline, "confirmed": 0, "elsewhere": 0}
-    store.rings_due(now=now + timedelta(seconds=6), settings=PipelineSettings())  # its deadline passes
+    store.sweep_deliveries(now=now + timedelta(seconds=6), settings=PipelineSettings())  # its deadline passes
     assert {found.ack_by for found, _ in missed(ada, 0).frames} == {0}
 
 

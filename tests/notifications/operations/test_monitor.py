@@ -51,7 +51,7 @@ def test_a_row_is_overdue_a_minute_after_its_time(desk, ada, chat, now) -> None:
     Delivery.objects.update(ring_at=now)
     assert monitor.overdue(now=after(now, 59)) == 0
     assert monitor.overdue(now=after(now, 60)) == 1
-    store.rings_due(now=after(now, 60), settings=monitor.pipeline_settings())
+    store.sweep_deliveries(now=after(now, 60), settings=pipeline_settings())
     assert monitor.overdue(now=after(now, 60)) == 0
 
 

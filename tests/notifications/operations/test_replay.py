@@ -114,7 +114,7 @@ def test_a_page_confirms_the_replay_and_the_failure_before_stays(
 
 def test_an_expired_event_gets_time_anew(desk, ada, chat, replay_again, now, override) -> None:
     event = desk.event(ada, chat, expires_s=10)
-    store.advance.expire(event.pk, now=now + timedelta(seconds=11))
+    store.expire(event.pk, now=now + timedelta(seconds=11))
     override(expiry_normal_s=100)
     assert replay_again().count == 1
     event.refresh_from_db()

@@ -41,7 +41,7 @@ def test_the_sweep_rings_for_what_waited(desk, ada, chat, replay_again, now, ove
     for number in range(3):
         desk.event(ada, event_id=f"e{number}")
     replay_again(after_s=0)
-    found = store.rings_due(now=now + timedelta(seconds=1), settings=PipelineSettings()).rings
+    found = store.sweep_deliveries(now=now + timedelta(seconds=1), settings=PipelineSettings()).rings
     late = Delivery.objects.get(not_before=now + timedelta(seconds=1))
     assert [ring.delivery_id for ring in found] == [str(late.pk)]
     assert desk.claim(late, now=now + timedelta(seconds=1)).attempt == 1

@@ -51,7 +51,7 @@ def test_the_fall_from_the_page_to_telegram_to_email_is_told_step_by_step(
 ) -> None:
     provider(TemporaryError("busy"), RecipientError("the bot was blocked"))
     provider(Receipt("m1"), channel=Channel.EMAIL)
-    store.rings_due(now=at(5), settings=PipelineSettings())
+    store.sweep_deliveries(now=at(5), settings=PipelineSettings())
     with pytest.raises(TemporaryError):
         attempt(desk, pushed, 1, at(6))
     attempt(desk, pushed, 1, at(8))
@@ -85,7 +85,7 @@ def test_a_late_confirmation_is_told_once_and_after_what_was_missed(
     desk, pushed, ada, provider, at, now
 ) -> None:
     provider(Receipt())
-    store.rings_due(now=at(5), settings=PipelineSettings())
+    store.sweep_deliveries(now=at(5), settings=PipelineSettings())
     attempt(desk, pushed, 1, at(6))
     store.confirm([(ada.pk, "e1")], now=at(30))
     assert told(pushed, now)[5:] == [

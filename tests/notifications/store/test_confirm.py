@@ -64,7 +64,7 @@ def test_a_late_confirmation_in_the_moment_of_the_end_does_not_tell_it_twice(des
 @pytest.mark.parametrize("state", ["pending", "deferred", "unknown"])
 def test_what_waits_on_other_channels_is_cancelled(desk, ada, event, push, now, state) -> None:
     push()
-    store.rings_due(now=now + timedelta(seconds=5), settings=PipelineSettings())
+    store.sweep_deliveries(now=now + timedelta(seconds=5), settings=PipelineSettings())
     Delivery.objects.filter(position=1).update(state=state)
     late = now + timedelta(seconds=6)
     store.confirm([(ada.pk, "e1")], now=late)
@@ -77,7 +77,7 @@ def test_what_waits_on_other_channels_is_cancelled(desk, ada, event, push, now, 
 
 def test_a_send_in_flight_is_left_to_its_worker(desk, ada, event, push, records, now) -> None:
     push()
-    store.rings_due(now=now + timedelta(seconds=5), settings=PipelineSettings())
+    store.sweep_deliveries(now=now + timedelta(seconds=5), settings=PipelineSettings())
     claimed = desk.claim(desk.delivery(event, 1), now=now + timedelta(seconds=5))
     assert store.confirm([(ada.pk, "e1")], now=now).finals == [event.pk]
     effects, lost = store.record_sent([records.success(claimed)])
@@ -88,7 +88,7 @@ def test_a_send_in_flight_is_left_to_its_worker(desk, ada, event, push, records,
 
 def test_a_late_confirmation_is_noted_and_changes_no_end(desk, ada, event, push, records, now) -> None:
     push()
-    store.rings_due(now=now + timedelta(seconds=5), settings=PipelineSettings())
+    store.sweep_deliveries(now=now + timedelta(seconds=5), settings=PipelineSettings())
     records.sent(desk.delivery(event, 1), after_s=5)
     late = now + timedelta(seconds=30)
     effects = store.confirm([(ada.pk, "e1")], now=late)

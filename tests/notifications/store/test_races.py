@@ -161,7 +161,9 @@ def test_two_sweeps_side_by_side_take_different_rows(desk, people, now, side_by_
     Delivery.objects.update(ring_at=now)
 
     def sweep():
-        return [ring.delivery_id for ring in store.rings_due(now=now, settings=PipelineSettings()).rings]
+        return [
+            ring.delivery_id for ring in store.sweep_deliveries(now=now, settings=PipelineSettings()).rings
+        ]
 
     found = side_by_side(*[sweep] * 4)
     rung = [pk for ids in found for pk in ids]
@@ -178,7 +180,7 @@ def test_a_sweep_leaves_rows_alone_that_another_has_locked(desk, people, now, si
     Delivery.objects.update(ring_at=now)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM notifications_delivery WHERE id = %s FOR UPDATE", [first])
-        [effects] = side_by_side(lambda: store.rings_due(now=now, settings=PipelineSettings()))
+        [effects] = side_by_side(lambda: store.sweep_deliveries(now=now, settings=PipelineSettings()))
     assert [ring.delivery_id for ring in effects.rings] == [second]
 
 

@@ -21,7 +21,9 @@ def after(now):
     """Sweep a given number of seconds after now."""
 
     def after(seconds, **override):
-        return store.rings_due(now=now + timedelta(seconds=seconds), settings=replace(SETTINGS, **override))
+        return store.sweep_deliveries(
+            now=now + timedelta(seconds=seconds), settings=replace(SETTINGS, **override)
+        )
 
     return after
 
@@ -102,7 +104,7 @@ def test_a_send_under_a_lease_is_left_alone(desk, ada, chat, after) -> None:
     row = desk.delivery(desk.event(ada, chat))
     token = desk.claim(row).token
     Delivery.objects.update(ring_at=desk.now)
-    assert after(54) == store.rings_due(now=desk.now, settings=SETTINGS)  # nothing, both times
+    assert after(54) == store.sweep_deliveries(now=desk.now, settings=SETTINGS)  # nothing, both times
     row.refresh_from_db()
     assert (row.state, str(row.lease_token)) == ("sending", token)
 
@@ -166,7 +168,7 @@ def test_a_page_that_did_not_confirm_before_the_event_expired_is_closed(desk, ad
 
 
 def test_a_send_in_flight_is_not_expired_under_its_worker(desk, ada, chat, records, now) -> None:
-    from notifications.store.advance import expire
+    from notifications.store import expire
 
     event = desk.event(ada, chat, expires_s=10)
     claimed = desk.claim(desk.delivery(event), now=now + timedelta(seconds=9))
@@ -241,7 +243,7 @@ def test_many_silent_pages_fall_together_and_their_doorbells_come_in_parts(desk,
     """The first doorbell must not wait for the last row."""
     count = 120
     events = [desk.event(ada, None, chat, event_id=f"silent-{number}") for number in range(count)]
-    parts = list(store.rings_due_in_parts(now=now + timedelta(seconds=6), settings=PipelineSettings()))
+    parts = list(store.sweep_deliveries_in_parts(now=now + timedelta(seconds=6), settings=PipelineSettings()))
     assert len(parts) > 1
     rung = [ring.delivery_id for part in parts for ring in part.rings]
     assert sorted(rung) == sorted(str(desk.delivery(event, 1).pk) for event in events)

@@ -1,19 +1,15 @@
-"""Events and deliveries as rows: their columns, and one INSERT for any number of them."""
+"""The table of events: one INSERT for any number of them, their row locks, and their ends."""
 
 import json
-import uuid
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
-from notifications.states import DeliveryState, EndCode, EventState, Evidence
+from notifications.events import Effects
+from notifications.models import Event
+from notifications.states import Channel, EndCode, EventState, Evidence
 from notifications.store.acceptance import Acceptance
-from runtime.postgres.cursor import arrays_cursor
-
-
-def _array(kind: str) -> str:
-    return f"%b::{kind}[]" if kind != "jsonb" else "%b::text[]::jsonb[]"
-
+from runtime.postgres.cursor import array_parameters, arrays_cursor
 
 EVENT_COLUMNS = {
     "source_id": "bigint",
@@ -48,7 +44,7 @@ EVENT_COLUMNS = {
 
 INSERT_EVENTS = (
     f"INSERT INTO notifications_event ({', '.join(EVENT_COLUMNS)}, evidence, replay_count, history)"
-    f" SELECT *, '{Evidence.NONE}', 0, '[]' FROM unnest({', '.join(map(_array, EVENT_COLUMNS.values()))})"
+    f" SELECT *, '{Evidence.NONE}', 0, '[]' FROM unnest({array_parameters(EVENT_COLUMNS)})"
     " ON CONFLICT (source_id, event_id) DO NOTHING RETURNING id, source_id, event_id"
 )
 
@@ -100,75 +96,23 @@ def insert_events(rows: Sequence[dict[str, Any]]) -> dict[tuple[int, str], int]:
         return {(row[1], row[2]): row[0] for row in cursor.fetchall()}
 
 
-def new_delivery(
-    event_pk: int,
+def end_event(
+    event: Event,
+    state: EventState,
     *,
-    channel: int,
-    destination_id: int | None,
-    position: int,
-    priority: int,
     now: datetime,
-    **given: Any,
-) -> dict[str, Any]:
-    """Return the columns of a delivery that is due now, but for what is given.
-
-    The sweep looks at it a little later, so that the doorbell comes first.
-    """
-    row = {
-        "id": uuid.uuid4(),
-        "event_id": event_pk,
-        "channel": int(channel),
-        "destination_id": destination_id,
-        "position": position,
-        "replay": 0,
-        "priority": int(priority),
-        "state": DeliveryState.PENDING.value,
-        "attempts": 0,
-        "created_at": now,
-        "not_before": now,
-        "ring_at": None,
-        "lease_token": None,
-        "lease_until": None,
-        "ack_deadline": None,
-        "possible_duplicate": False,
-        "error": "",
-        "ended_at": None,
-    } | given
-    if row["ring_at"] is None and row["ended_at"] is None:
-        row["ring_at"] = now + timedelta(seconds=5)
-    return row
+    code: str = "",
+    via: Channel | None = None,
+    evidence: Evidence = Evidence.NONE,
+) -> Effects:
+    """Write the event's end, once. The first writer wins."""
+    changed = Event.objects.filter(pk=event.pk, state=EventState.ACCEPTED).update(
+        state=state, code=code, delivered_via=via, evidence=evidence, final_at=now
+    )
+    event.state = state  # or another end: whoever holds it in the same transaction must not go on with it
+    return Effects(finals=[event.pk], replies=bool(event.reply_to)) if changed else Effects()
 
 
-_DELIVERY_COLUMNS = {
-    "id": "uuid",
-    "event_id": "bigint",
-    "channel": "smallint",
-    "destination_id": "bigint",
-    "position": "smallint",
-    "replay": "smallint",
-    "priority": "smallint",
-    "state": "text",
-    "attempts": "smallint",
-    "created_at": "timestamptz",
-    "not_before": "timestamptz",
-    "ring_at": "timestamptz",
-    "lease_token": "uuid",
-    "lease_until": "timestamptz",
-    "ack_deadline": "timestamptz",
-    "possible_duplicate": "bool",
-    "error": "text",
-    "ended_at": "timestamptz",
-}
-
-_INSERT_DELIVERIES = (
-    f"INSERT INTO notifications_delivery ({', '.join(_DELIVERY_COLUMNS)},"
-    " provider_message_id, failure_kind)"
-    f" SELECT *, '', '' FROM unnest({', '.join(map(_array, _DELIVERY_COLUMNS.values()))})"
-    " ON CONFLICT DO NOTHING"
-)
-
-
-def insert_deliveries(rows: Sequence[dict[str, Any]]) -> None:
-    """Insert deliveries; one that is there already (same event and step) is left alone."""
-    with arrays_cursor() as cursor:
-        cursor.execute(_INSERT_DELIVERIES, [[row[column] for row in rows] for column in _DELIVERY_COLUMNS])
+def lock_event(event_pk: int) -> Event:
+    """Lock an event, without its largest columns: they are read when somebody asks for them."""
+    return Event.objects.select_for_update().defer("payload", "raw", "digest", "trace").get(pk=event_pk)

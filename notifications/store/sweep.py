@@ -10,9 +10,10 @@ from notifications.events import Effects, Ring
 from notifications.models import Attempt, Delivery
 from notifications.settings import PipelineSettings
 from notifications.states import AttemptOutcome, Channel, DeliveryState, EventState, FailureKind, Priority
-from notifications.store.advance import expire, give_up, lock_event
-from notifications.store.deliveries import end_delivery, postpone
-from notifications.store.record import after_unknown
+from notifications.store.deliveries import end_delivery, postpone_sweep
+from notifications.store.events import lock_event
+from notifications.store.give_up import expire, give_up
+from notifications.store.outcomes import after_unknown
 from runtime.failpoints import failpoint
 
 log = logging.getLogger(__name__)
@@ -20,15 +21,15 @@ log = logging.getLogger(__name__)
 _PART = 50  # rows after which the doorbells are handed out
 
 
-def rings_due(*, now: datetime, settings: PipelineSettings) -> Effects:
-    """Look after every row whose `ring_at` has passed, as `rings_due_in_parts` does."""
+def sweep_deliveries(*, now: datetime, settings: PipelineSettings) -> Effects:
+    """Look after every row whose `ring_at` has passed, as `sweep_deliveries_in_parts` does."""
     effects = Effects()
-    for part in rings_due_in_parts(now=now, settings=settings):
+    for part in sweep_deliveries_in_parts(now=now, settings=settings):
         effects.add(part)
     return effects
 
 
-def rings_due_in_parts(*, now: datetime, settings: PipelineSettings) -> Iterator[Effects]:
+def sweep_deliveries_in_parts(*, now: datetime, settings: PipelineSettings) -> Iterator[Effects]:
     """Look after every row whose `ring_at` has passed, the most urgent first.
 
     What follows is handed out after every few rows: the first doorbell must not wait for the last row.
@@ -42,7 +43,7 @@ def rings_due_in_parts(*, now: datetime, settings: PipelineSettings) -> Iterator
             .order_by("-priority", "ring_at")[: settings.sweep_limit]
         )
         # Another sweep, or the next one, leaves these alone while this one works.
-        postpone([str(row.pk) for row in rows], until=now + timedelta(seconds=settings.ring_again_s))
+        postpone_sweep([str(row.pk) for row in rows], until=now + timedelta(seconds=settings.ring_again_s))
     failpoint("sweep_postponed")
     for start in range(0, len(rows), _PART):
         yield _look_after_part(rows[start : start + _PART], now, settings)

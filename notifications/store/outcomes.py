@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, connection, transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from notifications.events import Effects
@@ -20,18 +20,13 @@ from notifications.states import (
     Priority,
     may_become,
 )
-from notifications.store.advance import (
-    disable_destination,
-    end_event,
-    has_next,
-    lock_event,
-    next_step,
-)
 from notifications.store.claim import Claimed, LeaseLost, id_arrays
 from notifications.store.deliveries import ENDED_AT, allow_repeat, end_delivery
+from notifications.store.destinations import disable_destination
+from notifications.store.events import end_event, lock_event
+from notifications.store.next_step import has_next, next_step
 from runtime.failpoints import failpoint
 from runtime.postgres.cursor import arrays_cursor
-from users.models import Destination
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,21 +225,3 @@ def _add_attempt(failure: Failure, changed: int) -> None:
         outcome=failure.outcome,
         error=failure.error[:300],
     )
-
-
-def move_address(delivery_id: str, address: str, *, now: datetime) -> None:
-    """Store the address that the provider wants to be used from now on.
-
-    Where the person has that one already, the old destination is disabled.
-    """
-    destination = Destination.objects.filter(delivery__id=delivery_id).first()
-    if destination is None:
-        return
-    destination.address = address
-    try:
-        with transaction.atomic():
-            destination.save(update_fields=["address", "address_digest"])
-    except IntegrityError:
-        Destination.objects.filter(pk=destination.pk, disabled_at__isnull=True).update(
-            disabled_at=now, disabled_reason="moved to an address that the person has already"
-        )
