@@ -109,7 +109,7 @@ _REFUSALS = {
     403: _problem("The source may not do this"),
     413: _problem("Too large"),
     415: _problem("Neither JSON nor protobuf"),
-    422: _problem("Malformed, with field and reason"),
+    422: _problem("Invalid, with field and reason"),
     503: _problem("The database is away; Retry-After says when to send it again"),
 }
 
@@ -186,7 +186,7 @@ REPLAY: dict[str, Any] = {
     },
     "responses": {
         200: {"description": "A dry run: the count"},
-        202: {"description": "Accepted anew: the replay's id and counts"},
+        202: {"description": "Accepted again: the replay's id and counts"},
         **_REFUSALS,
     },
 }

@@ -36,7 +36,7 @@ TICKET: dict[str, Any] = {
     "responses": {
         201: _json({"ticket": {"type": "string"}, "expires_in": {"type": "integer"}}, "Good once"),
         **_PROBLEMS,
-        422: {"description": "Malformed, with field and reason", "content": {"application/problem+json": {}}},
+        422: {"description": "Invalid, with field and reason", "content": {"application/problem+json": {}}},
         503: {"description": "Redis is away; Retry-After", "content": {"application/problem+json": {}}},
     },
 }

@@ -62,7 +62,7 @@ async def event_stats(
     summary="Send dead letters once more",
 )
 async def replay_events(request: HttpRequest) -> HttpResponse:
-    """Accept failed or expired events anew, under their own ids, or count them with `dry_run`."""
+    """Accept failed or expired events again, under their own ids, or count them with `dry_run`."""
     answer, accepted = await sync_to_async(operate.replayed)(request)
     return JsonResponse(answer, status=202 if accepted else 200)
 

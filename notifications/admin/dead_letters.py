@@ -79,7 +79,7 @@ class DeadLetterAdmin(EventAdmin):
         done = replay(which, by=by, now=timezone.now(), force=force)
         dispatch.run_effects_later(done.effects)
         left = ", ".join(f"{count} {reason}" for reason, count in sorted(done.skipped.items()))
-        messages.success(request, f"{done.count} accepted anew." + (f" Left alone: {left}." if left else ""))
+        messages.success(request, f"{done.count} accepted again." + (f" Left alone: {left}." if left else ""))
         return HttpResponseRedirect(reverse(LIST))
 
     def _ask(self, request: HttpRequest, which: EventFilter, fields: list[tuple[str, Any]]) -> HttpResponse:

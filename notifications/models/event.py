@@ -147,7 +147,7 @@ class InboxCursor(models.Model):
 
     person = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True)
     last_seq = models.BigIntegerField(default=0)
-    epoch = models.UUIDField(default=uuid.uuid4, help_text="Changes when the sequence starts anew.")
+    epoch = models.UUIDField(default=uuid.uuid4, help_text="Changes when the sequence starts again.")
 
     def __str__(self) -> str:
         return f"{self.person_id}: {self.last_seq}"

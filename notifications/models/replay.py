@@ -21,7 +21,7 @@ class Replay(models.Model):
     who = models.CharField(max_length=200, help_text="A person, a source and its key, or a system user.")
     filter = models.JSONField[JsonObject, JsonObject](default=dict, blank=True)
     forced = models.BooleanField(default=False, help_text="Also what had been delivered before.")
-    count = models.IntegerField(default=0, help_text="Events that were accepted anew.")
+    count = models.IntegerField(default=0, help_text="Events that were accepted again.")
     paced_until = models.DateTimeField(help_text="When its last delivery is due.")
 
     class Meta:

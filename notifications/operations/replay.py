@@ -89,7 +89,7 @@ def _refused(state: EventState, confirmed: bool, force: bool) -> str:
 def replay(
     which: EventFilter, *, by: Operator, now: datetime, force: bool = False, limit: int | None = None
 ) -> Replayed:
-    """Accept matching events anew, CRITICAL ones first, and leave a row that says who did it.
+    """Accept matching events again, CRITICAL ones first, and leave a row that says who did it.
 
     Guarantee: an event that was delivered, or is on its way, is left alone unless forced; a forced one is
     marked as a possible duplicate. Each keeps its event_id and seq. The caller follows the aftermath.

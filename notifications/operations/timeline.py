@@ -75,7 +75,7 @@ def _step(
 def _replayed(end: JsonObject) -> list[JsonObject]:
     """Return the end of an acceptance, and the replay that followed it."""
     forced = ", forced: a possible duplicate" if end["forced"] else ""
-    text = f"accepted anew by replay {end['replay_id']}{forced}"
+    text = f"accepted again by replay {end['replay_id']}{forced}"
     return [
         _told(end["final_at"], end["state"], end["code"], end["delivered_via"], end["evidence"]),
         _step(end["replayed_at"], "replayed", text),

@@ -25,7 +25,7 @@ class _Raced(Exception):
 
 
 class _NewPersons(Exception):
-    """These persons have no cursor yet: make them with no lock held, then begin anew."""
+    """These persons have no cursor yet: make them with no lock held, then start again."""
 
     def __init__(self, person_ids: list[int]) -> None:
         super().__init__(person_ids)

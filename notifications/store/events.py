@@ -109,7 +109,7 @@ def end_event(
     changed = Event.objects.filter(pk=event.pk, state=EventState.ACCEPTED).update(
         state=state, code=code, delivered_via=via, evidence=evidence, final_at=now
     )
-    event.state = state  # or another end: whoever holds it in the same transaction must not go on with it
+    event.state = state  # or another end; the transaction that holds this row must not go on with it
     return Effects(finals=[event.pk], replies=bool(event.reply_to)) if changed else Effects()
 
 

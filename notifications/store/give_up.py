@@ -20,7 +20,8 @@ def give_up(delivery_ids: Iterable[str], *, now: datetime, kind: FailureKind, er
 
     For rows whose tries are used up or whose deadline has passed. A row under a lease is left alone: its
     worker will record what came of it, or the sweep will find the lease ended and the outcome unknown.
-    A page's lease is its deadline: a frame that nobody confirmed is no doubt, whoever held it.
+    A WEB lease ends at the confirmation deadline, so an unconfirmed frame is a failure and not an unknown
+    outcome.
     One transaction for all of them: when many pages fall silent at once, each commit would cost a tenth
     of the time that their next channels wait.
     """

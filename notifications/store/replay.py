@@ -1,4 +1,4 @@
-"""Replay: the one way out of an end. An event that reached nobody is accepted anew, under its own key.
+"""Replay: the one way out of an end. An event that reached nobody is accepted again, under its own key.
 
 What was before stays: the plan and the trace grow, the deliveries remain, and `history` keeps each end.
 """
@@ -50,7 +50,7 @@ class Chunk:
 
 
 def may_replay(*, force: bool) -> Q:
-    """Return the condition under which an event may be accepted anew.
+    """Return the condition under which an event may be accepted again.
 
     Without force: it reached nobody, and no client has confirmed it late. An event that is on its way, a
     replayed one too, is never replayed: it has yet to end.
@@ -68,7 +68,7 @@ def open_replay(*, surface: Surface, who: str, filter: JsonObject, forced: bool,
 
 
 def replay(order: Replay, routes: Sequence[Rerouted], *, now: datetime, settings: PipelineSettings) -> Chunk:
-    """Accept these events anew in one transaction, and pace their first deliveries.
+    """Accept these events again in one transaction, and pace their first deliveries.
 
     All replays together start `replay_per_s` deliveries a second: what is due now is returned as rings,
     the rest waits in `ring_at` for the sweep. Events that have changed since they were routed are skipped.

@@ -11,7 +11,7 @@ from notifications.events import JsonObject
 from notifications.models import Broadcast
 from runtime.postgres.cursor import arrays_cursor
 
-# Two ingress processes take different ones, and neither waits for whoever is writing an event.
+# Two ingress processes take different rows, and neither waits for a transaction that writes an event.
 _TAKE = """
 WITH due AS MATERIALIZED (
     SELECT id FROM notifications_event

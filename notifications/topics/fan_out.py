@@ -50,7 +50,7 @@ def tell_next(broadcast_pk: str, *, now: datetime) -> Effects:
 
 
 def _tell(row: Broadcast, chunk: Sequence[tuple[int, str]], now: datetime) -> Effects:
-    """Accept one event for each person, and push it to whoever is online."""
+    """Accept one event for each person, and push it to those who are online."""
     envelope = envelope_of(row)
     own = [
         replace(envelope, user_id=user_id, event_id=event_id_for(row, person_id))

@@ -15,7 +15,7 @@ from notifications.tasks import run_effects
 
 
 class Command(BaseCommand):
-    help = "Accept failed or expired events anew: some by id, or all that match. Asks before it sends."
+    help = "Accept failed or expired events again: some by id, or all that match. Asks before it sends."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("event_ids", nargs="*", help="Event ids; none: whatever the filters match.")
@@ -43,7 +43,7 @@ class Command(BaseCommand):
         by = Operator(Surface.COMMAND, getpass.getuser())
         done = replay(which, by=by, now=timezone.now(), force=force)
         run_effects(done.effects)
-        self.stdout.write(f"{done.count} accepted anew{_reasons(done.skipped)}; replay {done.replay_id},")
+        self.stdout.write(f"{done.count} accepted again{_reasons(done.skipped)}; replay {done.replay_id},")
         self.stdout.write(f"the last one is due at {done.paced_until.isoformat(timespec='seconds')}")
 
 

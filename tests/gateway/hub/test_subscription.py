@@ -13,7 +13,7 @@ from gateway.hub.subscription import Messages, Subscription
 
 
 class Heard:
-    """What was handed over, in order. Fails as told, as whoever takes messages might."""
+    """The messages received, in order. Fails on request, as a real receiver might."""
 
     def __init__(self) -> None:
         self.messages: Messages = []

@@ -9,6 +9,7 @@ from notifications.models import Delivery, Event
 from notifications.operations import canary, monitor
 from notifications.operations.replay import Operator, replay
 from notifications.operations.search import EventFilter
+from notifications.settings import pipeline_settings
 from notifications.states import FailureKind, Priority, Surface
 
 

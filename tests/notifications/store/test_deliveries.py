@@ -1,4 +1,4 @@
-"""What the database refuses of a delivery, whoever writes it."""
+"""What the database refuses of a delivery, independent of the code that writes it."""
 
 import pytest
 from django.db import IntegrityError, connection, transaction

@@ -1,4 +1,4 @@
-"""An id of a source is a person's event or a topic's, never both, whoever comes first."""
+"""An id of a source is a person's event or a topic's, never both, whichever comes first."""
 
 from dataclasses import replace
 from functools import partial
