@@ -64,7 +64,7 @@ def bare_insert() -> float:
     """Return rows/s of the bare INSERT: the rows just stored, copied back under other ids."""
     from notifications.models import Event
     from notifications.store.events import EVENT_COLUMNS, INSERT_EVENTS
-    from runtime.postgres.cursor import arrays_cursor
+    from runtime.postgres.cursor import binary_cursor
 
     rows: list[dict[str, Any]] = [
         {name: getattr(event, name) for name in EVENT_COLUMNS} for event in Event.objects.all()
@@ -83,7 +83,7 @@ def bare_insert() -> float:
     ]
     started = time.perf_counter()
     for batch in batches:
-        with arrays_cursor() as cursor:
+        with binary_cursor() as cursor:
             cursor.execute(INSERT_EVENTS, batch)
     return len(rows) / (time.perf_counter() - started)
 

@@ -92,7 +92,7 @@ class Envelope:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PlanStep:
     channel: Channel
     destination_id: int | None = None
 
@@ -120,7 +120,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    steps: tuple[Step, ...] = ()
+    steps: tuple[PlanStep, ...] = ()
     trace: tuple[Decision, ...] = field(default=())
 
 

@@ -77,7 +77,7 @@ def wait_for_slow_sends(**_: object) -> None:
 @shared_task(name="tocsin.fan_out")
 def fan_out_next(*, broadcast_id: str, **_: Any) -> None:
     """Store an event to a topic for its next recipients, and ring for those after them."""
-    run_effects(fan_out.tell_next(broadcast_id, now=timezone.now()))
+    run_effects(fan_out.accept_next_chunk(broadcast_id, now=timezone.now()))
 
 
 @shared_task(name="tocsin.sweep")

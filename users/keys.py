@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 
-from runtime.postgres.cursor import arrays_cursor
+from runtime.postgres.cursor import binary_cursor
 from users.models import ApiKey, Source
 
 _FORM = re.compile(r"tsn_([a-z0-9]{10})_([A-Za-z0-9_-]{43})")
@@ -66,7 +66,7 @@ def authenticate_all(texts: Iterable[str], *, now: datetime) -> dict[str, LiveKe
     asked = {text: match.groups() for text in texts if (match := _FORM.fullmatch(text))}
     if not asked:
         return {}
-    with arrays_cursor() as cursor:
+    with binary_cursor() as cursor:
         cursor.execute(_LIVE, [list({prefix for prefix, _ in asked.values()}), now])
         known = {key.prefix: key for key in (LiveKey(*row) for row in cursor)}
     return {

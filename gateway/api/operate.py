@@ -121,7 +121,7 @@ def stats(source_id: int, window_s: int) -> dict[str, Any]:
     return monitor.stats(source_id, now=now, window_s=window_s) | {"system": system}
 
 
-def replayed(request: HttpRequest) -> tuple[dict[str, Any], bool]:
+def replay_as_asked(request: HttpRequest) -> tuple[dict[str, Any], bool]:
     """Replay what the body names, or count it. Return the answer, and whether anything was accepted.
 
     Raises: `InvalidEvent`.

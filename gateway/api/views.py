@@ -63,7 +63,7 @@ async def event_stats(
 )
 async def replay_events(request: HttpRequest) -> HttpResponse:
     """Accept failed or expired events again, under their own ids, or count them with `dry_run`."""
-    answer, accepted = await sync_to_async(operate.replayed)(request)
+    answer, accepted = await sync_to_async(operate.replay_as_asked)(request)
     return JsonResponse(answer, status=202 if accepted else 200)
 
 

@@ -63,14 +63,14 @@ class SourceKey(HttpBearer):
         return super().__call__(request) or self._reject()
 
     def _reject(self) -> LiveKey:
-        return allowed(None, self._scope)
+        return require_scope(None, self._scope)
 
     async def authenticate(self, request: HttpRequest, token: str) -> LiveKey:
         key = await sync_to_async(keys.authenticate)(token, now=timezone.now())
-        return allowed(key, self._scope)
+        return require_scope(key, self._scope)
 
 
-def allowed(key: LiveKey | None, scope: str) -> LiveKey:
+def require_scope(key: LiveKey | None, scope: str) -> LiveKey:
     """Return `key` if it is valid for a call that needs `scope`. Raises: `AuthFailed`."""
     if key is None:
         raise AuthFailed("invalid_key", "Unknown, expired or revoked key; the admin issues keys.")

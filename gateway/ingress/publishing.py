@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpResponse, JsonResponse
 from django.utils import timezone
 
-from gateway.auth.bearer import AuthFailed, allowed, grant_of_key
+from gateway.auth.bearer import AuthFailed, grant_of_key, require_scope
 from gateway.codec import events, limits
 from gateway.codec.acks import ack_to_json, ack_to_protobuf, acks_to_protobuf
 from gateway.codec.limits import InvalidEvent
@@ -82,7 +82,7 @@ def _refused(error: InvalidEvent) -> Ack:
 # --- understanding --------------------------------------------------------------------------------------
 def _read(post: PublishRequest, key: LiveKey | None) -> Read | AuthFailed | InvalidEvent:
     try:
-        source = grant_of_key(allowed(key, SCOPE))
+        source = grant_of_key(require_scope(key, SCOPE))
         body = _body(post)
         return _read_many(body, post, source) if post.many else [_read_one(body, post, source)]
     except (AuthFailed, InvalidEvent) as error:

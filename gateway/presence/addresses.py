@@ -35,7 +35,7 @@ class Addresses:
         entered = False
         try:
             entered = not too_many([]) and not too_many(
-                await self._registry.others(address, too_many=too_many)
+                await self._registry.put_and_read_others(address, too_many=too_many)
             )
         finally:  # also if the task is cancelled meanwhile
             if not entered:

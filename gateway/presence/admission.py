@@ -65,7 +65,7 @@ class Slot:
         within_s = edge_settings().auth_within_s + _GRACE_S
         self.lifetime = asyncio.timeout(within_s)
 
-    def authenticated(self) -> None:
+    def on_authenticated(self) -> None:
         self.lifetime.reschedule(None)
         self.leave()
 

@@ -17,7 +17,7 @@ class FloodPenalties:
     def __init__(self) -> None:
         self._until: dict[int, float] = {}  # by person, in the order in which their pauses end
 
-    def note(self, person_id: int, now: float) -> None:
+    def start_pause(self, person_id: int, now: float) -> None:
         """Start the pause of a person, or start it again."""
         self._forget(now)
         self._until.pop(person_id, None)
@@ -27,7 +27,7 @@ class FloodPenalties:
         """Return how long this person must still wait."""
         return max(0.0, self._until.get(person_id, now) - now)
 
-    async def over(self, person_id: int) -> None:
+    async def wait_until_over(self, person_id: int) -> None:
         """Return in the second half of this person's wait, at random, which spreads a burst."""
         wait_s = self.wait_s(person_id, asyncio.get_running_loop().time())
         if wait_s:

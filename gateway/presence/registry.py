@@ -66,7 +66,7 @@ class Registry(Generic[Entry]):
         self._writer: asyncio.Task[None] | None = None
 
     def put(self, key: str, entry: Entry, *, name: str = "") -> None:
-        """Add or replace an entry. `others` writes it at once; else it is written within a second."""
+        """Add or replace an entry; it is written within a second, or at once by `put_and_read_others`."""
         place = Place(key, this_process().id, name)
         self._turn(place)[place] = entry
         self._write_later(place)
@@ -77,7 +77,7 @@ class Registry(Generic[Entry]):
         self._turn(place).pop(place, None)
         self._write_later(place)
 
-    async def others(
+    async def put_and_read_others(
         self, key: str, *, name: str = "", too_many: Callable[[list[Entry]], bool]
     ) -> list[Entry]:
         """Write an entry; return the entries of other processes for its key, none while Redis is away.

@@ -90,7 +90,7 @@ class Presence:
         self._own[person_id][socket_id] = socket
         self._registry.put(key, socket, name=socket_id)
         try:
-            others = await self._registry.others(
+            others = await self._registry.put_and_read_others(
                 key, name=socket_id, too_many=lambda others: self._is_excess(socket, others)
             )
             if self._is_excess(socket, others):

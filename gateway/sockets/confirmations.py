@@ -92,7 +92,7 @@ def _confirm(batch: dict[Pair, str], sockets: dict[int, int]) -> None:
     """Store a batch, and notify the persons' other sockets. `sockets`: each person's number here."""
     effects = acks.confirm(list(batch), now=timezone.now())
     dispatch.run_effects_later(effects)
-    processes = pubsub.processes({person_id for person_id, _ in effects.confirmed})
+    processes = pubsub.process_counts({person_id for person_id, _ in effects.confirmed})
     elsewhere: dict[tuple[int, str], list[str]] = defaultdict(list)
     for person_id, event_id in effects.confirmed:
         if sockets[person_id] > 1 or processes.get(person_id, 0) > 1:

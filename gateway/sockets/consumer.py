@@ -189,7 +189,7 @@ class SessionConsumer(FrameHandlers, AsyncWebsocketConsumer):  # type: ignore[mi
                 end=self._on_signed_out,
             )
         )
-        self.scope["entry"].authenticated()
+        self.scope["entry"].on_authenticated()
         if not await self._wait_out_flood_penalty(person.pk):
             return
         await self._resources.enter_async_context(
@@ -208,9 +208,9 @@ class SessionConsumer(FrameHandlers, AsyncWebsocketConsumer):  # type: ignore[mi
         control, loop = flow.of(self.scope), asyncio.get_running_loop()
         if control is None:
             return True
-        control.on_flood(lambda: flood_penalties().note(person_id, loop.time()))
+        control.on_flood(lambda: flood_penalties().start_pause(person_id, loop.time()))
         if not control.useless:
-            await flood_penalties().over(person_id)
+            await flood_penalties().wait_until_over(person_id)
         return not (self._closed_by_us or control.useless)
 
     async def _send_ready(self, person: User, asked: object) -> None:
@@ -221,7 +221,7 @@ class SessionConsumer(FrameHandlers, AsyncWebsocketConsumer):  # type: ignore[mi
         except FrameRefused as error:
             refused = error
         start = await in_thread(
-            recovery.begin, person.pk, resume, wanted=asked is not None, time_zone=person.time_zone
+            recovery.begin, person.pk, resume, resume_asked=asked is not None, time_zone=person.time_zone
         )
         position, recovered = start.position, start.recovered
         self._epoch = position.epoch

@@ -78,7 +78,7 @@ def _with_room(rows: list[Claimed], clock: Clock) -> list[Claimed]:
     So a provider that hangs fills its own slots only, and no worker waits for it.
     """
     most = pipeline_settings().send_concurrency
-    full = {row.channel for row in rows if slow_sends.waiting(row.channel) >= most}
+    full = {row.channel for row in rows if slow_sends.unrecorded_count(row.channel) >= most}
     crowded = [row for row in rows if row.channel in full]
     if crowded:
         until = [clock() + timedelta(seconds=uniform(1, 3)) for _ in crowded]  # noqa: S311
@@ -103,7 +103,7 @@ def _send_and_record(
             open_rows.subtract(Counter(tried.claimed.channel for tried in batch))
             effects.add(record.record(batch, clock))
             errors += [tried.error for tried in batch if tried.error]
-            sending_loop.call(slow_sends.set_recorded, batch)
+            sending_loop.call(slow_sends.free_slots, batch)
             # Effects can wait, results cannot: a crash before their commit repeats the message.
             if results.empty():
                 yield effects

@@ -90,7 +90,7 @@ def patience_s(channels: Sequence[Channel]) -> float:
     return min(max(_QUICK_SHARE * slow_s, _TYPICAL_TIMES * typical_s), slow_s)
 
 
-def waiting(channel: Channel) -> int:
+def unrecorded_count(channel: Channel) -> int:
     """Return the number of rows of this channel whose results the recorder awaits."""
     return _open[channel]
 
@@ -118,7 +118,7 @@ def _record(items: Sequence[_Item]) -> None:
         log.exception("slow_sends_not_recorded", extra={"rows": len(batch)})
         connection.close()  # it may be the cause
     finally:
-        sending_loop.call(set_recorded, batch)
+        sending_loop.call(free_slots, batch)
         with _lock:
             _open.subtract(Counter(tried.claimed.channel for tried in batch))
             _all_recorded.notify_all()
@@ -128,7 +128,7 @@ def _record(items: Sequence[_Item]) -> None:
 _recorder = ThreadBatcher("recorder", _record, idle_s=_IDLE_S, on_idle=lambda: connection.close())
 
 
-def set_recorded(batch: Sequence[Tried]) -> None:
+def free_slots(batch: Sequence[Tried]) -> None:
     """Free the slots of these sends. Called on the sending loop."""
     for tried in batch:
         tried.recorded.set()

@@ -36,10 +36,10 @@ def final_channel(pk: int | str) -> str:
 
 def online(person_ids: Iterable[int]) -> frozenset[int]:
     """Return which of these users have an open socket now, in one round trip."""
-    return frozenset(person for person, count in processes(person_ids).items() if count)
+    return frozenset(person for person, count in process_counts(person_ids).items() if count)
 
 
-def processes(person_ids: Iterable[int]) -> dict[int, int]:
+def process_counts(person_ids: Iterable[int]) -> dict[int, int]:
     """Return in how many gateway processes each user has sockets; an empty dict while Redis is down."""
     wanted = list(person_ids)
     if not wanted:

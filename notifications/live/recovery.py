@@ -49,12 +49,12 @@ class Missed:
     through: int
 
 
-def begin(person_id: int, resume: Resume | None, *, wanted: bool, time_zone: str) -> SessionStart:
-    """Decide how a session begins. `wanted`: it asked to resume, even if its resume data is unusable."""
+def begin(person_id: int, resume: Resume | None, *, resume_asked: bool, time_zone: str) -> SessionStart:
+    """Decide how a session begins. `resume_asked`: it asked to, even if its resume data is unusable."""
     position = inbox.position(person_id)
     if resume is not None and _serveable(resume, position):
         return SessionStart(position, True, resume.seq)
-    if not wanted:
+    if not resume_asked:
         return SessionStart(position, False, position.seq)
     # Only up to the position: newer events follow as frames.
     items = inbox.page(person_id, time_zone=time_zone, before=position.seq + 1, limit=SNAPSHOT_ITEMS)

@@ -30,7 +30,7 @@ from django.template import Context, Engine
 from django.template.base import Template
 
 from notifications.events import Content
-from notifications.rendering.wording import Payload, clean, local_time, restore, sentence, shorten
+from notifications.rendering.wording import Payload, clean, local_time, restore_spaces, sentence, shorten
 from notifications.states import Channel, Priority
 from notifications.transports import registry
 from notifications.transports.base import Message
@@ -127,8 +127,8 @@ def _say(choice: _Choice, view: Payload) -> tuple[str, str]:
         "fields": lambda: view.fields(FIELDS_IN_TEXT),
     }
     lines = [line for line in map(_tidy, _fill(choice.wording, values).split("\n")) if line]
-    title = " ".join(restore(lines[0]).split()) if lines else choice.name
-    body = _EMPTY_LINES.sub("\n\n", restore("\n".join(lines[1:])))
+    title = " ".join(restore_spaces(lines[0]).split()) if lines else choice.name
+    body = _EMPTY_LINES.sub("\n\n", restore_spaces("\n".join(lines[1:])))
     return shorten(title, MAX_TITLE_CHARS), shorten(body, MAX_BODY_CHARS)
 
 
@@ -204,7 +204,7 @@ def _name(event_type: str) -> str:
     """Name an event type: `norm.swap_demand` -> "Swap demand", `balance.update` -> "Balance update"."""
     parts = [part for part in event_type.split(".") if part]
     local = parts[-1:] if "_" in "".join(parts[-1:]) else parts[-2:]
-    return " ".join(restore(clean(sentence(" ".join(local)))).split()) or "Notification"
+    return " ".join(restore_spaces(clean(sentence(" ".join(local)))).split()) or "Notification"
 
 
 @cache

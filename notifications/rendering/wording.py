@@ -143,7 +143,7 @@ def clean(text: str) -> str:
     return text.replace("\n", LINE)
 
 
-def restore(text: str) -> str:
+def restore_spaces(text: str) -> str:
     """Restore the payload's white space after the layout."""
     return text.replace(LINE, "\n").replace(SPACE, " ")
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from notifications.events import Address, Preference, Recipient
 from notifications.states import Channel
-from runtime.postgres.cursor import arrays_cursor
+from runtime.postgres.cursor import binary_cursor
 
 _PERSONS = """
 SELECT u.external_id, u.id, u.time_zone, d.id, d.kind, d.verified_at IS NOT NULL,
@@ -28,7 +28,7 @@ def load(external_ids: Iterable[str], *, now: datetime, active_s: int) -> dict[s
     """Return the active persons among `external_ids`, by external id, with addresses and preferences."""
     recipients: dict[str, Recipient] = {}
     addresses: dict[int, list[Address]] = defaultdict(list)
-    with arrays_cursor() as cursor:
+    with binary_cursor() as cursor:
         cursor.execute(_PERSONS, [now - timedelta(seconds=active_s), list(set(external_ids))])
         for external_id, person_id, time_zone, *address in cursor:
             recipients[external_id] = Recipient(person_id, external_id, time_zone)
@@ -50,7 +50,7 @@ def _address(pk: int, kind: int, verified: bool, disabled_reason: str, active: b
 def _preferences(person_ids: list[int]) -> dict[int, list[Preference]]:
     found: dict[int, list[Preference]] = defaultdict(list)
     if person_ids:
-        with arrays_cursor() as cursor:
+        with binary_cursor() as cursor:
             cursor.execute(_PREFERENCES, [person_ids])
             for person_id, event_type, channel, position, enabled in cursor:
                 found[person_id].append(Preference(event_type, Channel(channel), position, enabled))

@@ -5,7 +5,7 @@ Pure: no I/O and no clock. The caller passes the recipient, their presence and t
 
 from collections.abc import Iterable, Mapping
 
-from notifications.events import Address, ChannelChoice, Decision, Plan, Preference, Recipient, Step
+from notifications.events import Address, ChannelChoice, Decision, Plan, PlanStep, Preference, Recipient
 from notifications.states import Channel, Priority, SkipReason, Verdict
 from notifications.transports.spec import ChannelSpec
 
@@ -27,7 +27,7 @@ def route(
     """
     preferences = _applicable(recipient.preferences, event_type)
     trace: list[Decision] = []
-    steps: list[Step] = []
+    steps: list[PlanStep] = []
     for choice in _resolve_active(
         requested or _recipients_order(preferences, default_order), recipient, online, trace
     ):
@@ -36,7 +36,7 @@ def route(
                 continue
             trace.append(decision)
             if decision.verdict is Verdict.CHOSEN:
-                steps.append(Step(decision.channel, decision.destination_id))
+                steps.append(PlanStep(decision.channel, decision.destination_id))
     return Plan(tuple(steps), tuple(trace))
 
 

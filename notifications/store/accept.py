@@ -15,7 +15,7 @@ from notifications.store.acceptance import Acceptance, Stored
 from notifications.store.deliveries import insert_deliveries, new_delivery
 from notifications.store.events import event_row, insert_events
 from runtime.failpoints import failpoint
-from runtime.postgres.cursor import arrays_cursor
+from runtime.postgres.cursor import binary_cursor
 
 _RACES_AT_MOST = 5
 
@@ -82,7 +82,7 @@ def _taken_by_topics(batch: Sequence[Acceptance]) -> set[Key]:
     sources = [item.envelope.source for item in batch if item.envelope.source.topic_prefixes]
     if not sources:
         return set()
-    topic_ids.share(source.id for source in sources)
+    topic_ids.lock_shared(source.id for source in sources)
     return topic_ids.taken_by_topics([_key(item) for item in batch])
 
 
@@ -101,7 +101,7 @@ def _last_seqs(person_ids: set[int]) -> dict[int, int]:
 
 def _known(batch: Sequence[Acceptance]) -> dict[Key, tuple[bytes, Stored]]:
     """Return what is stored already, with its digest. Read under the cursor locks."""
-    with arrays_cursor() as cursor:
+    with binary_cursor() as cursor:
         cursor.execute(
             "SELECT e.source_id, e.event_id, e.digest, e.id, e.seq, e.state, e.code, e.delivered_via,"
             " e.evidence, e.final_at FROM notifications_event e"

@@ -21,7 +21,7 @@ _LOOK_AGAIN_S = (1.0, 60.0)
 Key = tuple[int, str]
 
 
-def ring_after_doorbell(now: datetime) -> datetime:
+def fallback_ring_at(now: datetime) -> datetime:
     """Return when the sweep looks at a broadcast whose doorbell is about to be rung."""
     return now + timedelta(seconds=5)
 
@@ -41,7 +41,7 @@ def accept(batch: Sequence[Broadcast]) -> list[Kept]:
     no person's event has the same id.
     """
     with transaction.atomic():
-        topic_ids.have_alone(row.source_id for row in batch)
+        topic_ids.lock_exclusive(row.source_id for row in batch)
         taken = _events_with({_key(row) for row in batch})
         wanted = {_key(row): row for row in reversed(batch) if _key(row) not in taken}
         # In order, or two batches with the same ids would wait for each other.
@@ -84,7 +84,7 @@ def claim(broadcast_pk: str, *, now: datetime, again_s: float) -> Broadcast | No
 def advance(broadcast_pk: str, *, up_to: int, now: datetime) -> None:
     """Record that persons up to this id have their events. The next chunk's doorbell is about to be rung."""
     left = Broadcast.objects.filter(pk=broadcast_pk, told_up_to__lt=up_to, told_at__isnull=True)
-    left.update(told_up_to=up_to, ring_at=ring_after_doorbell(now))
+    left.update(told_up_to=up_to, ring_at=fallback_ring_at(now))
 
 
 def finish(broadcast_pk: str, *, now: datetime) -> None:

@@ -10,7 +10,7 @@ from notifications.events import Effects
 from notifications.states import Channel, DeliveryState, EventState, Evidence, sql_list
 from notifications.store.deliveries import ENDED_AT
 from runtime.failpoints import failpoint
-from runtime.postgres.cursor import arrays_cursor
+from runtime.postgres.cursor import binary_cursor
 
 _D = DeliveryState
 _REACHABLE = sql_list([EventState.ACCEPTED, EventState.DELIVERED])
@@ -73,7 +73,7 @@ def confirm(confirmations: Sequence[tuple[int, str]], *, now: datetime) -> Effec
     other persons and unknown ids are ignored.
     """
     people, event_ids = zip(*confirmations, strict=True)
-    with transaction.atomic(), arrays_cursor() as cursor:
+    with transaction.atomic(), binary_cursor() as cursor:
         cursor.execute(_FIND, [list(people), list(event_ids)])
         found = cursor.fetchall()
         return _end_with(cursor, _CONFIRM_EVENTS, found, now) if found else Effects()
@@ -93,7 +93,7 @@ def acknowledge(person_id: int, event_id: str, *, now: datetime) -> Effects:
 
     Raises: `UnknownEvent`.
     """
-    with transaction.atomic(), arrays_cursor() as cursor:
+    with transaction.atomic(), binary_cursor() as cursor:
         cursor.execute(_FIND_ONE, [person_id, event_id])
         found = cursor.fetchall()
         if not found:

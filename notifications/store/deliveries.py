@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from notifications.models import Delivery
 from notifications.states import DeliveryState
-from runtime.postgres.cursor import array_parameters, arrays_cursor
+from runtime.postgres.cursor import array_parameters, binary_cursor
 
 # `end_delivery` for statements that change other rows too. The time follows.
 ENDED_AT = "lease_token = NULL, ring_at = NULL, ended_at ="
@@ -105,5 +105,5 @@ _INSERT_DELIVERIES = (
 
 def insert_deliveries(rows: Sequence[dict[str, Any]]) -> None:
     """Insert deliveries; one that is there already (same event and step) is left alone."""
-    with arrays_cursor() as cursor:
+    with binary_cursor() as cursor:
         cursor.execute(_INSERT_DELIVERIES, [[row[column] for row in rows] for column in _DELIVERY_COLUMNS])

@@ -9,7 +9,7 @@ from notifications.events import Effects
 from notifications.models import Event
 from notifications.states import Channel, EndCode, EventState, Evidence
 from notifications.store.acceptance import Acceptance
-from runtime.postgres.cursor import array_parameters, arrays_cursor
+from runtime.postgres.cursor import array_parameters, binary_cursor
 
 EVENT_COLUMNS = {
     "source_id": "bigint",
@@ -91,7 +91,7 @@ def _from_ms(ms: int) -> datetime:
 
 def insert_events(rows: Sequence[dict[str, Any]]) -> dict[tuple[int, str], int]:
     """Insert events; return the ids by (source, event_id). One that is there already has none."""
-    with arrays_cursor() as cursor:
+    with binary_cursor() as cursor:
         cursor.execute(INSERT_EVENTS, [[row[column] for row in rows] for column in EVENT_COLUMNS])
         return {(row[1], row[2]): row[0] for row in cursor.fetchall()}
 

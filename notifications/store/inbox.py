@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import connection
 
 from notifications.models import InboxCursor
-from runtime.postgres.cursor import arrays_cursor
+from runtime.postgres.cursor import binary_cursor
 
 MARKS = {"seen": "seen_at", "read": "read_at", "archive": "archived_at"}
 
@@ -35,7 +35,7 @@ def mark(person_id: int, event_ids: Sequence[str], what: str, *, now: datetime) 
 
     Ids of other persons and unknown ids change nothing. Each mark implies seen.
     """
-    with arrays_cursor() as cursor:
+    with binary_cursor() as cursor:
         cursor.execute(_MARK[what], {"person": person_id, "event_ids": list(event_ids), "now": now})
         return [event_id for (event_id,) in cursor.fetchall()]
 
@@ -48,7 +48,7 @@ def cursor_of(person_id: int) -> InboxCursor:
 
 def lock_cursors(person_ids: Sequence[int]) -> dict[int, int]:
     """Return the last seq of each person who has a cursor, locked in id order so that nobody deadlocks."""
-    with arrays_cursor() as cursor:
+    with binary_cursor() as cursor:
         cursor.execute(
             "SELECT person_id, last_seq FROM notifications_inboxcursor"
             " WHERE person_id = ANY(%b::bigint[]) ORDER BY person_id FOR UPDATE",
@@ -72,7 +72,7 @@ def advance_cursors(last_seq: Mapping[int, int]) -> None:
     """Write the last seq of each person. The cursors are locked."""
     if not last_seq:
         return
-    with arrays_cursor() as cursor:
+    with binary_cursor() as cursor:
         cursor.execute(
             "UPDATE notifications_inboxcursor c SET last_seq = n.last_seq"
             " FROM unnest(%b::bigint[], %b::bigint[]) AS n(person_id, last_seq)"

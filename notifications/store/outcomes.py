@@ -26,7 +26,7 @@ from notifications.store.destinations import disable_destination
 from notifications.store.events import end_event, lock_event
 from notifications.store.next_step import has_next, next_step
 from runtime.failpoints import failpoint
-from runtime.postgres.cursor import arrays_cursor
+from runtime.postgres.cursor import binary_cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def record_pushed(successes: Sequence[Success], deadlines: Sequence[datetime]) -
 
     A row that was confirmed in the meantime stays confirmed.
     """
-    with transaction.atomic(), arrays_cursor() as cursor:
+    with transaction.atomic(), binary_cursor() as cursor:
         cursor.execute(_LOCK_EVENTS, [[item.delivery_id for item in successes]])
         cursor.execute(_PUSHED, [*_columns(successes), list(deadlines)])
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from notifications.events import JsonObject
 from notifications.models import Broadcast
-from runtime.postgres.cursor import arrays_cursor
+from runtime.postgres.cursor import binary_cursor
 
 # Two ingress processes take different rows, and neither waits for a transaction that writes an event.
 _TAKE = """
@@ -64,7 +64,7 @@ def take_replies_due(*, now: datetime, limit: int) -> list[Ended]:
 
     Guarantee: without that commit they stay due, so a crash may double an ack and never loses one.
     """
-    with arrays_cursor() as cursor:
+    with binary_cursor() as cursor:
         rows = cursor.execute(_TAKE, [limit, now], binary=True).fetchall()
         tried = _tried(cursor, [row[0] for row in rows]) if rows else {}
     endings = [

@@ -7,25 +7,25 @@ topics are concerned.
 
 from collections.abc import Iterable, Sequence
 
-from runtime.postgres.cursor import arrays_cursor
+from runtime.postgres.cursor import binary_cursor
 
 Key = tuple[int, str]
 
 _SPACE = 0x70C51 << 40  # of our advisory locks, apart from anybody else's
 
 
-def share(source_ids: Iterable[int]) -> None:
+def lock_shared(source_ids: Iterable[int]) -> None:
     """Let nobody store an event to a topic of these sources until this transaction ends."""
     _lock("pg_advisory_xact_lock_shared", source_ids)
 
 
-def have_alone(source_ids: Iterable[int]) -> None:
+def lock_exclusive(source_ids: Iterable[int]) -> None:
     """Let nobody else store an event of these sources until this transaction ends."""
     _lock("pg_advisory_xact_lock", source_ids)
 
 
 def _lock(function: str, source_ids: Iterable[int]) -> None:
-    with arrays_cursor() as cursor:
+    with binary_cursor() as cursor:
         cursor.execute(
             f"SELECT {function}({_SPACE} + id) FROM unnest(%b::bigint[]) AS id",
             [sorted(set(source_ids))],
@@ -34,7 +34,7 @@ def _lock(function: str, source_ids: Iterable[int]) -> None:
 
 def taken_by_topics(keys: Sequence[Key]) -> set[Key]:
     """Return which of these ids are events to topics."""
-    with arrays_cursor() as cursor:
+    with binary_cursor() as cursor:
         cursor.execute(
             "SELECT source_id, event_id FROM notifications_broadcast"
             " JOIN unnest(%b::bigint[], %b::text[]) AS k(source_id, event_id) USING (source_id, event_id)",

@@ -16,7 +16,7 @@ _DETAIL: dict[str, str] = {
 _CONFLICT = "This event_id was accepted before with other content; nothing was sent."
 
 
-def kept_ack(event_id: str, kept: store.Kept, now: datetime) -> Ack:
+def ack_of_answer(event_id: str, kept: store.Kept, now: datetime) -> Ack:
     """Return the ack for what the store said about a broadcast."""
     if kept.kind is StoredAs.CONFLICT or kept.row is None:
         return rejected_ack(event_id, EndCode.CONFLICT, _CONFLICT, now)

@@ -11,7 +11,7 @@ from notifications.live.frames import event_frame
 from notifications.models import Broadcast
 from notifications.states import AckStatus, Channel, EndCode, EventState, Evidence, Priority, StoredAs
 from notifications.topics import subscriptions
-from notifications.topics.acks import kept_ack
+from notifications.topics.acks import ack_of_answer
 from notifications.topics.fan_out import content_of
 from runtime.failpoints import failpoint
 
@@ -62,7 +62,7 @@ def accept(batch: Sequence[Envelope], *, now: datetime) -> tuple[list[Ack], Effe
         fan_outs=[FanOut(str(row.pk), Priority(row.priority)) for row in new if row.ring_at],
         broadcasts=[str(row.pk) for row in new if not row.ring_at],
     )
-    acks = [kept_ack(envelope.event_id, item, now) for envelope, item in zip(batch, kept, strict=True)]
+    acks = [ack_of_answer(envelope.event_id, item, now) for envelope, item in zip(batch, kept, strict=True)]
     return acks, effects
 
 
@@ -86,7 +86,7 @@ def _row(envelope: Envelope, followed: bool, now: datetime) -> Broadcast:
         state=EventState.ACCEPTED if followed else EventState.FAILED,
         code="" if followed else EndCode.NO_SUBSCRIBERS,
         # A doorbell is rung at once; the sweep looks a little later.
-        ring_at=store.broadcasts.ring_after_doorbell(now) if followed else None,
+        ring_at=store.broadcasts.fallback_ring_at(now) if followed else None,
         told_at=None if followed else now,
         final_at=None if followed else now,
         reply_to=envelope.reply_to,

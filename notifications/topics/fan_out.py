@@ -24,7 +24,7 @@ _CHUNK_S = (
 _IDS = uuid.UUID("6f0c3c56-7b0e-4b43-9a5e-2f8d5b6f1c11")  # ours: keeps these ids apart from all other uuid5
 
 
-def tell_next(broadcast_pk: str, *, now: datetime) -> Effects:
+def accept_next_chunk(broadcast_pk: str, *, now: datetime) -> Effects:
     """Tell the next chunk of persons. Return what their events ask for, and the next chunk if there is one.
 
     Guarantee: nobody gets two events, and who followed at the acceptance is never passed over.

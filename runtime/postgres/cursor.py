@@ -21,7 +21,7 @@ class _Logged(psycopg.Cursor[tuple[Any, ...]]):
 
 
 @contextmanager
-def arrays_cursor() -> "Iterator[psycopg.Cursor[tuple[Any, ...]]]":
+def binary_cursor() -> "Iterator[psycopg.Cursor[tuple[Any, ...]]]":
     """Open a cursor on Django's connection; write `%b` for a value that is sent in binary.
 
     Raises: Django's database errors, as its own cursors do.

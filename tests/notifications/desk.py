@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from notifications.events import Effects, Envelope, Plan, SourceGrant, Step
+from notifications.events import Effects, Envelope, Plan, PlanStep, SourceGrant
 from notifications.states import AttemptOutcome, Channel, FailureKind, Priority
 
 if TYPE_CHECKING:
@@ -95,10 +95,10 @@ class Desk:
         return claimed
 
 
-def _step(destination: "Destination | None") -> Step:
+def _step(destination: "Destination | None") -> PlanStep:
     if destination is None:
-        return Step(Channel.WEB)
-    return Step(Channel(destination.kind), destination.pk)
+        return PlanStep(Channel.WEB)
+    return PlanStep(Channel(destination.kind), destination.pk)
 
 
 class Records:

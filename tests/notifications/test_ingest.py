@@ -7,7 +7,7 @@ import pytest
 from django.db import DataError
 
 from notifications import dispatch
-from notifications.events import Plan, Planned, Recipient, Step
+from notifications.events import Plan, Planned, PlanStep, Recipient
 from notifications.ingest import ingest
 from notifications.live.push import push_accepted
 from notifications.models import Delivery, Event
@@ -189,7 +189,7 @@ def test_an_event_without_a_channel_is_a_dead_letter_that_stays_in_the_inbox(des
 
 
 def test_a_page_that_closes_before_its_push_is_skipped(desk, ada, chat, doorbells, now) -> None:
-    plan = Plan((Step(Channel.WEB), Step(Channel.TELEGRAM, chat.pk)))
+    plan = Plan((PlanStep(Channel.WEB), PlanStep(Channel.TELEGRAM, chat.pk)))
     item = replace(desk.acceptance(ada, "e1", priority=CRITICAL), plan=plan)
     [stored] = accept([item], now=now)
     planned = Planned(item.envelope, Recipient(ada.pk, "ada"), True, plan)

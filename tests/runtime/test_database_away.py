@@ -4,7 +4,7 @@ import pytest
 from django.db import ProgrammingError, connection, transaction
 
 from runtime.postgres.away import DATABASE_AWAY, NotMigrated
-from runtime.postgres.cursor import arrays_cursor
+from runtime.postgres.cursor import binary_cursor
 from users.models import User
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -24,7 +24,7 @@ BUGS = {
 @pytest.fixture(params=["Django's cursor", "our cursor"])
 def execute(request):
     def execute(statement: str) -> None:
-        with connection.cursor() if request.param == "Django's cursor" else arrays_cursor() as cursor:
+        with connection.cursor() if request.param == "Django's cursor" else binary_cursor() as cursor:
             cursor.execute(statement)
 
     return execute

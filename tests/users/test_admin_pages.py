@@ -10,7 +10,7 @@ from django.contrib.auth.models import Group
 from django.urls import reverse
 
 from notifications import store
-from notifications.events import Envelope, Plan, SourceGrant, Step
+from notifications.events import Envelope, Plan, PlanStep, SourceGrant
 from notifications.models import Attempt, Broadcast, DeadLetter, Delivery, Event, Quarantine, Replay
 from notifications.states import Channel, Priority
 from users import keys
@@ -85,7 +85,7 @@ def deliver_one_of_two(person, chat, source):
         {"note": "<script>"},
         b"d" * 32,
     )
-    plan = Plan((Step(Channel.TELEGRAM, chat.pk),))
+    plan = Plan((PlanStep(Channel.TELEGRAM, chat.pk),))
     never = replace(envelope, event_id="e2", digest=b"e" * 32)
     stored, _ = store.accept(
         [

@@ -124,7 +124,7 @@ def test_an_event_to_a_topic_by_http_ends_with_counts(person, producer: Producer
     story = producer.get(f"/events/{event['event_id']}").json()
     assert (story["counts"], story["everybody_told"], story["ack"]["status"]) == ({}, False, "QUEUED")
     row = Broadcast.objects.get()
-    fan_out.tell_next(str(row.pk), now=row.accepted_at)
+    fan_out.accept_next_chunk(str(row.pk), now=row.accepted_at)
     sweep(now=row.accepted_at)
     ended = producer.post("/events", json=event, params={"wait": 5}).json()
     assert (ended["final"], ended["code"], ended["counts"]) == (True, "nobody_reached", {"failed": 1})
@@ -179,7 +179,7 @@ def test_protobuf_acks_have_the_counts(person, producer: Producer) -> None:
     message = event_message(user_id=..., topic="market.BTC")
     assert producer.publish_message(message)[0] == 202
     row = Broadcast.objects.get()
-    fan_out.tell_next(str(row.pk), now=row.accepted_at)
+    fan_out.accept_next_chunk(str(row.pk), now=row.accepted_at)
     sweep(now=row.accepted_at)
     status, ack = producer.publish_message(message)
     assert (status, dict(ack.counts), ack.code) == (200, {"failed": 1}, "nobody_reached")
@@ -194,7 +194,7 @@ def test_streams_tell_queued_and_then_one_final_ack(person, stream: Stream, valk
     assert stream.told() == [("b", "QUEUED", False, "")]
     assert send_broadcasts_due(valkey, clock=timezone.now) == 1
     row = Broadcast.objects.get(event_id="b")
-    fan_out.tell_next(str(row.pk), now=row.accepted_at)
+    fan_out.accept_next_chunk(str(row.pk), now=row.accepted_at)
     sweep(now=row.accepted_at)
     assert [send_broadcasts_due(valkey, clock=timezone.now) for _ in range(2)] == [1, 0]
     assert stream.told()[1:] == [

@@ -119,7 +119,7 @@ def test_a_stored_event_reaches_open_pages_as_their_own(open_page, producer: Pro
     answer = producer.post("/events", json=event)
     ack = answer.json()
     assert (answer.status_code, ack["status"], ack["final"]) == (202, "QUEUED", False)
-    fan_out.tell_next(str(Broadcast.objects.get().pk), now=Broadcast.objects.get().accepted_at)
+    fan_out.accept_next_chunk(str(Broadcast.objects.get().pk), now=Broadcast.objects.get().accepted_at)
     for person, page in pages.items():
         frame = page.receive()
         own = Event.objects.get(person=person)

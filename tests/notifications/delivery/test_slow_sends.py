@@ -93,7 +93,7 @@ def test_a_channel_that_is_full_takes_no_more_and_counts_no_try(desk, ada, chat,
     hang(Receipt(), Receipt())
     events = [desk.event(ada, chat, event_id=f"e{n}", priority=Priority.CRITICAL) for n in range(3)]
     attempt(*events[:2])
-    assert slow_sends.waiting(Channel.TELEGRAM) == 2
+    assert slow_sends.unrecorded_count(Channel.TELEGRAM) == 2
     at_once, _ = attempt(events[2])
     row = desk.delivery(events[2])
     assert (at_once.rings, row.state, row.attempts) == ([], "pending", 0)

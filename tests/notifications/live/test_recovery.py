@@ -81,8 +81,8 @@ def test_only_an_event_with_an_open_confirmation_has_a_deadline(desk, ada, chat,
     assert {found.ack_by for found, _ in missed(ada, 0).frames} == {0}
 
 
-def begin(person, resume, *, wanted=True):
-    return recovery.begin(person.pk, resume, wanted=wanted, time_zone="UTC")
+def begin(person, resume, *, resume_asked=True):
+    return recovery.begin(person.pk, resume, resume_asked=resume_asked, time_zone="UTC")
 
 
 @pytest.mark.parametrize("seq", [0, 3, 5])
@@ -106,7 +106,7 @@ def test_a_client_that_missed_too_much_gets_a_snapshot(ada, events, settings) ->
 
 
 def test_a_client_that_does_not_resume_gets_neither_frames_nor_a_snapshot(ada, events) -> None:
-    start = begin(ada, None, wanted=False)
+    start = begin(ada, None, resume_asked=False)
     assert (start.recovered, start.after, start.items) == (False, 5, None)
 
 

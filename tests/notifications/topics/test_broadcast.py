@@ -54,7 +54,7 @@ def envelope(desk):
 def tell_all(now) -> None:
     """Do what the doorbells ask for, as a worker does."""
     for row in Broadcast.objects.filter(told_at__isnull=True):
-        while fan_out.tell_next(str(row.pk), now=now).fan_outs:
+        while fan_out.accept_next_chunk(str(row.pk), now=now).fan_outs:
             pass
 
 
@@ -201,17 +201,17 @@ def test_big_audiences_are_told_in_chunks_each_with_a_doorbell_for_the_next(
     ingest([envelope()], now=now)
     pk = str(Broadcast.objects.get().pk)
     counts = []
-    while fan_out.tell_next(pk, now=now).fan_outs:
+    while fan_out.accept_next_chunk(pk, now=now).fan_outs:
         counts.append(Event.objects.count())
     assert (counts, Event.objects.count()) == ([2, 4], 5)
-    assert fan_out.tell_next(pk, now=now).fan_outs == []
+    assert fan_out.accept_next_chunk(pk, now=now).fan_outs == []
 
 
 def test_who_left_before_their_turn_is_not_told(follower, envelope, override, now) -> None:
     override(fan_out_chunk=1)
     _, bea, cyd = follower("ada", "bea", "cyd")
     ingest([envelope()], now=now)
-    fan_out.tell_next(str(Broadcast.objects.get().pk), now=now)
+    fan_out.accept_next_chunk(str(Broadcast.objects.get().pk), now=now)
     subscriptions.unsubscribe(bea.pk, [TOPIC])
     tell_all(now)
     assert not Event.objects.filter(person=bea).exists()

@@ -27,7 +27,7 @@ import sys, django
 django.setup()
 from django.utils import timezone
 from notifications.topics import fan_out
-while fan_out.tell_next(sys.argv[1], now=timezone.now()).fan_outs:
+while fan_out.accept_next_chunk(sys.argv[1], now=timezone.now()).fan_outs:
     pass
 """
 ACCEPTER = """
@@ -107,9 +107,9 @@ def test_a_fan_out_that_was_cut_off_goes_on_and_nobody_gets_it_twice(
     [left] = sweep(now=now + timedelta(minutes=5)).fan_outs
     assert left.broadcast_pk == str(broadcast.pk)
     override(fan_out_chunk=CHUNK)
-    effects = fan_out.tell_next(left.broadcast_pk, now=now)
+    effects = fan_out.accept_next_chunk(left.broadcast_pk, now=now)
     while effects.fan_outs:
-        effects = fan_out.tell_next(left.broadcast_pk, now=now)
+        effects = fan_out.accept_next_chunk(left.broadcast_pk, now=now)
     events = Event.objects.values_list("person_id", "pk", "seq")
     assert sorted(person for person, _, _ in events) == sorted(person.pk for person in thousand)
     assert {seq for _, _, seq in events} == {1}
@@ -131,7 +131,7 @@ def test_two_workers_at_the_same_broadcast_tell_everybody_once(
     override(fan_out_chunk=CHUNK)
 
     def work() -> None:
-        while fan_out.tell_next(str(broadcast.pk), now=now).fan_outs:
+        while fan_out.accept_next_chunk(str(broadcast.pk), now=now).fan_outs:
             pass
 
     side_by_side(work, work, work)
