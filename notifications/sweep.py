@@ -1,4 +1,4 @@
-"""The retry of record: finds rows that are due, leased too long or unconfirmed, and rings again."""
+"""The sweep: finds rows that are due, whose lease expired or that are unconfirmed, and continues them."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -8,7 +8,7 @@ from notifications.events import Effects
 
 
 def sweep(*, now: datetime) -> Effects:
-    """Look after every row whose time has come. Idempotent; two may run."""
+    """Handle every due row. Idempotent; two may run in parallel."""
     effects = Effects()
     for part in sweep_in_parts(now=now):
         effects.add(part)
@@ -16,8 +16,8 @@ def sweep(*, now: datetime) -> Effects:
 
 
 def sweep_in_parts(*, now: datetime) -> Iterator[Effects]:
-    """Sweep, and hand out what follows after every few rows."""
-    settled = knobs.current()
-    yield from store.sweep_deliveries_in_parts(now=now, knobs=settled)
-    if broadcasts := store.broadcasts.sweep(now=now, again_s=settled.ring_again_s):
+    """Sweep, and yield the effects after every few rows."""
+    settings = knobs.current()
+    yield from store.sweep_deliveries_in_parts(now=now, knobs=settings)
+    if broadcasts := store.broadcasts.sweep(now=now, again_s=settings.ring_again_s):
         yield broadcasts

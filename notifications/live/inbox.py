@@ -12,7 +12,7 @@ from notifications.states import Channel, Priority
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a person's sequence stands. Another `epoch` means that the sequence began anew."""
+    """Where a person's sequence stands. Another `epoch` means that the sequence started again."""
 
     seq: int
     epoch: str

@@ -1,4 +1,4 @@
-"""Who sent events once more."""
+"""The audit of replays."""
 
 import uuid
 from typing import ClassVar
@@ -11,7 +11,7 @@ from notifications.models.choices import choices
 
 
 class Replay(models.Model):
-    """Who had which events sent once more, and when. Written with the replay itself, never changed."""
+    """Who replayed which events, and when. Written with the replay itself, never changed afterwards."""
 
     id: "models.UUIDField[uuid.UUID, uuid.UUID]" = models.UUIDField(
         primary_key=True, default=uuid.uuid4, editable=False
@@ -21,7 +21,7 @@ class Replay(models.Model):
     who = models.CharField(max_length=200, help_text="A person, a source and its key, or a system user.")
     filter = models.JSONField[JsonObject, JsonObject](default=dict, blank=True)
     forced = models.BooleanField(default=False, help_text="Also what had been delivered before.")
-    count = models.IntegerField(default=0, help_text="Events that were accepted anew.")
+    count = models.IntegerField(default=0, help_text="Events that were accepted again.")
     paced_until = models.DateTimeField(help_text="When its last delivery is due.")
 
     class Meta:

@@ -27,7 +27,7 @@ def test_a_dead_letter_is_replayed_from_the_admin_and_delivered_once(system) -> 
     with system.signed_in() as person:
         listed = person.get(LIST).raise_for_status().text
         assert all(ack["event_id"] in listed for ack in events)
-        assert "2 accepted anew." in replay_all(system, person)
+        assert "2 accepted again." in replay_all(system, person)
         for ack in events:
             story = system.api.get(f"/events/{ack['event_id']}", params={"wait": 10}).json()
             assert (story["ack"]["status"], story["ack"]["seq"]) == ("DELIVERED", ack["seq"])

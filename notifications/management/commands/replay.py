@@ -43,7 +43,7 @@ class Command(BaseCommand):
         by = Operator(Surface.COMMAND, getpass.getuser())
         done = replay(which, by=by, now=timezone.now(), force=force)
         run_effects(done.effects)
-        self.stdout.write(f"{done.count} accepted anew{_reasons(done.skipped)}; replay {done.replay_id},")
+        self.stdout.write(f"{done.count} accepted again{_reasons(done.skipped)}; replay {done.replay_id},")
         self.stdout.write(f"the last one is due at {done.paced_until.isoformat(timespec='seconds')}")
 
 

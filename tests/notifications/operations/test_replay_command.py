@@ -32,7 +32,7 @@ def test_a_dry_run_counts_and_writes_nothing(dead) -> None:
 
 
 def test_ids_are_sent_and_rung_for(dead, doorbells) -> None:
-    assert "2 accepted anew" in run("e0", "e2", "--yes")
+    assert "2 accepted again" in run("e0", "e2", "--yes")
     rung = {(queue, ids) for queue, _, ids in doorbells.take()}
     assert rung == {
         ("critical" if row.priority == Priority.CRITICAL else "normal", str(row.pk))
