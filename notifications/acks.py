@@ -29,20 +29,20 @@ _STATUS = {
 
 _DETAIL: dict[str, str] = {
     EndCode.NO_CHANNEL: "No channel of this person is usable; the event is in their inbox.",
-    FailureKind.UNCONFIRMED: "The page did not confirm in time, and no other channel is left.",
-    EndCode.EXPIRED: "Its time ran out before anybody was reached.",
+    FailureKind.UNCONFIRMED: "The page did not confirm in time, and there is no other channel.",
+    EndCode.EXPIRED: "It expired before it was delivered.",
     EndCode.OUTCOME_UNKNOWN: "The provider's answer was lost; it may have arrived.",
     EndCode.CONFLICT: "This event_id was accepted before with other content; nothing was sent.",
 }
 
 
 def confirm(confirmations: Sequence[tuple[int, str]], *, now: datetime) -> Effects:
-    """Take confirmations of persons' clients, as pairs of person id and event id, in one batch."""
+    """Record confirmations by persons' clients, as pairs of person id and event id, in one batch."""
     return store.confirm(confirmations, now=now) if confirmations else Effects()
 
 
 def acknowledge(person_id: int, event_id: str, *, now: datetime) -> Effects:
-    """Take the person's own word that they know of the event: HUMAN evidence.
+    """Record that the person has acknowledged the event: HUMAN evidence.
 
     Raises: `store.UnknownEvent`.
     """
@@ -50,7 +50,7 @@ def acknowledge(person_id: int, event_id: str, *, now: datetime) -> Effects:
 
 
 def stored_ack(event_id: str, answer: store.Stored, now: datetime) -> Ack:
-    """Return the ack for what the store said about an event."""
+    """Return the ack for the result of storing an event."""
     if answer.kind is StoredAs.CONFLICT:
         return Ack(
             event_id, AckStatus.ACK_ERROR, True, now, code=EndCode.CONFLICT, detail=_DETAIL[EndCode.CONFLICT]
@@ -74,7 +74,7 @@ def stored_ack(event_id: str, answer: store.Stored, now: datetime) -> Ack:
 def event_ack(
     event: Event | store.Ended, deliveries: Iterable[Delivery | store.Tried], *, now: datetime
 ) -> Ack:
-    """Return the ack of a stored event as it stands now, with what each channel came to."""
+    """Return the ack of a stored event as it is now, with the outcome of each channel."""
     state = EventState(event.state)
     return Ack(
         event.event_id,
@@ -95,13 +95,13 @@ def event_ack(
 def _outcomes(
     event: Event | store.Ended, deliveries: Iterable[Delivery | store.Tried]
 ) -> tuple[ChannelOutcome, ...]:
-    """Return what each channel came to, in the order in which routing considered them.
+    """Return the outcome of each channel, in the order in which routing considered them.
 
-    After a replay, only what belongs to it: what was before has had an ack of its own.
+    After a replay, only the outcomes since then: the earlier ones had an ack of their own.
     """
     reached = {row.position: row for row in deliveries}
     before = sum(step.get("replay", 0) != event.replay_count for step in event.plan)
-    positions = count(before)  # the chosen lines of the trace are the steps of the plan, in its order
+    positions = count(before)  # the chosen lines of the trace are the steps of the plan, in the same order
     outcomes = []
     for line in event.trace:
         if line.get("replay", 0) != event.replay_count:
@@ -115,7 +115,7 @@ def _outcomes(
 
 
 def reasons(event: Event, deliveries: Iterable[Delivery]) -> list[tuple[Channel, str]]:
-    """Return why each channel did not reach the person, since the last acceptance."""
+    """Return why each channel failed since the last acceptance."""
     rows = {row.position: row for row in deliveries}
     tried = [row for _, row in sorted(rows.items()) if row.replay == event.replay_count]
     if tried:

@@ -1,6 +1,6 @@
-"""The states of an event and of its deliveries, and which may follow which.
+"""The states of events and deliveries, their transitions, and the other closed sets of values.
 
-Every other module takes its states, kinds and transitions from here; `store` is the only writer.
+Every other module takes them from here; `store` is the only writer.
 """
 
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from enum import IntEnum, StrEnum
 
 
 class Priority(IntEnum):
-    """How hard Tocsin tries. The numbers are those of the wire."""
+    """The delivery guarantee of an event. The numbers are those of the wire."""
 
     INFORMATIONAL = 0  # live sessions only, at most once, never stored
     NORMAL = 1  # live session, else the first usable channel; bounded retries; expires
@@ -16,7 +16,7 @@ class Priority(IntEnum):
 
 
 class Channel(IntEnum):
-    """A kind of way to reach a person. The numbers are those of the wire."""
+    """A way to reach a person. The numbers are those of the wire."""
 
     ACTIVE_SESSION = 0  # whatever is live now; resolved by `route`, never stored in a delivery
     WEB = 1
@@ -29,28 +29,30 @@ class Channel(IntEnum):
 
 
 class EventState(StrEnum):
-    ACCEPTED = "accepted"  # committed; somebody still has to be reached
-    DELIVERED = "delivered"  # one channel has it, with evidence
-    FAILED = "failed"  # every channel is used up: a dead letter, with a reason for each
-    EXPIRED = "expired"  # its time ran out before anybody was reached
+    ACCEPTED = "accepted"  # committed; not delivered yet
+    DELIVERED = "delivered"  # delivered on one channel, with evidence
+    FAILED = "failed"  # every channel failed: a dead letter, with a reason for each
+    EXPIRED = "expired"  # it expired before it was delivered
     SUPERSEDED = "superseded"  # a newer event with the same collapse key took its place
 
 
 class DeliveryState(StrEnum):
-    PENDING = "pending"  # written, nobody has tried yet
+    PENDING = "pending"  # no attempt yet
     SENDING = "sending"  # claimed under a lease; a send may be in flight
-    DEFERRED = "deferred"  # a try failed for a reason that passes; another will follow
+    DEFERRED = "deferred"  # an attempt failed for a temporary reason; another will follow
     SENT = "sent"  # the provider accepted it, or a socket took it
-    UNKNOWN = "unknown"  # the answer was lost: it may have arrived; ended, or waiting for one flagged repeat
-    CONFIRMED = "confirmed"  # the person's client, or the person, said so
-    FAILED = "failed"  # this channel is used up; see the failure kind
-    SKIPPED = "skipped"  # the channel was no longer usable when its turn came
+    UNKNOWN = (
+        "unknown"  # the answer was lost and it may have arrived; ended, or waiting for its one marked repeat
+    )
+    CONFIRMED = "confirmed"  # by the person's client or the person
+    FAILED = "failed"  # no further attempt on this channel; see the failure kind
+    SKIPPED = "skipped"  # the channel was no longer usable when its step started
     CANCELLED = "cancelled"  # another channel was confirmed first
-    EXPIRED = "expired"  # the event's time ran out
+    EXPIRED = "expired"  # the event expired
 
 
 class FailureKind(StrEnum):
-    TEMPORARY = "temporary"  # the tries were used up
+    TEMPORARY = "temporary"  # no attempts were left
     RECIPIENT = "recipient"  # the address is dead: the destination is disabled
     MESSAGE = "message"  # it cannot be rendered, or the provider refuses its content
     CONFIGURATION = "configuration"  # our credentials or settings
@@ -125,7 +127,7 @@ class SkipReason(StrEnum):
 
 
 class Surface(StrEnum):
-    """Where an operator asked for something."""
+    """The interface that an operator used."""
 
     ADMIN = "admin"
     API = "api"
@@ -134,7 +136,7 @@ class Surface(StrEnum):
 
 EVENT_FINAL = frozenset(EventState) - {EventState.ACCEPTED}
 
-# An end is only left by a replay, which is a new acceptance: see `store/replay.py`.
+# Only a replay, which is a new acceptance, leaves an end: see `store/replay.py`.
 EVENT_TRANSITIONS: dict[EventState, frozenset[EventState]] = {
     EventState.ACCEPTED: EVENT_FINAL,
     EventState.DELIVERED: frozenset({EventState.ACCEPTED}),  # by a forced replay
@@ -143,7 +145,7 @@ EVENT_TRANSITIONS: dict[EventState, frozenset[EventState]] = {
     EventState.SUPERSEDED: frozenset(),
 }
 
-REPLAYABLE = frozenset({EventState.FAILED, EventState.EXPIRED})  # nobody was reached
+REPLAYABLE = frozenset({EventState.FAILED, EventState.EXPIRED})  # not delivered
 REPLAYABLE_BY_FORCE = REPLAYABLE | {EventState.DELIVERED}
 
 _D = DeliveryState
@@ -156,7 +158,7 @@ DELIVERY_TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
     _D.SENT: frozenset({_D.CONFIRMED, _D.FAILED, _D.CANCELLED}),
     _D.UNKNOWN: frozenset({_D.SENDING, _D.CONFIRMED} | _STOPPED),
     _D.CONFIRMED: frozenset(),
-    _D.FAILED: frozenset({_D.CONFIRMED}),  # a confirmation that came after the deadline
+    _D.FAILED: frozenset({_D.CONFIRMED}),  # by a confirmation after the deadline
     _D.SKIPPED: frozenset(),
     _D.CANCELLED: frozenset(),
     _D.EXPIRED: frozenset(),

@@ -1,4 +1,4 @@
-"""The retry of record: finds rows that are due, leased too long or unconfirmed, and rings again."""
+"""The sweep: finds rows that are due, whose lease expired or that are unconfirmed, and continues them."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -9,7 +9,7 @@ from notifications.settings import pipeline_settings
 
 
 def sweep(*, now: datetime) -> Effects:
-    """Look after every row whose time has come. Idempotent; two may run."""
+    """Handle every due row. Idempotent; two may run in parallel."""
     effects = Effects()
     for part in sweep_in_parts(now=now):
         effects.add(part)
@@ -17,7 +17,7 @@ def sweep(*, now: datetime) -> Effects:
 
 
 def sweep_in_parts(*, now: datetime) -> Iterator[Effects]:
-    """Sweep, and hand out what follows after every few rows."""
+    """Sweep, and yield the effects after every few rows."""
     settings = pipeline_settings()
     yield from store.sweep_deliveries_in_parts(now=now, settings=settings)
     if broadcasts := store.broadcasts.sweep(now=now, again_s=settings.ring_again_s):

@@ -1,6 +1,6 @@
-"""Final acks to the reply streams: an outbox read from Postgres, so that a crash cannot lose one.
+"""Final acks to the reply streams: an outbox in Postgres, so that a crash cannot lose one.
 
-Guarantee: at least once. A process that dies between XADD and commit leaves one ack doubled.
+Guarantee: at least once. A crash between XADD and commit sends an ack twice.
 """
 
 import logging
@@ -28,22 +28,22 @@ LOOK_AGAIN_S = 1.0
 
 
 def run(client: "redis.Redis", stopping: threading.Event) -> None:
-    """Send final acks until `stopping` is set: at once when told, and by looking every second."""
+    """Send final acks until `stopping` is set: at once on a hint from Redis, else every second."""
     while not stopping.is_set():
         try:
             with client.pubsub(ignore_subscribe_messages=True) as hints:
                 hints.subscribe(pubsub.REPLIES_DUE)
                 while not stopping.is_set():
                     _send_all(client)
-                    connection.close()  # back to the pool while we wait
+                    connection.close()  # back to the pool while waiting
                     hints.get_message(timeout=LOOK_AGAIN_S)
-                    while hints.get_message():  # one look answers all that have come so far
+                    while hints.get_message():  # one pass covers all hints so far
                         pass
         except (redis.RedisError, *DATABASE_AWAY) as error:
             log.warning("replies_unavailable", extra={"error": type(error).__name__})
             connection.close()
             stopping.wait(RETRY_S)
-        except Exception:  # the ingress goes on without this thread, and nobody would be told any more
+        except Exception:  # without this thread the ingress would go on, but send no more final acks
             log.exception("replies_failed")
             connection.close()
             stopping.wait(RETRY_S)

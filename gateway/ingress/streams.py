@@ -1,7 +1,7 @@
 """The Redis Streams ingress: entries of `tocsin:events` in, acks to `tocsin:acks:<source>` out.
 
-The stream is a transport, not a store: parse → commit → ack to the producer → XACK. A producer forgets an
-event only after its ack. What cannot be understood goes to quarantine with its bytes.
+The stream is a transport, not a store: parse → commit → ack to the producer → XACK. A producer must keep an
+event until its ack. Invalid entries go to quarantine with their bytes.
 """
 
 import contextlib
@@ -58,7 +58,7 @@ def connect(url: str) -> "redis.Redis":
 
 @dataclass(slots=True)
 class _Read:
-    """One entry as it was understood: an envelope, or why not."""
+    """One decoded entry: an envelope, or an error."""
 
     entry_id: str
     data: bytes
@@ -77,18 +77,18 @@ class StreamIngress:
         self._redis = client
         self._consumer = consumer
         self._block_ms = block_ms
-        self._idle_ms = idle_ms  # after this long without an end, another consumer's entries are taken over
+        self._idle_ms = idle_ms  # after this long without XACK, another consumer's entries are taken over
         self._reclaim_at = 0.0
 
     def run(self, stopping: threading.Event) -> None:
-        """Consume until `stopping` is set; the batch in hand is finished first."""
+        """Consume until `stopping` is set; the current batch is finished first."""
         while not stopping.is_set():
             try:
                 self.step()
             except ResponseError as error:
                 if "NOGROUP" in str(error):
                     self._create_group()
-                else:  # out of memory, read-only after a failover: it passes, and nothing is lost
+                else:  # such as out of memory, or read-only after a failover: retried, nothing is lost
                     self._wait("stream_unavailable", error, stopping)
             except redis.RedisError as error:
                 self._wait("stream_unavailable", error, stopping)
@@ -98,24 +98,26 @@ class StreamIngress:
 
     def _wait(self, what: str, error: Exception, stopping: threading.Event) -> None:
         log.warning(what, extra={"error": type(error).__name__})
-        connection.close()  # no request ends here: a broken one would be used for ever
+        connection.close()  # no request ends here, so that a broken one would be kept for ever
         self._reclaim_at = 0.0
         stopping.wait(RETRY_S)
 
     def step(self) -> int:
-        """Take one batch: what was left behind first, then what is new. Return how many entries."""
+        """Process one batch, unfinished entries before new ones. Return the number of entries."""
         if time.monotonic() >= self._reclaim_at:
-            taken = self._take(self._left_behind())
+            taken = self._process(self._unfinished())
             if taken == 0:
                 self._reclaim_at = time.monotonic() + RECLAIM_EVERY_S
             return taken
         found = self._redis.xreadgroup(
             GROUP, self._consumer, {STREAM: ">"}, count=BATCH, block=self._block_ms
         )
-        return self._take([(_text(entry_id), fields) for _, entries in found for entry_id, fields in entries])
+        return self._process(
+            [(_text(entry_id), fields) for _, entries in found for entry_id, fields in entries]
+        )
 
     def _create_group(self) -> None:
-        """Create the group at 0: after a FLUSHALL, what producers sent since is read from the start."""
+        """Create the group at 0: after a FLUSHALL, entries that producers have added since are read too."""
         try:
             self._redis.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
             log.info("group_created")
@@ -123,8 +125,8 @@ class StreamIngress:
             if "BUSYGROUP" not in str(error):
                 raise
 
-    def _left_behind(self) -> list[Entry]:
-        """Return entries of dead consumers and our own unfinished ones; poison goes to quarantine."""
+    def _unfinished(self) -> list[Entry]:
+        """Return unfinished entries, our own and those of dead consumers; poison goes to quarantine."""
         pending = self._redis.xpending_range(STREAM, GROUP, "-", "+", BATCH)
         mine = self._consumer.encode()
         due = [
@@ -133,7 +135,7 @@ class StreamIngress:
             if item["consumer"] == mine or item["time_since_delivered"] >= self._idle_ms
         ]
         claimed = []
-        for idle_ms, owned in ((0, True), (self._idle_ms, False)):  # who claims second must get nothing
+        for idle_ms, owned in ((0, True), (self._idle_ms, False)):  # a second claimer must get nothing
             ids = [item["message_id"] for item in due if (item["consumer"] == mine) is owned]
             if ids:
                 claimed += self._redis.xclaim(STREAM, GROUP, self._consumer, idle_ms, ids)
@@ -145,42 +147,42 @@ class StreamIngress:
 
     def _quarantine_poison(self, entries: Sequence[Entry]) -> None:
         if entries:
-            error = InvalidEvent("poison", f"Taken {TRIES} times without an end.")
+            error = InvalidEvent("poison", f"Read {TRIES} times without success.")
             self._finish(
                 [_Read(entry_id, fields.get(b"e", b""), error=error) for entry_id, fields in entries]
             )
 
-    def _take(self, entries: Sequence[Entry]) -> int:
-        """Take a batch; if it fails as a whole, take its entries one by one so that one cannot stop all."""
+    def _process(self, entries: Sequence[Entry]) -> int:
+        """Process a batch; if it fails, process its entries one by one: one must not block the others."""
         if not entries:
             return 0
         try:
-            self._take_batch(entries)
+            self._process_batch(entries)
         except (redis.RedisError, *DATABASE_AWAY):
-            self._forgive(entries)
+            self._reset_tries(entries)
             raise
         except Exception:
             log.exception("batch_failed", extra={"entries": len(entries)})
-            self._take_singly(entries)
+            self._process_singly(entries)
         return len(entries)
 
-    def _take_singly(self, entries: Sequence[Entry]) -> None:
+    def _process_singly(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
             try:
-                self._take_batch([entry])
+                self._process_batch([entry])
             except (redis.RedisError, *DATABASE_AWAY):
-                self._forgive(entries)
+                self._reset_tries(entries)
                 raise
-            except Exception:  # it stays pending, and is quarantined after some tries
+            except Exception:  # it stays pending, and is quarantined after TRIES attempts
                 log.exception("entry_failed", extra={"entry_id": entry[0]})
 
-    def _forgive(self, entries: Sequence[Entry]) -> None:
-        """Set the entries' tries back: an outage is not their fault, and must not make them poison."""
+    def _reset_tries(self, entries: Sequence[Entry]) -> None:
+        """Reset the entries' delivery counts: an outage must not turn them into poison."""
         with contextlib.suppress(redis.RedisError):
             ids = [entry_id for entry_id, _ in entries]
             self._redis.xclaim(STREAM, GROUP, self._consumer, 0, ids, retrycount=0, justid=True)
 
-    def _take_batch(self, entries: Sequence[Entry]) -> None:
+    def _process_batch(self, entries: Sequence[Entry]) -> None:
         reads = _read_all(entries)
         good = [read for read in reads if read.envelope is not None]
         envelopes = [read.envelope for read in good if read.envelope is not None]
@@ -193,22 +195,22 @@ class StreamIngress:
         self._finish(reads)
 
     def _finish(self, reads: Sequence[_Read]) -> None:
-        """Quarantine what was refused, tell the producers, and only then acknowledge."""
+        """Quarantine invalid entries, send the acks, and only then acknowledge the entries."""
         refused = [read for read in reads if read.error is not None]
         Quarantine.objects.bulk_create([_quarantined(read) for read in refused], ignore_conflicts=True)
         pipe = self._redis.pipeline(transaction=False)
         for read in reads:
-            if read.ack is not None and read.source and not _told_by_replies(read.ack):
+            if read.ack is not None and read.source and not _acked_by_replies(read.ack):
                 add_ack(pipe, read.source, read.ack)
-        pipe.execute()  # raises for an ack that was not taken, and then nothing is acknowledged
+        pipe.execute()  # raises if an ack was not stored, and then no entry is acknowledged
         failpoint("stream_acked_before_xack")
         ids = [read.entry_id for read in reads]
         pipe.xack(STREAM, GROUP, *ids)
-        pipe.xdel(STREAM, *ids)  # bounded by what is acknowledged, never by age
+        pipe.xdel(STREAM, *ids)  # only acknowledged entries are removed, never old ones
         pipe.execute()
 
 
-def _told_by_replies(ack: Ack) -> bool:
+def _acked_by_replies(ack: Ack) -> bool:
     """A stored event that has ended gets its one final ack from `replies`."""
     return bool(ack.pk) and ack.final and not ack.duplicate
 
@@ -263,7 +265,7 @@ def _decode(read: _Read, message: object, grants: dict[str, SourceGrant]) -> Non
 
 
 def _grants(names: set[str]) -> dict[str, SourceGrant]:
-    possible = {name for name in names if "\0" not in name}  # Postgres would refuse the whole question
+    possible = {name for name in names if "\0" not in name}  # Postgres would reject the whole query
     sources = Source.objects.filter(name__in=possible, enabled=True, allow_stream=True)
     return {source.name: grant_of(source) for source in sources}
 

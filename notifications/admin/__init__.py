@@ -1,3 +1,3 @@
-"""The admin of the pipeline: what happened, what did not arrive, and who sent it once more."""
+"""The admin of the pipeline: events, dead letters, replays and topics."""
 
 from notifications.admin import dead_letters, events, topics  # noqa: F401  registers the models

@@ -1,4 +1,4 @@
-"""Dead letters with their reasons, their replay after a look at the count, and who did it."""
+"""Dead letters with their reasons, their replay after a confirmation page, and the audit of replays."""
 
 from typing import Any
 
@@ -60,14 +60,14 @@ class DeadLetterAdmin(EventAdmin):
         try:
             matching = self.get_changelist_instance(request).get_queryset(request)
         except IncorrectLookupParameters:
-            messages.error(request, "This filter is not understood; nothing was sent.")
+            messages.error(request, "This filter is not valid; nothing was sent.")
             return HttpResponseRedirect(reverse(LIST))
         return self._replay(request, matching, f"matching {request.GET.urlencode() or 'all'}", [])
 
     def _replay(
         self, request: HttpRequest, events: "QuerySet[Event]", asked: str, fields: list[tuple[str, Any]]
     ) -> HttpResponse:
-        """Ask with the count first; send once that was confirmed."""
+        """Show the count first; replay once the operator has confirmed."""
         which = EventFilter(pks=tuple(events.order_by().values_list("pk", flat=True).distinct()), asked=asked)
         if not which.pks:
             messages.warning(request, "No dead letter matches; nothing was sent.")
@@ -79,7 +79,7 @@ class DeadLetterAdmin(EventAdmin):
         done = replay(which, by=by, now=timezone.now(), force=force)
         dispatch.run_effects_later(done.effects)
         left = ", ".join(f"{count} {reason}" for reason, count in sorted(done.skipped.items()))
-        messages.success(request, f"{done.count} accepted again." + (f" Left alone: {left}." if left else ""))
+        messages.success(request, f"{done.count} accepted again." + (f" Skipped: {left}." if left else ""))
         return HttpResponseRedirect(reverse(LIST))
 
     def _ask(self, request: HttpRequest, which: EventFilter, fields: list[tuple[str, Any]]) -> HttpResponse:
@@ -97,7 +97,7 @@ class DeadLetterAdmin(EventAdmin):
         return TemplateResponse(request, "admin/notifications/deadletter/replay.html", context)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """Let the button above the list carry the list's filter."""
+        """Add the list's filter to the button above it."""
         response: HttpResponse = super().changelist_view(request, extra_context)
         context = getattr(response, "context_data", None) or {}
         for item in context.get("actions_list", ()):

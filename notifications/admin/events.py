@@ -1,4 +1,4 @@
-"""Events with their story, what was sent where, and the quarantine."""
+"""Events with their timelines, deliveries, attempts and the quarantine."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from notifications.states import Channel
 
 
 class ReadOnly:
-    """Rows that `store` alone writes: the admin shows them and changes nothing."""
+    """An admin for rows that only the pipeline writes."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -1,4 +1,4 @@
-"""Topics: who may follow them, who does, and what was told to them. Open pages hear of every change."""
+"""Topic rules, subscriptions and broadcasts. Open pages are notified of every change."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,32 +16,32 @@ from notifications.topics import subscriptions
 from users.models import TopicRule, TopicSubscription
 
 
-class Told(ModelAdmin):  # type: ignore[misc]
-    """Rows whose changes the sockets of some persons have to hear of, after the commit."""
+class NotifyingAdmin(ModelAdmin):  # type: ignore[misc]
+    """An admin that notifies the sockets of the persons concerned by a change, after the commit."""
 
-    persons: Callable[[Any], set[int]]  # a method of each admin: whom a row concerns
+    persons: Callable[[Any], set[int]]  # a method of each admin: the persons that a row concerns
 
     def save_model(self, request: HttpRequest, obj: Model, form: Any, change: bool) -> None:
         before = self.persons(type(obj)._default_manager.get(pk=obj.pk)) if change else set()
         super().save_model(request, obj, form, change)
-        self._tell(before | self.persons(obj))
+        self._notify(before | self.persons(obj))
 
     def delete_model(self, request: HttpRequest, obj: Model) -> None:
         before = self.persons(obj)
         super().delete_model(request, obj)
-        self._tell(before)
+        self._notify(before)
 
     def delete_queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> None:
         before = {person for row in queryset for person in self.persons(row)}
         super().delete_queryset(request, queryset)
-        self._tell(before)
+        self._notify(before)
 
-    def _tell(self, persons: set[int]) -> None:
-        transaction.on_commit(lambda: subscriptions.tell(persons))
+    def _notify(self, persons: set[int]) -> None:
+        transaction.on_commit(lambda: subscriptions.notify(persons))
 
 
 @admin.register(TopicRule)
-class TopicRuleAdmin(Told):
+class TopicRuleAdmin(NotifyingAdmin):
     list_display = ("prefix", "audience", "group")
     list_filter = ("audience",)
     search_fields = ("prefix",)
@@ -51,7 +51,7 @@ class TopicRuleAdmin(Told):
 
 
 @admin.register(TopicSubscription)
-class TopicSubscriptionAdmin(Told):
+class TopicSubscriptionAdmin(NotifyingAdmin):
     list_display = ("topic", "person", "created_at")
     search_fields = ("topic", "=person__external_id")
     search_help_text = "Part of a topic, or a whole person id."

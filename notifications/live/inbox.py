@@ -12,7 +12,7 @@ from notifications.states import Channel
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """The end of a recipient's sequence. A new `epoch` means that the sequence was restarted."""
+    """Where a person's sequence stands. Another `epoch` means that the sequence started again."""
 
     seq: int
     epoch: str

@@ -1,3 +1,5 @@
+import uuid
+
 from django.contrib.postgres.operations import AddConstraintNotValid, ValidateConstraint
 from django.db import migrations, models
 from django.db.models import Q
@@ -25,4 +27,14 @@ class Migration(migrations.Migration):
             ),
         ),
         ValidateConstraint(model_name='delivery', name='delivery_swept_until_it_ends'),
+        migrations.AlterField(
+            model_name='inboxcursor',
+            name='epoch',
+            field=models.UUIDField(default=uuid.uuid4, help_text='Changes when the sequence starts again.'),
+        ),
+        migrations.AlterField(
+            model_name='replay',
+            name='count',
+            field=models.IntegerField(default=0, help_text='Events that were accepted again.'),
+        ),
     ]

@@ -1,4 +1,4 @@
-"""The rows behind the guarantee. `store` writes events and deliveries; everybody else reads."""
+"""The tables of the pipeline. Only `store` writes events and deliveries."""
 
 from notifications.models.broadcast import Broadcast
 from notifications.models.delivery import Attempt, Delivery

@@ -1,4 +1,4 @@
-"""One event for everybody who follows a topic."""
+"""An event for all subscribers of a topic."""
 
 import uuid
 from typing import ClassVar
@@ -14,9 +14,9 @@ from users.models import Source
 
 
 class Broadcast(models.Model):
-    """One accepted event to a topic: told to each subscribed person as an `Event` of their own.
+    """One accepted event to a topic: every subscriber gets an `Event` of their own.
 
-    `store.broadcasts` writes it. The row is the fan-out of record: what a crash left is continued from it.
+    `store.broadcasts` writes it. The row records the progress of the fan-out, which resumes after a crash.
     """
 
     id: "models.UUIDField[uuid.UUID, uuid.UUID]" = models.UUIDField(

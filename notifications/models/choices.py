@@ -1,4 +1,4 @@
-"""What the rows' short codes may be, taken from `states`."""
+"""The choices of model fields, from the enums in `states`."""
 
 from enum import StrEnum
 

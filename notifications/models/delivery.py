@@ -1,4 +1,4 @@
-"""What was sent where: a row for each destination, and one for each try."""
+"""Deliveries and attempts: a row for each destination, and one for each send."""
 
 import uuid
 from typing import ClassVar
@@ -22,7 +22,7 @@ class Delivery(models.Model):
     channel = models.SmallIntegerField(choices=CHANNELS)
     destination = models.ForeignKey(
         Destination, on_delete=models.SET_NULL, null=True, blank=True, db_index=False
-    )  # see delivery_of_destination: a page has none
+    )  # see delivery_of_destination: WEB has none
     position = models.SmallIntegerField(help_text="Index in the event's plan.")
     replay = models.SmallIntegerField(default=0, help_text="0: the first acceptance, 1: the first replay.")
     priority = models.SmallIntegerField(choices=PRIORITIES)
@@ -49,8 +49,8 @@ class Delivery(models.Model):
         verbose_name_plural = "deliveries"
         ordering: ClassVar = ["event_id", "position"]
         constraints: ClassVar = [
-            # One row a step; a replay adds steps of its own, so positions go on. A step is one destination.
-            # WEB has none, and a removed one leaves none: rows without one do not exclude each other.
+            # One row for each step, which is one destination; a replay appends steps of its own. WEB has no
+            # destination and a removed one becomes NULL: such rows do not exclude each other.
             models.UniqueConstraint(fields=["event", "position"], name="delivery_once_per_step"),
             models.UniqueConstraint(
                 fields=["event", "replay", "channel", "destination"], name="delivery_once_per_destination"
@@ -76,7 +76,7 @@ class Delivery(models.Model):
 
 
 class Attempt(models.Model):
-    """One try of a delivery. Rows are only ever added."""
+    """One attempt of a delivery. Rows are never changed."""
 
     delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="tries")
     number = models.SmallIntegerField()

@@ -1,4 +1,4 @@
-"""What a broadcast and an event have alike: an end with a time, and a producer to be told of it."""
+"""What events and broadcasts share: an end with a time, and a final ack to the producer."""
 
 from django.db import models
 from django.db.models import Q
@@ -16,7 +16,7 @@ def final_has_a_time(name: str) -> models.CheckConstraint:
 
 
 def reply_due(name: str) -> models.Index:
-    """Return the index of the ends whose producer is yet to be told on the reply stream."""
+    """Return the index of the ended rows whose final ack is due on the reply stream."""
     return models.Index(
         fields=["final_at"],
         condition=Q(replied_at__isnull=True, final_at__isnull=False) & ~Q(reply_to=""),

@@ -1,4 +1,4 @@
-"""One event of one person, and the place in their inbox that it takes."""
+"""Events, and the cursor that numbers them in a person's inbox."""
 
 import uuid
 from typing import ClassVar
@@ -98,12 +98,12 @@ class Event(models.Model):
     class Meta:
         ordering: ClassVar = ["-id"]
         constraints: ClassVar = [
-            # The id first: a page's confirmation names the event and not its source.
+            # The id comes first: a confirmation names the event, not its source.
             models.UniqueConstraint(fields=["event_id", "source"], name="event_once_per_source"),
             models.UniqueConstraint(fields=["person", "seq"], name="event_seq_once_per_person"),
             final_has_a_time("event_final_state_has_a_time"),
         ]
-        # Few: an event is written three times, and each time into every index.
+        # Few: an event is written three times, each time into every index.
         indexes: ClassVar = [
             models.Index(
                 fields=["priority", "accepted_at"],
@@ -134,7 +134,7 @@ class Event(models.Model):
 
 
 class DeadLetter(Event):
-    """An event whose channels are all used up."""
+    """An event whose channels have all failed."""
 
     class Meta:
         proxy = True
@@ -143,7 +143,7 @@ class DeadLetter(Event):
 
 
 class InboxCursor(models.Model):
-    """The last `seq` of a person. Taken under a row lock, so that seq order is commit order."""
+    """The last `seq` of a person. The row is locked while an event is added: seq order is commit order."""
 
     person = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True)
     last_seq = models.BigIntegerField(default=0)

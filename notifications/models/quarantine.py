@@ -1,4 +1,4 @@
-"""What could not be taken in."""
+"""Input that could not be accepted."""
 
 from typing import ClassVar
 
@@ -8,7 +8,7 @@ from django.utils import timezone
 
 
 class Quarantine(models.Model):
-    """Bytes that could not be taken in: from where, and why. Nothing that arrived is thrown away."""
+    """Bytes that an ingress could not accept, with the reason: no input is thrown away."""
 
     received_at = models.DateTimeField(default=timezone.now)
     ingress = models.CharField(max_length=16)

@@ -1,4 +1,4 @@
-"""Who sent events once more."""
+"""The audit of replays."""
 
 import uuid
 from typing import ClassVar
@@ -11,7 +11,7 @@ from notifications.models.choices import choices
 
 
 class Replay(models.Model):
-    """Who had which events sent once more, and when. Written with the replay itself, never changed."""
+    """Who replayed which events, and when. Written with the replay itself, never changed afterwards."""
 
     id: "models.UUIDField[uuid.UUID, uuid.UUID]" = models.UUIDField(
         primary_key=True, default=uuid.uuid4, editable=False

@@ -1,7 +1,7 @@
-"""Canaries: a task through every queue, so that a queue that nobody consumes is seen from outside.
+"""Canaries: a task through every queue shows whether the queue is consumed.
 
-A worker may be connected and consume nothing; only a round trip tells. What is kept is when each queue's
-last canary ran. It may be lost: the next one comes within seconds.
+A connected worker may consume nothing; only a round trip shows that. Redis keeps the time of each queue's
+last canary, which may be lost: the next one runs within seconds.
 """
 
 from datetime import datetime
@@ -22,14 +22,14 @@ def key(queue: str) -> str:
 
 
 def mark(queue: str, *, now: datetime) -> None:
-    """Note that a canary has come through this queue."""
+    """Record that a canary has run through this queue."""
     client().set(key(queue), f"{now.timestamp():.3f}", ex=_KEPT_S)
 
 
 def ages(*, now: datetime) -> dict[str, float | None]:
     """Return the seconds since each queue's last canary; None where there is none.
 
-    Raises: `redis.RedisError` when Redis is away, and then nothing is known.
+    Raises: `redis.RedisError` when Redis is away.
     """
     names = queues()
     found = client().mget([key(name) for name in names])

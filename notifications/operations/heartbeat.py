@@ -1,6 +1,6 @@
-"""The dead-man switch: a URL that is called while all is well, so that silence is the alarm.
+"""The dead-man switch: a URL that is called while there is no problem, so that its absence is the alarm.
 
-It works when nothing else does: a dead beat, worker, database or network all end in silence.
+It also covers a dead beat, worker, database or network: each of them stops the calls.
 """
 
 import logging
@@ -21,7 +21,10 @@ _TIMEOUT_S = 5.0
 
 
 def send(*, now: datetime) -> str:
-    """Call `HEARTBEAT_URL` if all is well. Return "off", "withheld", "sent" or "failed". Never raises."""
+    """Call `HEARTBEAT_URL` if there is no problem. Never raises.
+
+    Returns "off", "withheld", "sent" or "failed".
+    """
     url = settings.HEARTBEAT_URL
     outcome = _send(url, now) if url else "off"
     HEARTBEATS.labels(outcome).inc()
@@ -33,7 +36,7 @@ def _send(url: str, now: datetime) -> str:
         if wrong := monitor.problems(now=now):
             log.error("heartbeat_withheld", extra={"wrong": wrong})
             return "withheld"
-    except Exception:  # whatever it is that cannot be looked at, it is not well
+    except Exception:  # a failed check is a problem too
         log.exception("heartbeat_withheld")
         return "withheld"
     try:

@@ -1,4 +1,4 @@
-"""Is the guarantee kept? Measured from outside the pipeline, from its rows, with one cheap query each."""
+"""Health of the pipeline, measured from its rows with one cheap query each."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,17 +14,17 @@ from notifications.operations import canary
 from notifications.settings import pipeline_settings
 from notifications.states import Channel, EventState, Priority
 
-STUCK_AFTER_S = 60  # the sweep looks at a row within a second or two of its `ring_at`
+STUCK_AFTER_S = 60  # the sweep visits a row within a second or two of its `ring_at`
 RECENT_S = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What an operator wants to be woken for. `overdue` and `orphaned` are bugs, or a sweep that is down."""
+    """The figures to alert on. `overdue` and `orphaned` above 0 mean a bug, or that the sweep is down."""
 
-    oldest_critical_s: float  # age of the oldest CRITICAL event without an end; 0: there is none
+    oldest_critical_s: float  # age of the oldest unfinished CRITICAL event; 0: there is none
     overdue: int  # deliveries and broadcasts that were due over a minute ago
-    orphaned: int  # accepted events without an open delivery: nobody would ever look at them
+    orphaned: int  # accepted events without an open delivery: no sweep would ever visit them
     unfinished: dict[str, int]  # accepted events by priority
     dead_letters: int
     recent: dict[str, int]  # events accepted in the last five minutes, by their state now
@@ -42,7 +42,7 @@ def snapshot(*, now: datetime) -> Snapshot:
 
 
 def oldest_critical_s(*, now: datetime, source_id: int | None = None) -> float:
-    """Return how long the oldest CRITICAL event waits for its end, a replayed one since it was due."""
+    """Return the age of the oldest unfinished CRITICAL event; a replayed one counts from its due time."""
     waiting = Event.objects.filter(state=EventState.ACCEPTED, priority=Priority.CRITICAL)
     if source_id is not None:
         waiting = waiting.filter(source_id=source_id)
@@ -76,9 +76,9 @@ def _recent(now: datetime) -> dict[str, int]:
 
 
 def problems(*, now: datetime) -> list[str]:
-    """Return what is wrong, as words for a log; nothing: all is well.
+    """Return the names of the problems found, for a log.
 
-    Raises: database and Redis errors, and then it is not well either.
+    Raises: database and Redis errors, which are problems too.
     """
     settings = pipeline_settings()
     found = []

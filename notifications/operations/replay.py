@@ -1,4 +1,4 @@
-"""Sending dead letters once more: who asks, which events, and for the person as they are now."""
+"""Replay of dead letters by an operator, with routing by the persons' present destinations."""
 
 import uuid
 from collections import Counter
@@ -21,7 +21,7 @@ _CHUNK = 500  # events of one transaction
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """Who asks for a replay, and where."""
+    """The person or key that starts a replay, and the interface used."""
 
     surface: Surface
     who: str
@@ -29,7 +29,7 @@ class Operator:
 
 @dataclass(slots=True)
 class Preview:
-    """How many events a replay would send now, and how many not, by reason."""
+    """The number of events that a replay would send now, and of those it would skip, by reason."""
 
     count: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
@@ -37,7 +37,7 @@ class Preview:
 
 @dataclass(slots=True)
 class Replayed:
-    """What a replay came to. `remaining` events were beyond the limit: the same call takes them on."""
+    """The result of a replay. `remaining` events exceeded the limit: repeat the call for them."""
 
     replay_id: uuid.UUID
     count: int
@@ -50,10 +50,10 @@ class Replayed:
 def preview(which: EventFilter, *, force: bool) -> Preview:
     """Count what a replay would send, without sending or writing anything.
 
-    Reasons not to: `running`, `delivered`, `superseded`, `confirmed` (late, by the person's client),
-    `not_found`. What only shows when it is routed is counted by `replay` itself.
+    Reasons to skip: `running`, `delivered`, `superseded`, `confirmed` (late, by the person's client),
+    `not_found`. Reasons that only routing finds are counted by `replay` itself.
     """
-    which = _meant(which)
+    which = _with_default_states(which)
     found = Preview()
     late = which.events().order_by().annotate(late=Q(confirmed_at__isnull=False))
     rows = late.values_list("state", "late")
@@ -67,8 +67,8 @@ def preview(which: EventFilter, *, force: bool) -> Preview:
     return found
 
 
-def _meant(which: EventFilter) -> EventFilter:
-    """A filter that names neither events nor states means the dead letters, forced or not."""
+def _with_default_states(which: EventFilter) -> EventFilter:
+    """Return the filter; without events and states it selects the dead letters, forced or not."""
     if which.named or which.states:
         return which
     return replace(which, states=tuple(sorted(REPLAYABLE)))
@@ -89,12 +89,12 @@ def _refused(state: EventState, confirmed: bool, force: bool) -> str:
 def replay(
     which: EventFilter, *, by: Operator, now: datetime, force: bool = False, limit: int | None = None
 ) -> Replayed:
-    """Accept matching events again, CRITICAL ones first, and leave a row that says who did it.
+    """Accept matching events again, CRITICAL ones first, and record who did it.
 
-    Guarantee: an event that was delivered, or is on its way, is left alone unless forced; a forced one is
-    marked as a possible duplicate. Each keeps its event_id and seq. The caller follows the aftermath.
+    Guarantee: an unfinished event is never replayed, and a delivered one only by force, marked as a possible
+    duplicate. Each keeps its event_id and seq. The caller runs the effects.
     """
-    which = _meant(which)
+    which = _with_default_states(which)
     before = preview(which, force=force)
     order = store.open_replay(surface=by.surface, who=by.who, filter=which.to_json(), forced=force, now=now)
     pks = list(
@@ -122,7 +122,7 @@ def _chunks(pks: list[int]) -> Iterator[list[int]]:
 
 @dataclass(frozen=True, slots=True)
 class _Rerouting:
-    """A stored event as routing asks for it."""
+    """The part of a stored event that routing needs."""
 
     event_pk: int
     user_id: str
@@ -132,7 +132,7 @@ class _Rerouting:
 
 
 def _reroute(pks: Sequence[int], now: datetime) -> tuple[list[store.Rerouted], Counter[str]]:
-    """Route events for persons as they are now. What nobody could receive is counted, and left as it is."""
+    """Route events by their persons' present destinations. Events without a step are only counted."""
     events = Event.objects.filter(pk__in=pks).select_related("person").order_by("-priority", "pk")
     rows = events.only("event_type", "priority", "channels", "person__external_id")
     routes, skipped = [], Counter[str]()

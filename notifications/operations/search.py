@@ -1,4 +1,4 @@
-"""Which stored events somebody means: one filter for the list, for replays and for the admin."""
+"""The filter of stored events, for the list, replays and the admin."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -15,7 +15,7 @@ from notifications.states import EventState, Priority
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """What is left out does not narrow. `since` is included, `until` is not; both are times of acceptance."""
+    """Empty fields match every event. `since` is inclusive, `until` is not; both are times of acceptance."""
 
     source_id: int | None = None
     source: str = ""
@@ -27,7 +27,7 @@ class EventFilter:
     states: tuple[EventState, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
-    asked: str = ""  # how the operator put it, for the audit; it narrows nothing
+    asked: str = ""  # the operator's words, for the audit; not a condition
 
     def events(self) -> "QuerySet[Event]":
         wanted = {column: value for column, value in self._columns().items() if value or value == 0}
@@ -49,16 +49,16 @@ class EventFilter:
 
     @property
     def named(self) -> int:
-        """How many events are asked for one by one; 0: whatever matches."""
+        """The number of events listed by id; 0: the filter lists none."""
         return len(self.event_ids) or len(self.pks)
 
     def to_json(self) -> JsonObject:
-        """Return what narrows, as the audit keeps it."""
+        """Return the conditions, for the audit."""
         given = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: _plain(value) for name, value in given.items() if value or value == 0}
 
 
-_KEPT_IDS = 100  # of a long list of events, the audit keeps the first ones and the count
+_KEPT_IDS = 100  # ids that the audit keeps of a long list, besides the count
 
 
 def _plain(value: Any) -> Any:

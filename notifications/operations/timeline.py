@@ -1,4 +1,4 @@
-"""The story of one event, told from its rows: every decision, try and outcome, in order of time."""
+"""The timeline of one event, from its rows: every decision, attempt and outcome."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -40,7 +40,7 @@ def timeline(event: Event, deliveries: Iterable[Delivery]) -> list[JsonObject]:
         steps += _replayed(end)
     steps += [_routed(event, line) for line in event.trace]
     rows = list(deliveries)
-    firsts: set[int] = set()  # replays, 0 for none, whose first delivery has been told
+    firsts: set[int] = set()  # replays, 0 for none, whose first delivery is in the steps
     for row in rows:
         steps += _delivery_steps(row, first=row.replay not in firsts)
         firsts.add(row.replay)
@@ -57,7 +57,7 @@ def timeline(event: Event, deliveries: Iterable[Delivery]) -> list[JsonObject]:
 
 
 def _evidence_at_the_end(event: Event) -> str:
-    """Return the evidence that the producer was told: a later acknowledgement has grown it since."""
+    """Return the evidence in the producer's final ack: a later acknowledgement makes the row's stronger."""
     upgraded = event.acknowledged_at is not None and event.acknowledged_at != event.final_at
     if not upgraded or not event.evidence:
         return event.evidence
@@ -142,6 +142,6 @@ def _seconds_left(row: Delivery, attempt: Attempt) -> str:
 
 def _told(at: datetime | int, state: str, code: str, channel: int | None, evidence: str) -> JsonObject:
     if state == EventState.DELIVERED and channel is not None:
-        text = f"producer told: DELIVERED via {Channel(channel).name}, evidence {evidence.upper()}"
+        text = f"final ack: DELIVERED via {Channel(channel).name}, evidence {evidence.upper()}"
         return _step(at, "final", text, "ok", channel)
-    return _step(at, "final", f"producer told: ACK_ERROR {code}", "error")
+    return _step(at, "final", f"final ack: ACK_ERROR {code}", "error")

@@ -1,7 +1,7 @@
 """The only writer of events and deliveries.
 
-Every change is a compare-and-set in one short transaction, along the table in `states`; none of them
-waits for anything but Postgres. What has to happen afterwards is returned as an `Effects`.
+Every change is a compare-and-set in one short transaction, along the transitions in `states`, and waits
+for nothing but Postgres. It returns what must happen after the commit, as `Effects`.
 """
 
 from notifications.store import broadcasts, inbox

@@ -1,4 +1,4 @@
-"""Accepting a batch: one transaction, and after it every event is safe."""
+"""Accepting a batch of events in one transaction."""
 
 import uuid
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ _RACES_AT_MOST = 5
 
 
 class _Raced(Exception):
-    """Another transaction stored one of these ids for another person; look again."""
+    """Another transaction has just stored one of these ids for another person: read again."""
 
 
 class _NewPersons(Exception):
-    """These persons have no cursor yet: make them with no lock held, then start again."""
+    """These persons have no cursor yet: create them while no lock is held, then start again."""
 
     def __init__(self, person_ids: list[int]) -> None:
         super().__init__(person_ids)
@@ -52,7 +52,7 @@ def accept(batch: Sequence[Acceptance], *, now: datetime) -> list[Stored]:
         except _Raced:
             continue
         except OperationalError as error:
-            # Two batches with the same ids for other persons, in another order: one of them is let go.
+            # Two batches had the same ids for other persons, in another order; Postgres aborted one of them.
             if not isinstance(error.__cause__, psycopg.errors.DeadlockDetected):
                 raise
     raise RuntimeError("event ids kept changing hands between persons")
@@ -71,14 +71,14 @@ def _accept(whole: Sequence[Acceptance], now: datetime) -> list[Stored]:
             fresh[key] = (item, last_seq[item.person_id])
     stored = _insert(fresh, now) if fresh else {}
     inbox.advance_cursors({item.person_id: last_seq[item.person_id] for item, _ in fresh.values()})
-    return [_OF_A_TOPIC if _key(item) in taken else _answer(item, stored, known) for item in whole]
+    return [_TAKEN_BY_TOPIC if _key(item) in taken else _result(item, stored, known) for item in whole]
 
 
-_OF_A_TOPIC = Stored(StoredAs.CONFLICT, 0, 0, EventState.FAILED)
+_TAKEN_BY_TOPIC = Stored(StoredAs.CONFLICT, 0, 0, EventState.FAILED)
 
 
 def _taken_by_topics(batch: Sequence[Acceptance]) -> set[Key]:
-    """Return which of these ids belong to an event to a topic; from now on none comes in between."""
+    """Return which of these ids belong to broadcasts; until the commit, no other broadcast can take one."""
     sources = [item.envelope.source for item in batch if item.envelope.source.topic_prefixes]
     if not sources:
         return set()
@@ -100,7 +100,7 @@ def _last_seqs(person_ids: set[int]) -> dict[int, int]:
 
 
 def _known(batch: Sequence[Acceptance]) -> dict[Key, tuple[bytes, Stored]]:
-    """Return what is stored already, with its digest. Read under the cursor locks."""
+    """Return the events that are stored already, with their digests. The cursors are locked."""
     with binary_cursor() as cursor:
         cursor.execute(
             "SELECT e.source_id, e.event_id, e.digest, e.id, e.seq, e.state, e.code, e.delivered_via,"
@@ -152,7 +152,7 @@ def _accepted(item: Acceptance, pk: int, seq: int, delivery: dict[str, Any] | No
 
 
 def _delivery_row(item: Acceptance, event_pk: int, now: datetime) -> dict[str, Any]:
-    """Return the first delivery. A WEB one is claimed at birth: its accepter pushes it at once."""
+    """Return the first delivery. A WEB one starts claimed: the accepting process pushes it at once."""
     step = item.plan.steps[0]
     live = step.channel is Channel.WEB
     deadline = now + timedelta(milliseconds=item.ack_timeout_ms)
@@ -172,12 +172,12 @@ def _delivery_row(item: Acceptance, event_pk: int, now: datetime) -> dict[str, A
     )
 
 
-def _answer(
+def _result(
     item: Acceptance,
     stored: dict[Key, tuple[bytes, Stored]],
     known: dict[Key, tuple[bytes, Stored]],
 ) -> Stored:
-    """Return this item's answer; the first of several equal ids in one batch is the accepted one."""
+    """Return the result for one item; of several equal ids in a batch, the first is the accepted one."""
     key = _key(item)
     digest, truth = known.get(key) or stored[key]
     if digest != item.envelope.digest:

@@ -1,4 +1,4 @@
-"""What goes into accepting, and what comes out: no SQL here."""
+"""The input and the result of accepting events, without SQL."""
 
 import uuid
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from notifications.states import Channel, EventState, Priority, StoredAs
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """An event that may be stored, with the plan that routing made for it."""
+    """A valid event with the plan that routing made for it."""
 
     envelope: Envelope
     person_id: int
@@ -24,7 +24,7 @@ class Acceptance:
 def acceptance(
     item: Planned[Envelope], *, now: datetime, broadcast_id: uuid.UUID | None = None
 ) -> Acceptance:
-    """Return what is to be stored: with its expiry and its confirmation deadline."""
+    """Return the event to store, with its expiry and its confirmation timeout."""
     envelope = item.request
     return Acceptance(
         envelope=envelope,
@@ -47,7 +47,7 @@ def expires_at(envelope: Envelope, *, now: datetime) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What the database now says about an event.
+    """The state of an event in the database after `accept`.
 
     `delivery_id` is the first delivery of an accepted event, if it has a step.
     """

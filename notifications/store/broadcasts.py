@@ -1,4 +1,4 @@
-"""The rows of broadcasts: accepted once, continued after a crash, ended when everybody's event has ended."""
+"""The table of broadcasts: accepted once, resumed after a crash, ended once all of its events have ended."""
 
 import uuid
 from collections import Counter
@@ -15,23 +15,23 @@ from notifications.states import EndCode, EventState, Evidence, Priority, Stored
 from notifications.store import topic_ids
 from runtime.failpoints import failpoint
 
-_LOOKS_AT_ONCE = 100
-_LOOK_AGAIN_S = (1.0, 60.0)
+_SWEPT_AT_ONCE = 100
+_SWEEP_AGAIN_S = (1.0, 60.0)
 
 Key = tuple[int, str]
 
 
 def fallback_ring_at(now: datetime) -> datetime:
-    """Return when the sweep looks at a broadcast whose doorbell is about to be rung."""
+    """Return when the sweep visits a broadcast whose doorbell is about to be rung."""
     return now + timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What the database now says about a broadcast. `kind` as in `Stored`."""
+    """The state of a broadcast in the database after `accept`."""
 
     kind: StoredAs
-    row: Broadcast | None  # none: a person's event has this id
+    row: Broadcast | None  # None: a person's event has this id
 
 
 def accept(batch: Sequence[Broadcast]) -> list[Kept]:
@@ -44,7 +44,7 @@ def accept(batch: Sequence[Broadcast]) -> list[Kept]:
         topic_ids.lock_exclusive(row.source_id for row in batch)
         taken = _events_with({_key(row) for row in batch})
         wanted = {_key(row): row for row in reversed(batch) if _key(row) not in taken}
-        # In order, or two batches with the same ids would wait for each other.
+        # In order: two batches with the same ids would deadlock otherwise.
         Broadcast.objects.bulk_create([wanted[key] for key in sorted(wanted)], ignore_conflicts=True)
         rows = {_key(row): row for row in find(list(wanted))}
         failpoint("broadcast_before_commit")
@@ -75,55 +75,55 @@ def _events_with(keys: set[Key]) -> set[Key]:
 
 
 def claim(broadcast_pk: str, *, now: datetime, again_s: float) -> Broadcast | None:
-    """Return the broadcast if persons are left to tell; the sweep leaves it alone for `again_s`."""
+    """Return the broadcast if its fan-out is unfinished; the sweep ignores it for `again_s`."""
     left = Broadcast.objects.filter(pk=broadcast_pk, told_at__isnull=True, ring_at__isnull=False)
     left.update(ring_at=now + timedelta(seconds=again_s))
     return left.first()
 
 
 def advance(broadcast_pk: str, *, up_to: int, now: datetime) -> None:
-    """Record that persons up to this id have their events. The next chunk's doorbell is about to be rung."""
+    """Record that persons up to this id have their events. The next chunk's doorbell is rung after this."""
     left = Broadcast.objects.filter(pk=broadcast_pk, told_up_to__lt=up_to, told_at__isnull=True)
     left.update(told_up_to=up_to, ring_at=fallback_ring_at(now))
 
 
 def finish(broadcast_pk: str, *, now: datetime) -> None:
-    """Record that nobody is left to tell; from now on the sweep waits for the last event's end."""
+    """Record that the fan-out is complete; from now on the sweep waits for the last event to end."""
     Broadcast.objects.filter(pk=broadcast_pk, told_at__isnull=True).update(told_at=now, ring_at=now)
 
 
 def sweep(*, now: datetime, again_s: float) -> Effects:
-    """Look after every broadcast whose `ring_at` has passed. Idempotent; any number may run side by side."""
+    """Continue or end every broadcast whose `ring_at` has passed. Idempotent; several may run in parallel."""
     effects = Effects()
     with transaction.atomic():
         due = Broadcast.objects.select_for_update(skip_locked=True).filter(ring_at__lte=now)
-        for row in due.order_by("-priority", "ring_at")[:_LOOKS_AT_ONCE]:
+        for row in due.order_by("-priority", "ring_at")[:_SWEPT_AT_ONCE]:
             if row.told_at is None:
                 Broadcast.objects.filter(pk=row.pk).update(ring_at=now + timedelta(seconds=again_s))
                 effects.fan_outs.append(FanOut(str(row.pk), Priority(row.priority)))
             elif row.events.filter(state=EventState.ACCEPTED).exists():
-                Broadcast.objects.filter(pk=row.pk).update(ring_at=_next_look(row, now))
+                Broadcast.objects.filter(pk=row.pk).update(ring_at=_next_sweep(row, now))
             else:
                 _end(row, now)
                 effects.broadcasts.append(str(row.pk))
     return effects
 
 
-def _next_look(row: Broadcast, now: datetime) -> datetime:
-    """Look often at what is young: an end that took an hour may be told a minute late."""
-    shortest, longest = _LOOK_AGAIN_S
+def _next_sweep(row: Broadcast, now: datetime) -> datetime:
+    """Return a time after a tenth of the broadcast's age: old ones may be reported later."""
+    shortest, longest = _SWEEP_AGAIN_S
     age_s = (now - row.accepted_at).total_seconds()
     return now + timedelta(seconds=min(max(age_s / 10, shortest), longest))
 
 
 def counts(broadcast_pk: uuid.UUID) -> dict[str, int]:
-    """Return how many persons' events are in which state, as they stand now."""
+    """Return the number of the broadcast's events in each state now."""
     rows = Event.objects.filter(broadcast_id=broadcast_pk).order_by().values_list("state")
     return dict(rows.annotate(count=Count("pk")))
 
 
 def _end(row: Broadcast, now: datetime) -> None:
-    """Write the end, once: delivered if anybody was reached, with the weakest evidence among them."""
+    """End the broadcast once: delivered if any event was, with the weakest evidence among those."""
     found = Counter(counts(row.pk))
     state, code = EventState.DELIVERED, ""
     if not found:

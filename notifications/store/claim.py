@@ -1,4 +1,4 @@
-"""Claiming: a compare-and-set with a lease, so that one row is one send."""
+"""Claiming deliveries by compare-and-set, with a lease: one claim allows one send."""
 
 import json
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ from users.encryption import decrypt
 
 
 class LeaseLost(Exception):
-    """The row was taken over after this lease had passed; the late result was not written."""
+    """The lease had expired and the row has changed since; the late result was not written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """One delivery under a lease, with all that a try needs. No further query is necessary."""
+    """One delivery under a lease, with everything an attempt needs: no further query."""
 
     delivery_id: str
     token: str
@@ -42,10 +42,10 @@ class Claimed:
     unusable: str  # why the destination may not be used any more
     position: int = 0  # of this step in the event's plan
     last: bool = False  # the plan has no further step
-    has_slot: bool = False  # its place within the rate limit was reserved, and is now
+    has_slot: bool = False  # a slot within the rate limit was reserved for now
 
 
-# One statement, also for what a try needs: this is the hottest query of a worker.
+# One statement also reads what the attempt needs: this is the hottest query of a worker.
 _CLAIM = f"""
 WITH free AS (
     SELECT d.id FROM notifications_delivery d JOIN notifications_event e ON e.id = d.event_id
@@ -73,9 +73,9 @@ LEFT JOIN users_destination a ON a.id = d.destination_id
 ORDER BY d.event_id, d.position
 """
 
-GRACE_S = 5.0  # the sweep comes this much after a doorbell
-SLOT_LEAD_S = 2.0  # and this much before a reserved slot, to have it rung for to the moment
-# The sweep comes a little after the slot; a slot that is long past would make a burst.
+GRACE_S = 5.0  # the sweep visits a row this long after its doorbell
+SLOT_LEAD_S = 2.0  # and this long before a reserved slot, so that the doorbell can be timed exactly
+# A claim may come a little after its slot; slots that passed long ago would add up to a burst.
 _SLOT_KEPT = timedelta(seconds=GRACE_S)
 _CLAIMABLE = [DeliveryState.PENDING, DeliveryState.DEFERRED, DeliveryState.UNKNOWN]
 
@@ -83,8 +83,8 @@ _CLAIMABLE = [DeliveryState.PENDING, DeliveryState.DEFERRED, DeliveryState.UNKNO
 def claim(ids: Sequence[str], *, now: datetime, lease_s: float, max_tries: int) -> list[Claimed]:
     """Claim what is due among `ids` until `now + lease_s`, and return it.
 
-    What is missing from the answer was claimed by somebody else, has ended, is not due yet, or has used
-    its tries up; the sweep looks after all of these.
+    A missing row was claimed by another worker, has ended, is not due yet, or has no attempts left; the
+    sweep handles all of these.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -102,7 +102,7 @@ def claim(ids: Sequence[str], *, now: datetime, lease_s: float, max_tries: int) 
 
 
 def _claimed(row: tuple[Any, ...]) -> Claimed:
-    """Return a row of `_CLAIM`, whose columns stand in the order of `Claimed`."""
+    """Return a row of `_CLAIM`; its columns are in the order of `Claimed`."""
     made = Claimed(*row)
     return replace(
         made,
@@ -126,9 +126,9 @@ RETURNING d.id
 
 
 def release(claimed: Sequence[Claimed], *, now: datetime) -> list[str]:
-    """Give back rows for which nothing was sent, as if they had not been claimed. Return their ids.
+    """Undo the claim of rows for which nothing was sent. Return their ids.
 
-    Their doorbell is rung again by the caller; the sweep comes after it.
+    The caller rings their doorbells again; the sweep visits them later.
     """
     count = len(claimed)
     ring_at = now + timedelta(seconds=GRACE_S)
@@ -142,9 +142,9 @@ def postpone(
     ring_at: Sequence[datetime],
     slots: Sequence[bool],
 ) -> list[str]:
-    """Give back rows until a time of their own. `slots`: that time is reserved. Return their ids.
+    """Undo the claim of rows until a time of their own; `slots`: that time is reserved. Return their ids.
 
-    The sweep looks at a row at its `ring_at`, or when its event expires, whichever comes first.
+    The sweep visits a row at its `ring_at`, or when its event expires, whichever comes first.
     """
     with connection.cursor() as cursor:
         given: list[Any] = [list(until), list(ring_at), list(slots)]

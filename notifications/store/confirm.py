@@ -1,4 +1,4 @@
-"""A confirmation from the person's client, or from the person: the strongest end that a send can have."""
+"""Confirmations by a person's client, and acknowledgements by the person: the strongest evidence."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -34,7 +34,7 @@ UPDATE notifications_event SET confirmed_at = %(now)s,
 WHERE id = ANY(%(ids)b::bigint[])
 """
 
-# An end stays as it is; of one that reached the person, the evidence grows.
+# An end does not change; only the evidence of a delivered event gets stronger.
 _ACKNOWLEDGE_EVENTS = f"""
 UPDATE notifications_event SET acknowledged_at = %(now)s, confirmed_at = COALESCE(confirmed_at, %(now)s),
     seen_at = COALESCE(seen_at, %(now)s), read_at = COALESCE(read_at, %(now)s),
@@ -45,7 +45,7 @@ UPDATE notifications_event SET acknowledged_at = %(now)s, confirmed_at = COALESC
 WHERE id = ANY(%(ids)b::bigint[]) AND acknowledged_at IS NULL
 """
 
-# What had failed before a replay stays as it was.
+# Only deliveries since the last replay: earlier failures stay.
 _CONFIRM_DELIVERIES = f"""
 UPDATE notifications_delivery d SET state = '{DeliveryState.CONFIRMED}', {ENDED_AT} %(now)s
 FROM notifications_event e
@@ -53,7 +53,7 @@ WHERE d.event_id = ANY(%(ids)b::bigint[]) AND e.id = d.event_id AND d.replay = e
   AND d.channel = {Channel.WEB} AND d.state IN ({_CONFIRMABLE})
 """
 
-# A send that is in flight is left to its worker; it finds the event ended and changes nothing.
+# A send in flight is left to its worker, which finds the event ended and changes nothing.
 _CANCEL_OTHERS = f"""
 UPDATE notifications_delivery SET state = '{DeliveryState.CANCELLED}', {ENDED_AT} %(now)s
 WHERE event_id = ANY(%(ids)b::bigint[]) AND channel <> {Channel.WEB} AND ring_at IS NOT NULL
@@ -68,9 +68,9 @@ class UnknownEvent(Exception):
 def confirm(confirmations: Sequence[tuple[int, str]], *, now: datetime) -> Effects:
     """Record that the clients of persons have these events: pairs of person id and event id.
 
-    An event that has not ended becomes DELIVERED via WEB with CLIENT evidence, and what has not been
-    started on other channels is cancelled. A late confirmation is noted and changes no end. Ids of
-    other persons and unknown ids are ignored.
+    An event that has not ended becomes DELIVERED via WEB with CLIENT evidence, and its deliveries on other
+    channels are cancelled unless a send is in flight. A late confirmation is recorded and changes no end.
+    Ids of other persons and unknown ids are ignored.
     """
     people, event_ids = zip(*confirmations, strict=True)
     with transaction.atomic(), binary_cursor() as cursor:
@@ -86,10 +86,10 @@ WHERE person_id = %s AND event_id = %s ORDER BY id FOR UPDATE
 
 
 def acknowledge(person_id: int, event_id: str, *, now: datetime) -> Effects:
-    """Record that the person has acknowledged the event: HUMAN evidence, seen and read. Once is enough.
+    """Record that the person has acknowledged the event: HUMAN evidence, seen and read. Idempotent.
 
     An event that has not ended becomes DELIVERED via WEB, as with `confirm`; one that was delivered gets
-    the stronger evidence and keeps its channel; of any other end it is only noted.
+    the stronger evidence and keeps its channel; for any other end only the time is recorded.
 
     Raises: `UnknownEvent`.
     """
@@ -102,7 +102,7 @@ def acknowledge(person_id: int, event_id: str, *, now: datetime) -> Effects:
 
 
 def _end_with(cursor: Any, update: str, found: list[tuple[Any, ...]], now: datetime) -> Effects:
-    """Write it to the found events (id, unfinished, person id, event id, reply to), which are locked."""
+    """Run `update` on the locked events, rows of (id, unfinished, person id, event id, reply to)."""
     given: Any = {"now": now, "ids": [row[0] for row in found]}
     cursor.execute(update, given)
     cursor.execute(_CONFIRM_DELIVERIES, given)

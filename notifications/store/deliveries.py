@@ -45,9 +45,9 @@ def new_delivery(
     now: datetime,
     **given: Any,
 ) -> dict[str, Any]:
-    """Return the columns of a delivery that is due now, but for what is given.
+    """Return the columns of a delivery that is due now; `given` overrides them.
 
-    The sweep looks at it a little later, so that the doorbell comes first.
+    The sweep visits it a little later, so that the doorbell comes first.
     """
     row = {
         "id": uuid.uuid4(),
@@ -104,6 +104,6 @@ _INSERT_DELIVERIES = (
 
 
 def insert_deliveries(rows: Sequence[dict[str, Any]]) -> None:
-    """Insert deliveries; one that is there already (same event and step) is left alone."""
+    """Insert deliveries; one that exists already (same event and step) is not changed."""
     with binary_cursor() as cursor:
         cursor.execute(_INSERT_DELIVERIES, [[row[column] for row in rows] for column in _DELIVERY_COLUMNS])

@@ -1,4 +1,4 @@
-"""What sends teach about destinations: an address that is dead, or that has moved."""
+"""Changes to destinations that a provider's answer requires: a dead address, a moved one."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -24,9 +24,9 @@ def disable_destination(delivery_id: str, reason: str, *, now: datetime) -> None
 
 
 def move_address(delivery_id: str, address: str, *, now: datetime) -> None:
-    """Store the address that the provider wants to be used from now on.
+    """Store the new address that the provider named.
 
-    Where the person has that one already, the old destination is disabled.
+    If the person has that address already, the old destination is disabled.
     """
     destination = Destination.objects.filter(delivery__id=delivery_id).first()
     if destination is None:

@@ -50,7 +50,7 @@ INSERT_EVENTS = (
 
 
 def event_row(item: Acceptance, seq: int, now: datetime) -> dict[str, Any]:
-    """Return the columns of an event; one whose plan has no step is born a dead letter."""
+    """Return the columns of an event; without a step in its plan it starts as a dead letter."""
     envelope = item.envelope
     dead = not item.plan.steps
     return {
@@ -90,7 +90,7 @@ def _from_ms(ms: int) -> datetime:
 
 
 def insert_events(rows: Sequence[dict[str, Any]]) -> dict[tuple[int, str], int]:
-    """Insert events; return the ids by (source, event_id). One that is there already has none."""
+    """Insert events; return their ids by (source, event_id), without those that existed already."""
     with binary_cursor() as cursor:
         cursor.execute(INSERT_EVENTS, [[row[column] for row in rows] for column in EVENT_COLUMNS])
         return {(row[1], row[2]): row[0] for row in cursor.fetchall()}
@@ -105,14 +105,14 @@ def end_event(
     via: Channel | None = None,
     evidence: Evidence = Evidence.NONE,
 ) -> Effects:
-    """Write the event's end, once. The first writer wins."""
+    """End the event, once. The first writer wins."""
     changed = Event.objects.filter(pk=event.pk, state=EventState.ACCEPTED).update(
         state=state, code=code, delivered_via=via, evidence=evidence, final_at=now
     )
-    event.state = state  # or another end; the transaction that holds this row must not go on with it
+    event.state = state  # or another end; later code of this transaction must see that it has ended
     return Effects(finals=[event.pk], replies=bool(event.reply_to)) if changed else Effects()
 
 
 def lock_event(event_pk: int) -> Event:
-    """Lock an event, without its largest columns: they are read when somebody asks for them."""
+    """Lock an event, and leave out its largest columns until they are used."""
     return Event.objects.select_for_update().defer("payload", "raw", "digest", "trace").get(pk=event_pk)

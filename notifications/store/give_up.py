@@ -18,18 +18,17 @@ from notifications.store.next_step import next_step
 def give_up(delivery_ids: Iterable[str], *, now: datetime, kind: FailureKind, error: str) -> Effects:
     """End open deliveries without a send in flight, and go on to the next channel of each.
 
-    For rows whose tries are used up or whose deadline has passed. A row under a lease is left alone: its
-    worker will record what came of it, or the sweep will find the lease ended and the outcome unknown.
-    A WEB lease ends at the confirmation deadline, so an unconfirmed frame is a failure and not an unknown
-    outcome.
-    One transaction for all of them: when many pages fall silent at once, each commit would cost a tenth
-    of the time that their next channels wait.
+    For rows without attempts left and rows past their deadline. A row under a lease is skipped: its worker
+    will record the outcome, or the lease will expire and the outcome is unknown. A WEB lease ends at the
+    confirmation deadline, so an unconfirmed frame is a failure, not an unknown outcome.
+    One transaction for all rows: when many pages do not confirm, a commit each would delay their next
+    channels by a tenth.
     """
     wanted = Delivery.objects.filter(pk__in=list(delivery_ids))
     sending = Q(state=DeliveryState.SENDING) & (~Q(channel=Channel.WEB) | Q(lease_until__gt=now))
     effects = Effects()
     with transaction.atomic():
-        # All events before any delivery, and in id order, as everybody locks them.
+        # Events before deliveries and in id order, as in every other transaction.
         of_events = set(wanted.values_list("event_id", flat=True))
         locked = Event.objects.select_for_update().filter(pk__in=of_events).order_by("pk")
         events = {event.pk: event for event in locked.defer("payload", "raw", "digest")}
@@ -64,9 +63,9 @@ def skip_unpushed(delivery_ids: Iterable[str], *, now: datetime) -> Effects:
 
 
 def expire(event_pk: int, *, now: datetime) -> Effects:
-    """End an event whose time has run out, and its open deliveries.
+    """End an event that has expired, and its open deliveries.
 
-    While a send is in flight it is left alone: its worker, or the end of its lease, decides.
+    Does nothing while a send is in flight: its worker, or the end of its lease, decides.
     """
     with transaction.atomic():
         event = lock_event(event_pk)

@@ -21,10 +21,10 @@ def next_step(
     code: str,
     destinations: Destinations | None = None,
 ) -> Effects:
-    """Start the plan's next usable step behind position `after`, or end the event with `code`.
+    """Start the plan's next usable step after position `after`, or end the event with `code`.
 
-    `event` is locked by the caller. An event that has ended already is left alone. `destinations`: all
-    that the plan names, where the caller has read them for many events.
+    The caller has locked `event`. Does nothing if the event has ended. `destinations`: all that the plan
+    names, if the caller has read them for many events.
     """
     if event.state != EventState.ACCEPTED:
         return Effects()
@@ -51,7 +51,7 @@ def next_step(
 
 
 def has_next(event: Event, after: int) -> bool:
-    """Tell whether one of the plan's steps behind position `after` can still be taken."""
+    """Tell whether one of the plan's steps after position `after` is still usable."""
     return any(not _unusable(step) for step in event.plan[after + 1 :])
 
 
@@ -60,7 +60,7 @@ def _skipped(reason: str, now: datetime) -> JsonObject:
 
 
 def _unusable(step: JsonObject, destinations: Destinations | None = None) -> str:
-    """Return why the step cannot be taken any more; WEB is judged when it is pushed."""
+    """Return why the step is no longer usable, or "". WEB is checked when it is pushed."""
     if step["channel"] == Channel.WEB:
         return ""
     pk = step["destination_id"]

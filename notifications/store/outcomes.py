@@ -1,4 +1,4 @@
-"""Recording what a try came to. A worker whose lease has passed cannot write here."""
+"""Recording the outcome of an attempt. A worker whose lease has expired cannot write."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,15 +47,15 @@ class Failure:
     error: str
 
 
-# Everybody locks events before deliveries, and several in id order, so that nobody deadlocks.
+# Every transaction locks events before deliveries, and in id order, so that none deadlocks.
 _LOCK_EVENTS = """
 SELECT id FROM notifications_event
 WHERE id IN (SELECT event_id FROM notifications_delivery WHERE id = ANY(%b::text[]::uuid[]))
 ORDER BY id FOR UPDATE
 """
 
-# The provider's acceptance is all the evidence such a channel can give: the event is delivered.
-# One statement and its own transaction: while it is on its way, a crash repeats the messages.
+# The provider's acceptance is the strongest evidence that such a channel has: the event is delivered.
+# One statement, which commits by itself: a crash before it repeats the messages, so it must be short.
 _SUCCEED = f"""
 WITH locked AS MATERIALIZED (
     SELECT id FROM notifications_event
@@ -82,7 +82,7 @@ WITH locked AS MATERIALIZED (
 SELECT moved.id, ended.id, ended.reply_to FROM moved LEFT JOIN ended ON ended.id = moved.event_id
 """
 
-# A socket took the frame. That proves nothing: the row waits for its confirmation until the deadline.
+# A socket took the frame, which proves nothing: the row waits for the confirmation until its deadline.
 _PUSHED = f"""
 WITH moved AS (
     UPDATE notifications_delivery d
@@ -107,7 +107,7 @@ def _columns(successes: Sequence[Success]) -> list[Any]:
 
 
 def record_sent(successes: Sequence[Success]) -> tuple[Effects, list[str]]:
-    """Record sends that the provider accepted. Return what follows, and the ids whose lease was lost."""
+    """Record sends that the provider accepted. Return the effects, and the ids whose lease was lost."""
     columns = _columns(successes)
     with connection.cursor() as cursor:
         cursor.execute(_SUCCEED, [columns[0], *columns, [item.provider_message_id for item in successes]])
@@ -129,9 +129,9 @@ def record_pushed(successes: Sequence[Success], deadlines: Sequence[datetime]) -
 
 
 def record_deferred(failure: Failure, *, not_before: datetime, ring_at: datetime) -> None:
-    """Record a try that failed for a reason that passes. Raises: `LeaseLost`.
+    """Record an attempt that failed for a temporary reason. Raises: `LeaseLost`.
 
-    The sweep looks at the row at `ring_at`, or when the event expires, whichever comes first.
+    The sweep visits the row at `ring_at`, or when the event expires, whichever comes first.
     """
     with transaction.atomic():
         expires_at = Event.objects.values_list("expires_at", flat=True).get(pk=failure.claimed.event_pk)
@@ -148,7 +148,7 @@ def record_deferred(failure: Failure, *, not_before: datetime, ring_at: datetime
 
 
 def record_failed(failure: Failure, kind: FailureKind, *, now: datetime) -> Effects:
-    """Record that this channel is used up, and go on to the next. Raises: `LeaseLost`."""
+    """Record that the channel has failed for good, and go on to the next. Raises: `LeaseLost`."""
     with transaction.atomic():
         event = lock_event(failure.claimed.event_pk)
         _end(failure, DeliveryState.FAILED, now=now, failure_kind=kind)
@@ -174,8 +174,8 @@ def _go_on(event: Event, claimed: Claimed, *, code: str, now: datetime) -> Effec
 def record_unknown(failure: Failure, *, now: datetime, backoff_s: float) -> Effects:
     """Record a send whose outcome cannot be known. Raises: `LeaseLost`.
 
-    NORMAL: recorded, not repeated. CRITICAL: the next channel, its message marked as a possible
-    repeat; where there is none, one marked repeat on this channel, and never a second.
+    NORMAL: not repeated. CRITICAL: the next channel, whose message is marked as a possible duplicate; if
+    there is none, exactly one marked repeat on this channel.
     """
     with transaction.atomic():
         lock_event(failure.claimed.event_pk)
@@ -185,7 +185,7 @@ def record_unknown(failure: Failure, *, now: datetime, backoff_s: float) -> Effe
 
 
 def after_unknown(row: Delivery, *, now: datetime, backoff_s: float) -> Effects:
-    """Decide what follows an unknown outcome. The row has just become `unknown`."""
+    """Go on after an unknown outcome. The row has just become `unknown`."""
     locked = lock_event(row.event_id)
     if locked.state != EventState.ACCEPTED:
         return Effects()

@@ -1,6 +1,6 @@
-"""Replay: the one way out of an end. An event that reached nobody is accepted again, under its own key.
+"""Replay: an event that reached nobody is accepted again under its own id. No other change leaves an end.
 
-What was before stays: the plan and the trace grow, the deliveries remain, and `history` keeps each end.
+Nothing is overwritten: plan and trace grow, the deliveries remain, and `history` keeps each earlier end.
 """
 
 import json
@@ -34,7 +34,7 @@ from notifications.store.deliveries import end_delivery, insert_deliveries, new_
 
 @dataclass(frozen=True, slots=True)
 class Rerouted:
-    """An event that may be replayed, with the plan for the person as they are now. It has a step."""
+    """An event that may be replayed, with a plan for the person's present destinations. It has a step."""
 
     event_pk: int
     plan: Plan
@@ -42,7 +42,7 @@ class Rerouted:
 
 @dataclass(slots=True)
 class Chunk:
-    """What one transaction came to. `skipped` counts events that were left alone, by reason."""
+    """The result of one transaction. `skipped` counts events that were not replayed, by reason."""
 
     count: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
@@ -50,10 +50,10 @@ class Chunk:
 
 
 def may_replay(*, force: bool) -> Q:
-    """Return the condition under which an event may be accepted again.
+    """Return the condition under which an event may be replayed.
 
-    Without force: it reached nobody, and no client has confirmed it late. An event that is on its way, a
-    replayed one too, is never replayed: it has yet to end.
+    Without force: it reached nobody, and no client has confirmed it late. An event that has not ended, or
+    whose replay has not, is never replayed.
     """
     if force:
         return Q(state__in=REPLAYABLE_BY_FORCE)
@@ -61,7 +61,7 @@ def may_replay(*, force: bool) -> Q:
 
 
 def open_replay(*, surface: Surface, who: str, filter: JsonObject, forced: bool, now: datetime) -> Replay:
-    """Write down who asks for what, before anything is sent."""
+    """Record who replays which events, before anything is sent."""
     return Replay.objects.create(
         surface=surface, who=who[:200], filter=filter, forced=forced, at=now, paced_until=now
     )
@@ -70,8 +70,8 @@ def open_replay(*, surface: Surface, who: str, filter: JsonObject, forced: bool,
 def replay(order: Replay, routes: Sequence[Rerouted], *, now: datetime, settings: PipelineSettings) -> Chunk:
     """Accept these events again in one transaction, and pace their first deliveries.
 
-    All replays together start `replay_per_s` deliveries a second: what is due now is returned as rings,
-    the rest waits in `ring_at` for the sweep. Events that have changed since they were routed are skipped.
+    All replays together start `replay_per_s` deliveries a second: those due now are returned as rings, the
+    others wait in `ring_at` for the sweep. Events that have changed since they were routed are skipped.
     """
     with transaction.atomic():
         start = _take_turn(now)
@@ -91,7 +91,7 @@ def replay(order: Replay, routes: Sequence[Rerouted], *, now: datetime, settings
         chunk.count = len(rows)
         if rows:
             _close_open(list(chosen), now)
-            _accept_anew(order, accepted, now, settings)
+            _accept_again(order, accepted, now, settings)
             insert_deliveries(rows)
             paced_until = start + timedelta(seconds=len(rows) / settings.replay_per_s)
             Replay.objects.filter(pk=order.pk).update(count=F("count") + len(rows), paced_until=paced_until)
@@ -101,11 +101,11 @@ def replay(order: Replay, routes: Sequence[Rerouted], *, now: datetime, settings
         return chunk
 
 
-_TURN = 0x70C51  # the key of the advisory lock: one transaction after the other decides on the pace
+_TURN = 0x70C51  # key of the advisory lock: transactions plan their pace one after the other
 
 
 def _take_turn(now: datetime) -> datetime:
-    """Return when the next delivery may start, after those of all replays before."""
+    """Return when the next delivery may start, after those of all earlier replays."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_TURN])
     last: datetime | None = Replay.objects.filter(paced_until__gt=now).aggregate(at=Max("paced_until"))["at"]
@@ -113,7 +113,7 @@ def _take_turn(now: datetime) -> datetime:
 
 
 def _lock(pks: list[int], chunk: Chunk, *, force: bool) -> dict[int, Event]:
-    """Lock what may still be replayed, in id order. A send in flight of an ended event is waited for."""
+    """Lock the events that may still be replayed, in id order, without those with a send in flight."""
     found = Event.objects.select_for_update().filter(may_replay(force=force), pk__in=pks).order_by("pk")
     events = {event.pk: event for event in found.only("pk", "plan", "priority", "replay_count")}
     in_flight = set(
@@ -127,7 +127,7 @@ def _lock(pks: list[int], chunk: Chunk, *, force: bool) -> dict[int, Event]:
 
 
 def _may_have_arrived(event_pks: list[int]) -> set[int]:
-    """Return the events of which a send was made whose outcome nobody knows."""
+    """Return the events with a send of unknown outcome."""
     lost = [AttemptOutcome.UNKNOWN, AttemptOutcome.LEASE_EXPIRED]
     unsure = Q(state=DeliveryState.UNKNOWN) | Q(possible_duplicate=True) | Q(tries__outcome__in=lost)
     rows = Delivery.objects.filter(unsure, event_id__in=event_pks)
@@ -151,13 +151,13 @@ def _first_delivery(event: Event, plan: Plan, due: datetime, now: datetime, unsu
 
 
 def _close_open(event_pks: list[int], now: datetime) -> None:
-    """End what an ended event has left open: with the event accepted again, it could be sent once more."""
+    """End the open deliveries of ended events: accepted again, the events would send them too."""
     still_open = Delivery.objects.filter(event_id__in=event_pks, ring_at__isnull=False)
     cancelling = still_open.filter(state__in=may_become(DeliveryState.CANCELLED))
     end_delivery(cancelling, DeliveryState.CANCELLED, now=now)
 
 
-_ACCEPT_ANEW = f"""
+_ACCEPT_AGAIN = f"""
 UPDATE notifications_event e
 SET history = e.history || jsonb_build_array(jsonb_build_object(
         'state', e.state, 'code', e.code, 'delivered_via', e.delivered_via, 'evidence', e.evidence,
@@ -177,10 +177,10 @@ WHERE e.id = g.id
 """
 
 
-def _accept_anew(
+def _accept_again(
     order: Replay, accepted: Sequence[tuple[Event, Plan, datetime]], now: datetime, settings: PipelineSettings
 ) -> None:
-    """Write the new acceptance. The events are locked, and may become accepted."""
+    """Write the new acceptance. The events are locked and may be replayed."""
     expiry_s = {Priority.CRITICAL: settings.expiry_critical_s}
     given: Any = {
         "now_ms": math.floor(now.timestamp() * 1000),
@@ -196,14 +196,14 @@ def _accept_anew(
         "traces": [_numbered(plan.trace, event) for event, plan, _ in accepted],
     }
     with connection.cursor() as cursor:
-        cursor.execute(_ACCEPT_ANEW, given)
+        cursor.execute(_ACCEPT_AGAIN, given)
 
 
 def _numbered(items: Sequence[Any], event: Event) -> str:
-    """Return steps or decisions as JSON, each with the number of its replay."""
+    """Return steps or decisions as JSON, each with its replay number."""
     return json.dumps([item.to_json() | {"replay": event.replay_count + 1} for item in items])
 
 
 def replay_of(pk: uuid.UUID) -> Replay:
-    """Return the audit row as it stands now."""
+    """Return the audit row."""
     return Replay.objects.get(pk=pk)

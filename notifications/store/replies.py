@@ -1,4 +1,4 @@
-"""Final acks that are due on the reply streams: taken, and sent before the commit."""
+"""Final acks that are due on the reply streams: marked as sent, and sent before the commit."""
 
 import json
 from collections import defaultdict
@@ -11,7 +11,7 @@ from notifications.events import JsonObject
 from notifications.models import Broadcast
 from runtime.postgres.cursor import binary_cursor
 
-# Two ingress processes take different rows, and neither waits for a transaction that writes an event.
+# Parallel ingress processes take different rows, and none waits for a writer of an event.
 _TAKE = """
 WITH due AS MATERIALIZED (
     SELECT id FROM notifications_event
@@ -31,7 +31,7 @@ WHERE event_id = ANY(%b::bigint[])
 
 
 class Tried(NamedTuple):
-    """A delivery as an ack tells it."""
+    """The part of a delivery that an ack contains."""
 
     position: int
     replay: int
@@ -42,7 +42,7 @@ class Tried(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """An event that has ended, as an ack tells it. Most rows are wide, and this is read for each."""
+    """The part of an ended event that an ack contains: event rows are wide, and each of them is read."""
 
     pk: int
     source: str
@@ -87,7 +87,7 @@ def take_broadcast_replies_due(*, now: datetime, limit: int) -> list[Broadcast]:
 
 @lru_cache(maxsize=1024)
 def _parsed(text: str) -> tuple[JsonObject, ...]:
-    """Return what a plan or a trace says. There are few kinds of them, and they are read for each ack."""
+    """Return a plan or trace as values, cached: few distinct ones exist, and every ack reads them."""
     return tuple(json.loads(text))
 
 

@@ -1,4 +1,4 @@
-"""What the sweep finds: rows whose time has come, whatever happened to their doorbell."""
+"""The sweep of deliveries: handles due rows, even if their doorbell was lost."""
 
 import logging
 from collections.abc import Iterator
@@ -18,11 +18,11 @@ from runtime.failpoints import failpoint
 
 log = logging.getLogger(__name__)
 
-_PART = 50  # rows after which the doorbells are handed out
+_PART = 50  # rows after which the effects so far are returned
 
 
 def sweep_deliveries(*, now: datetime, settings: PipelineSettings) -> Effects:
-    """Look after every row whose `ring_at` has passed, as `sweep_deliveries_in_parts` does."""
+    """Handle every delivery whose `ring_at` has passed, as `sweep_deliveries_in_parts` does."""
     effects = Effects()
     for part in sweep_deliveries_in_parts(now=now, settings=settings):
         effects.add(part)
@@ -30,10 +30,10 @@ def sweep_deliveries(*, now: datetime, settings: PipelineSettings) -> Effects:
 
 
 def sweep_deliveries_in_parts(*, now: datetime, settings: PipelineSettings) -> Iterator[Effects]:
-    """Look after every row whose `ring_at` has passed, the most urgent first.
+    """Handle every delivery whose `ring_at` has passed, the most urgent first.
 
-    What follows is handed out after every few rows: the first doorbell must not wait for the last row.
-    Idempotent; any number may run side by side, since each takes rows that no other has locked.
+    Yields the effects after every few rows: the first doorbell must not wait for the last row.
+    Idempotent; any number may run in parallel, since each takes rows that no other has locked.
     """
     with transaction.atomic():
         rows = list(
@@ -42,20 +42,20 @@ def sweep_deliveries_in_parts(*, now: datetime, settings: PipelineSettings) -> I
             .filter(ring_at__lte=now)
             .order_by("-priority", "ring_at")[: settings.sweep_limit]
         )
-        # Another sweep, or the next one, leaves these alone while this one works.
+        # Other sweeps skip these rows while this one works.
         postpone_sweep([str(row.pk) for row in rows], until=now + timedelta(seconds=settings.ring_again_s))
     failpoint("sweep_postponed")
     for start in range(0, len(rows), _PART):
-        yield _look_after_part(rows[start : start + _PART], now, settings)
+        yield _handle_part(rows[start : start + _PART], now, settings)
 
 
-def _look_after_part(rows: list[Delivery], now: datetime, settings: PipelineSettings) -> Effects:
-    """Give up the pages that have stayed silent together, and look after the rest one by one."""
+def _handle_part(rows: list[Delivery], now: datetime, settings: PipelineSettings) -> Effects:
+    """Give up all unconfirmed pages in one transaction, and handle the other rows one by one."""
     effects = Effects()
     silent = [row for row in rows if _is_silent_page(row, now)]
     try:
         effects.add(_give_up_pages(silent, now))
-    except Exception:  # one of them; alone, it cannot hold up the others
+    except Exception:  # one row failed; handled one by one, it cannot block the others
         log.exception("sweep_part_failed", extra={"count": len(silent)})
         silent = []
     together = {row.pk for row in silent}
@@ -63,17 +63,17 @@ def _look_after_part(rows: list[Delivery], now: datetime, settings: PipelineSett
         if row.pk in together:
             continue
         try:
-            effects.add(_look_after(row, now, settings))
-        except Exception:  # one row must not hold up the others; its turn comes again
+            effects.add(_handle(row, now, settings))
+        except Exception:  # one row must not block the others; the next sweep retries it
             log.exception("sweep_failed", extra={"delivery_id": str(row.pk)})
     return effects
 
 
 def _is_silent_page(row: Delivery, now: datetime) -> bool:
-    """Tell whether the row is a page's whose deadline has passed, of an event that can still go on."""
+    """Tell whether a page has not confirmed by its deadline, and the event can still continue."""
     if row.channel != Channel.WEB or row.state not in {DeliveryState.SENDING, DeliveryState.SENT}:
         return False
-    # Without a deadline it was not pushed yet: the worker that claimed it has until its lease ends.
+    # Without a deadline it was not pushed yet: its worker has time until the lease ends.
     deadline = row.ack_deadline or row.lease_until
     event = row.event
     expired = event.expires_at is not None and event.expires_at <= now
@@ -81,7 +81,7 @@ def _is_silent_page(row: Delivery, now: datetime) -> bool:
     return goes_on and deadline is not None and deadline <= now
 
 
-def _look_after(row: Delivery, now: datetime, settings: PipelineSettings) -> Effects:
+def _handle(row: Delivery, now: datetime, settings: PipelineSettings) -> Effects:
     event = row.event
     pk = str(row.pk)
     if event.state != EventState.ACCEPTED:
@@ -101,7 +101,7 @@ def _look_after(row: Delivery, now: datetime, settings: PipelineSettings) -> Eff
 
 
 def _close(row: Delivery, now: datetime) -> Effects:
-    """End an open row of an event that has ended elsewhere; a send in flight keeps its lease."""
+    """End an open row of an ended event; a send in flight keeps its lease."""
     if row.state == DeliveryState.SENDING and row.lease_until is not None and row.lease_until > now:
         return Effects()
     state = DeliveryState.UNKNOWN if row.state == DeliveryState.SENDING else DeliveryState.CANCELLED
@@ -120,7 +120,7 @@ def _give_up_pages(rows: list[Delivery], now: datetime) -> Effects:
 
 
 def _lease_expired(row: Delivery, now: datetime, settings: PipelineSettings) -> Effects:
-    """A worker died or hung while it held the row: nobody knows whether the message left."""
+    """Record an unknown outcome: a worker died or hung during the lease, and may have sent the message."""
     with transaction.atomic():
         lock_event(row.event_id)
         expired = Delivery.objects.filter(

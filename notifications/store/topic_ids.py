@@ -1,8 +1,7 @@
-"""An id of a source is a person's event or a topic's, never both; two tables cannot say so by a constraint.
+"""Uniqueness of a source's event ids across two tables: an id belongs to an event or to a broadcast.
 
-Whoever stores one kind looks for the other first, and nobody may store the other in between: persons' events
-share a lock of their source, and an event to a topic has it for itself. Only sources that may publish to
-topics are concerned.
+No constraint spans two tables, so each writer first looks into the other table, under an advisory lock of the
+source: shared for events, exclusive for broadcasts. Only sources that may publish to topics need it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,16 +10,16 @@ from runtime.postgres.cursor import binary_cursor
 
 Key = tuple[int, str]
 
-_SPACE = 0x70C51 << 40  # of our advisory locks, apart from anybody else's
+_SPACE = 0x70C51 << 40  # keeps these advisory locks apart from others
 
 
 def lock_shared(source_ids: Iterable[int]) -> None:
-    """Let nobody store an event to a topic of these sources until this transaction ends."""
+    """Keep other transactions from storing broadcasts of these sources until this one ends."""
     _lock("pg_advisory_xact_lock_shared", source_ids)
 
 
 def lock_exclusive(source_ids: Iterable[int]) -> None:
-    """Let nobody else store an event of these sources until this transaction ends."""
+    """Keep other transactions from storing anything of these sources until this one ends."""
     _lock("pg_advisory_xact_lock", source_ids)
 
 
@@ -33,7 +32,7 @@ def _lock(function: str, source_ids: Iterable[int]) -> None:
 
 
 def taken_by_topics(keys: Sequence[Key]) -> set[Key]:
-    """Return which of these ids are events to topics."""
+    """Return which of these ids belong to broadcasts."""
     with binary_cursor() as cursor:
         cursor.execute(
             "SELECT source_id, event_id FROM notifications_broadcast"

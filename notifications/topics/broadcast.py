@@ -1,4 +1,4 @@
-"""Taking in events to topics: live ones go out at once, the others are kept and told person by person."""
+"""Accepting events to topics: INFORMATIONAL ones are pushed at once, the others stored and fanned out."""
 
 import uuid
 from collections.abc import Sequence
@@ -42,15 +42,15 @@ def _live_ack(envelope: Envelope, processes: int, now: datetime) -> Ack:
 
 
 def _frame(envelope: Envelope) -> bytes:
-    """Return the one frame for everybody: times in its wording are UTC."""
+    """Return the frame that all subscribers share: its times are in UTC."""
     return event_frame(envelope.content("UTC"))
 
 
 def accept(batch: Sequence[Envelope], *, now: datetime) -> tuple[list[Ack], Effects]:
-    """Store events to topics and commit. Return one ack for each, in order, and what follows.
+    """Store events to topics and commit. Return one ack for each, in order, and the effects.
 
-    Guarantee: an ack QUEUED is returned only after the commit, and from then on everybody who followed
-    the topic at that time gets an event of their own, once, whatever crashes.
+    Guarantee: a QUEUED ack is returned only after the commit, and everyone who followed the topic at that
+    time gets exactly one event, even after a crash.
     """
     if not batch:
         return [], Effects()
@@ -85,7 +85,7 @@ def _row(envelope: Envelope, followed: bool, now: datetime) -> Broadcast:
         digest=envelope.digest,
         state=EventState.ACCEPTED if followed else EventState.FAILED,
         code="" if followed else EndCode.NO_SUBSCRIBERS,
-        # A doorbell is rung at once; the sweep looks a little later.
+        # The doorbell is rung at once; the sweep visits the row a little later.
         ring_at=store.broadcasts.fallback_ring_at(now) if followed else None,
         told_at=None if followed else now,
         final_at=None if followed else now,

@@ -1,6 +1,6 @@
-"""Telling a broadcast to its persons, a chunk at a time: each gets a stored event of their own.
+"""The fan-out of a broadcast, a chunk of subscribers at a time: each gets a stored event of their own.
 
-The events' ids derive from the broadcast's, so a chunk that is told again after a crash changes nothing.
+The events' ids derive from the broadcast's, so a chunk that is repeated after a crash changes nothing.
 """
 
 import uuid
@@ -18,16 +18,14 @@ from notifications.states import Channel, Priority
 from notifications.topics import subscriptions
 from runtime.failpoints import failpoint
 
-_CHUNK_S = (
-    15.0  # after this the sweep takes a chunk for cut off; to tell it twice costs time and nothing else
-)
-_IDS = uuid.UUID("6f0c3c56-7b0e-4b43-9a5e-2f8d5b6f1c11")  # ours: keeps these ids apart from all other uuid5
+_CHUNK_S = 15.0  # the sweep repeats an unfinished chunk after this; a repeat changes nothing
+_IDS = uuid.UUID("6f0c3c56-7b0e-4b43-9a5e-2f8d5b6f1c11")  # namespace of these uuid5 ids
 
 
 def accept_next_chunk(broadcast_pk: str, *, now: datetime) -> Effects:
-    """Tell the next chunk of persons. Return what their events ask for, and the next chunk if there is one.
+    """Store and push the events of the next chunk. Return their effects, and the next chunk if there is one.
 
-    Guarantee: nobody gets two events, and who followed at the acceptance is never passed over.
+    Guarantee: each person who followed the topic at the acceptance gets exactly one event.
     """
     settings = pipeline_settings()
     row = store.broadcasts.claim(broadcast_pk, now=now, again_s=_CHUNK_S)
@@ -38,7 +36,7 @@ def accept_next_chunk(broadcast_pk: str, *, now: datetime) -> Effects:
         return Effects()
     size = settings.fan_out_chunk
     chunk = subscriptions.audience(row.topic, before=row.accepted_at, after=row.told_up_to, limit=size)
-    effects = _tell(row, chunk, now)
+    effects = _accept_for(row, chunk, now)
     failpoint("fan_out_before_advance")
     if chunk:
         store.broadcasts.advance(broadcast_pk, up_to=chunk[-1][0], now=now)
@@ -49,7 +47,7 @@ def accept_next_chunk(broadcast_pk: str, *, now: datetime) -> Effects:
     return effects
 
 
-def _tell(row: Broadcast, chunk: Sequence[tuple[int, str]], now: datetime) -> Effects:
+def _accept_for(row: Broadcast, chunk: Sequence[tuple[int, str]], now: datetime) -> Effects:
     """Accept one event for each person, and push it to those who are online."""
     envelope = envelope_of(row)
     own = [
@@ -67,12 +65,12 @@ def _tell(row: Broadcast, chunk: Sequence[tuple[int, str]], now: datetime) -> Ef
 
 
 def event_id_for(row: Broadcast, person_id: int) -> str:
-    """Return the id of a person's own event: always the same for the same broadcast, 42 characters."""
+    """Return the id of a person's own event: stable for the broadcast, 42 characters."""
     return f"topic-{uuid.uuid5(_IDS, f'{row.pk}/{person_id}')}"
 
 
 def content_of(envelope: Envelope) -> JsonObject:
-    """Return what the row has no column for, as JSON."""
+    """Return the fields without a column of their own, as JSON."""
     return {
         "timestamp_ms": envelope.timestamp_ms,
         "payload": envelope.payload,
@@ -88,7 +86,7 @@ def content_of(envelope: Envelope) -> JsonObject:
 
 
 def envelope_of(row: Broadcast) -> Envelope:
-    """Return the envelope again, as it was taken in; its expiry is the broadcast's."""
+    """Return the envelope as it was accepted; its expiry is the broadcast's."""
     content = dict(row.content)
     channels = tuple(
         ChannelChoice(Channel(choice["channel"]), choice["only_if_active"])

@@ -1,4 +1,4 @@
-"""Who joins or leaves a group: their open sockets look again which topics they may follow."""
+"""Changes of group membership: the open sockets of those persons check their topics again."""
 
 from collections.abc import Collection
 from typing import Any
@@ -10,35 +10,35 @@ from django.db.models.signals import m2m_changed, pre_delete
 from notifications.topics import subscriptions
 from users.models import User
 
-# A clear says nothing of whom it has removed once it has happened.
+# After a clear, the removed members are no longer known.
 _ACTIONS = {"post_add", "post_remove", "pre_clear"}
 
 
 def connect() -> None:
     """Called once, when the apps are ready."""
     m2m_changed.connect(_changed, User.groups.through, dispatch_uid="tocsin.memberships")
-    pre_delete.connect(_group_goes, Group, dispatch_uid="tocsin.group_goes")
+    pre_delete.connect(_group_deleted, Group, dispatch_uid="tocsin.group_goes")
 
 
 def _changed(
     instance: User | Group, action: str, reverse: bool, pk_set: Collection[int] | None, **_: Any
 ) -> None:
-    """`reverse`: a group was given persons, and not a person groups."""
+    """`reverse`: the change was made on a group, not on a person."""
     if action not in _ACTIONS:
         return
     if not reverse:
-        _tell([instance.pk])
+        _notify([instance.pk])
     else:
-        _tell(_members(instance.pk) if pk_set is None else pk_set)
+        _notify(_members(instance.pk) if pk_set is None else pk_set)
 
 
-def _group_goes(instance: Group, **_: Any) -> None:
-    _tell(_members(instance.pk))
+def _group_deleted(instance: Group, **_: Any) -> None:
+    _notify(_members(instance.pk))
 
 
 def _members(group_id: int) -> list[int]:
     return list(User.objects.filter(groups=group_id).values_list("pk", flat=True))
 
 
-def _tell(person_ids: Collection[int]) -> None:
-    transaction.on_commit(lambda: subscriptions.tell(person_ids), robust=True)
+def _notify(person_ids: Collection[int]) -> None:
+    transaction.on_commit(lambda: subscriptions.notify(person_ids), robust=True)

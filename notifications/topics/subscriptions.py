@@ -1,7 +1,7 @@
-"""Topics: who may follow which, who follows which, and whom an event to a topic reaches.
+"""Topics: the rules that allow them, the subscriptions, and the audience of an event.
 
-A subscription is the person's and is kept until they unsubscribe. The rules are looked at whenever it is
-used, so that what a rule no longer allows reaches nobody, and comes back when the rule does.
+A subscription is kept until the person unsubscribes. The rules are checked on every use: while no rule allows
+a subscription it has no effect, and it works again once a rule does.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,7 +22,7 @@ Rule = tuple[str, str, int | None]  # prefix, audience, group
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A topic that the person may not follow. `code` is machine-readable, `detail` says what to do."""
+    """A topic that the person must not follow. `code` is machine-readable, `detail` says what to do."""
 
     code: str
     detail: str
@@ -31,7 +31,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    topics: list[str]  # all that the person follows now
+    topics: list[str]  # all topics that the person follows now
     refused: list[Refused]
 
 
@@ -40,22 +40,22 @@ def is_topic(name: str) -> bool:
 
 
 def followed(person_id: int) -> list[str]:
-    """Return the topics that the person follows and may follow now, in order of their names."""
+    """Return the topics that the person follows and that a rule allows now, sorted by name."""
     names = list(TopicSubscription.objects.filter(person_id=person_id).values_list("topic", flat=True))
     if not names:
         return []
     rules, groups = _rules(), _groups(person_id)
-    # Whoever subscribed them: a rule for sources keeps what a source has done.
+    # A source may have subscribed them, so that rules for sources count too.
     return sorted(name for name in names if _allowed(name, rules, groups, by_source=True))
 
 
 def subscribe(person_id: int, names: Sequence[str], *, now: datetime, by_source: bool = False) -> Change:
-    """Let the person follow these topics. What is refused does not stop the others.
+    """Subscribe the person to these topics. A refused topic does not affect the others.
 
-    `by_source` says that a source asks, and not the person. Idempotent. Their sockets are told.
+    `by_source`: a source subscribes the person. Idempotent. Notifies the person's sockets.
     """
     with transaction.atomic():
-        # One change of a person at a time, or two could pass the limit together; events go on meanwhile.
+        # One change of a person at a time: two could exceed the limit together. Events are not blocked.
         User.objects.select_for_update(no_key=True).get(pk=person_id)
         known = set(TopicSubscription.objects.filter(person_id=person_id).values_list("topic", flat=True))
         rules, groups = _rules(), _groups(person_id)
@@ -72,14 +72,14 @@ def subscribe(person_id: int, names: Sequence[str], *, now: datetime, by_source:
             TopicSubscription(person_id=person_id, topic=name, created_at=now) for name in new
         )
     if new:
-        tell([person_id])
+        notify([person_id])
     return Change(followed(person_id), refused)
 
 
 def _refusal(name: str, allowed: bool, room: bool) -> Refused | None:
     if not is_topic(name):
         detail = "Letters, digits and . _ : - only, at most 128."
-        shown = name[:128].encode(errors="replace").decode()  # it may be what no frame can hold
+        shown = name[:128].encode(errors="replace").decode()  # a lone surrogate fits in no frame
         return Refused("invalid_topic", detail, shown)
     if not allowed:
         return Refused("topic_forbidden", "No rule lets you follow this topic; ask the operator.", name)
@@ -90,20 +90,20 @@ def _refusal(name: str, allowed: bool, room: bool) -> Refused | None:
 
 
 def unsubscribe(person_id: int, names: Sequence[str]) -> list[str]:
-    """Let the person follow these topics no more. Return all that they still follow. Idempotent."""
+    """Unsubscribe the person from these topics. Return those that they still follow. Idempotent."""
     rows = TopicSubscription.objects.filter(person_id=person_id, topic__in=list(filter(is_topic, names)))
     if rows.delete()[0]:
-        tell([person_id])
+        notify([person_id])
     return followed(person_id)
 
 
-def tell(person_ids: Iterable[int]) -> None:
-    """Have the sockets of these persons look again which topics they follow. Call it after the commit."""
+def notify(person_ids: Iterable[int]) -> None:
+    """Notify the sockets of these persons that their topics have changed. Call it after the commit."""
     pubsub.push([(person_id, pubsub.TOPICS_CHANGED) for person_id in person_ids])
 
 
 def followers(prefix: str) -> list[int]:
-    """Return who is subscribed to any topic that begins with `prefix`, allowed or not."""
+    """Return the ids of all subscribers of topics that begin with `prefix`, allowed or not."""
     rows = TopicSubscription.objects.filter(topic__startswith=prefix).order_by()
     return list(rows.values_list("person_id", flat=True).distinct())
 
@@ -111,7 +111,7 @@ def followers(prefix: str) -> list[int]:
 def audience(
     topic: str, *, before: datetime, after: int = 0, limit: int | None = None
 ) -> list[tuple[int, str]]:
-    """Return whom an event to `topic` reaches, as (person id, external id) in order of ids.
+    """Return the persons that an event to `topic` reaches, as (person id, external id) in order of ids.
 
     Active persons who follow it since before `before`, with an id above `after`, at most `limit`.
     """
@@ -141,7 +141,7 @@ def _groups(person_id: int) -> frozenset[int]:
 
 
 def _deciding(topic: str, rules: Sequence[Rule]) -> list[Rule]:
-    """Return the rules of the longest prefix that fits."""
+    """Return the rules with the longest matching prefix."""
     fitting = [rule for rule in rules if topic.startswith(rule[0])]
     longest = max((len(prefix) for prefix, _, _ in fitting), default=0)
     return [rule for rule in fitting if len(rule[0]) == longest]

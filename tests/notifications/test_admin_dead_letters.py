@@ -126,4 +126,4 @@ def test_the_audit_shows_who_did_what_and_what_came_of_it(operator, dead, doorbe
 
 def test_a_dead_letter_shows_its_story(operator, dead) -> None:
     page = text(operator.get(f"{LIST}{dead['e1'].pk}/change/"))
-    assert "producer told: ACK_ERROR message" in page
+    assert "final ack: ACK_ERROR message" in page

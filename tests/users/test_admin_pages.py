@@ -163,7 +163,7 @@ def test_what_store_alone_writes_cannot_be_changed_or_deleted(client, rows, mode
 
 def test_an_event_tells_its_story_and_no_script_runs_in_it(client, rows) -> None:
     page = client.get(url(Event, "change", Event.objects.get(event_id="e1").pk)).content.decode()
-    assert "producer told: DELIVERED via TELEGRAM, evidence TRANSPORT" in page
+    assert "final ack: DELIVERED via TELEGRAM, evidence TRANSPORT" in page
     assert "&lt;script&gt;" in page and '"note": "<script>' not in page
     assert Attempt.objects.count() == 1
 

@@ -12,7 +12,7 @@ from notifications.operations.timeline import timeline
 from notifications.states import Channel, FailureKind, Priority
 
 
-def test_a_dead_letter_is_accepted_anew_under_its_own_key(desk, dead_letter, replay_again, now) -> None:
+def test_a_dead_letter_is_accepted_again_under_its_own_key(desk, dead_letter, replay_again, now) -> None:
     done = replay_again()
     before, event = dead_letter, Event.objects.get()
     assert (done.count, +done.skipped, done.remaining) == (1, Counter(), 0)
@@ -112,7 +112,7 @@ def test_a_page_confirms_the_replay_and_the_failure_before_stays(
     assert Event.objects.get().state == "delivered"
 
 
-def test_an_expired_event_gets_time_anew(desk, ada, chat, replay_again, now, override) -> None:
+def test_an_expired_event_gets_time_again(desk, ada, chat, replay_again, now, override) -> None:
     event = desk.event(ada, chat, expires_s=10)
     store.expire(event.pk, now=now + timedelta(seconds=11))
     override(expiry_normal_s=100)

@@ -69,7 +69,7 @@ def test_the_fall_from_the_page_to_telegram_to_email_is_told_step_by_step(
         (8000, "failed", "TELEGRAM failed: the bot was blocked"),
         (8000, "next", "next channel: EMAIL"),
         (9000, "sent", "EMAIL accepted it in 0 ms"),
-        (9000, "final", "producer told: DELIVERED via EMAIL, evidence TRANSPORT"),
+        (9000, "final", "final ack: DELIVERED via EMAIL, evidence TRANSPORT"),
     ]
 
 
@@ -77,7 +77,7 @@ def test_a_confirmation_in_time_is_the_end(pushed, ada, at, now) -> None:
     store.confirm([(ada.pk, "e1")], now=at(1))
     assert told(pushed, now)[-2:] == [
         (1000, "confirmed", "WEB confirmed by the client"),
-        (1000, "final", "producer told: DELIVERED via WEB, evidence CLIENT"),
+        (1000, "final", "final ack: DELIVERED via WEB, evidence CLIENT"),
     ]
 
 
@@ -92,7 +92,7 @@ def test_a_late_confirmation_is_told_once_and_after_what_was_missed(
         (5000, "unconfirmed", "WEB did not confirm in time"),
         (5000, "next", "next channel: TELEGRAM"),
         (6000, "sent", "TELEGRAM accepted it in 0 ms"),
-        (6000, "final", "producer told: DELIVERED via TELEGRAM, evidence TRANSPORT"),
+        (6000, "final", "final ack: DELIVERED via TELEGRAM, evidence TRANSPORT"),
         (30000, "confirmed", "the page confirmed it late"),
     ]
 
@@ -109,7 +109,7 @@ def test_a_dead_letter_says_what_the_producer_was_told(desk, ada, now) -> None:
     event = desk.event(ada)
     assert told(event, now) == [
         (0, "accepted", "accepted as seq 1"),
-        (0, "final", "producer told: ACK_ERROR no_channel"),
+        (0, "final", "final ack: ACK_ERROR no_channel"),
     ]
 
 
