@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from gateway.codec import fields
+from gateway.codec.schema import object_schema
+
 DESCRIPTION = """Publish events, and learn what became of them.
 
 Errors are RFC 9457 problem documents with a machine-readable `code`; see docs/api.md for all codes.
@@ -24,45 +27,7 @@ EXAMPLE: dict[str, Any] = {
 _TEXT = {"type": "string", "maxLength": 200}
 _NUMBER = {"type": "integer", "minimum": 0}
 
-EVENT: dict[str, Any] = {
-    "type": "object",
-    "required": ["event_id", "timestamp"],
-    "additionalProperties": False,
-    "properties": {
-        "event_id": {**_TEXT, "description": "Idempotency key, unique for this source."},
-        "user_id": {"type": "string", "maxLength": 128, "description": "The person's external id."},
-        "topic": {"type": "string", "maxLength": 128, "description": "Everybody who follows it, instead."},
-        "timestamp": {"type": "integer", "description": "Unix milliseconds."},
-        "event_type": {"type": "string", "description": "A name of the EventType enum."},
-        "type_name": {"type": "string", "description": "A type of your own, such as norm.swap_demand."},
-        "payload": {"type": "object", "description": "Depth 16, 256 keys, strings of 16 KiB at most."},
-        "delivery": {
-            "type": "object",
-            "properties": {
-                "priority": {"enum": ["INFORMATIONAL", "NORMAL", "CRITICAL"], "default": "NORMAL"},
-                "channels": {
-                    "type": "array",
-                    "maxItems": 16,
-                    "items": {
-                        "type": "object",
-                        "properties": {
-                            "channel": {"type": "string"},
-                            "only_if_active": {"type": "boolean"},
-                        },
-                    },
-                },
-            },
-        },
-        "expires_at": {**_NUMBER, "description": "Unix milliseconds."},
-        "ack_timeout_ms": {**_NUMBER, "description": "Confirmation deadline; default 5,000."},
-        "collapse_key": _TEXT,
-        "ordering_key": _TEXT,
-        "correlation_id": _TEXT,
-        "version": _NUMBER,
-        "schema_version": _NUMBER,
-        "metadata": {"type": "object", "additionalProperties": {"type": "string"}},
-    },
-}
+EVENT = object_schema(fields.EVENT)
 
 ACK: dict[str, Any] = {
     "type": "object",

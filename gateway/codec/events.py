@@ -1,27 +1,26 @@
-"""Bytes to envelopes: with `ack_codec`, the only module that knows the wire's protobuf."""
+"""Decode events: JSON and protobuf become one mapping, which one table of fields checks."""
 
 import json
-import re
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from gateway.codec import limits
-from gateway.codec.limits import InvalidEvent, check_integer, check_text
-from notifications.events import ChannelChoice, Envelope, SourceGrant
+from gateway.codec import fields, limits
+from gateway.codec.limits import InvalidEvent
+from gateway.codec.schema import checked
+from notifications.events import Envelope, SourceGrant
 from notifications.states import Channel, Priority
 from proto.tocsin.v1 import user_events_pb2 as wire
 
 PROTOBUF = "application/x-protobuf"
 
-_TYPE_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
-_FIELDS = frozenset(field.name for field in wire.UserEvent.DESCRIPTOR.fields)
-# Before 2001 in milliseconds, and the year 5138 in seconds: who sends less has sent seconds.
-_SECONDS_BELOW = 10**12
-
-ACK_TIMEOUT_MAX_MS = 300_000  # what a producer may ask for at most
+_NAMES = frozenset(field.name for field in wire.UserEvent.DESCRIPTOR.fields)
+_CHANNELS = frozenset(int(channel) for channel in Channel)
+_PRIORITIES = frozenset(int(priority) for priority in Priority)
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 def from_json(body: Any, source: SourceGrant, *, raw: bytes = b"", reply_to: str = "") -> Envelope:
@@ -30,31 +29,39 @@ def from_json(body: Any, source: SourceGrant, *, raw: bytes = b"", reply_to: str
     Raises: `InvalidEvent`.
     """
     if not isinstance(body, dict):
-        raise InvalidEvent("not_an_object", "An event is a JSON object.")
-    event_id = body.get("event_id")
+        raise InvalidEvent("not_an_object", "Send an event as a JSON object.")
     try:
         for name in body:
-            if name not in _FIELDS:
+            if name not in _NAMES:
                 raise InvalidEvent("unknown_field", _unknown_field(name), str(name)[:60])
         data = raw or _serialized(body)
-        if len(data) > limits.EVENT_BYTES:
-            raise InvalidEvent("too_large", f"An event has at most {limits.EVENT_BYTES} bytes.")
-        given = {name: value for name, value in body.items() if value is not None}
-        given["event_type"] = _event_type_from_json(given)
-        given["delivery"] = _delivery_from_json(given.get("delivery"))
-        return _envelope(given, source, data, reply_to)
+        _check_size(data)
+        return _envelope(body, source, data, reply_to)
     except InvalidEvent as error:
+        event_id = body.get("event_id")
         error.event_id = event_id[:200] if isinstance(event_id, str) else ""
         raise
 
 
+def _unknown_field(name: Any) -> str:
+    if name in {"priority", "channels"}:
+        return f'Send {name} inside delivery: {{"delivery": {{"{name}": …}}}}.'
+    return f"Remove this field; the fields of an event are {', '.join(sorted(_NAMES))}."
+
+
 def _serialized(body: Any) -> bytes:
-    """Return one event of a batch as bytes of its own, no longer than its producer wrote it."""
+    """Return one event of a batch as compact JSON, which is no longer than the producer's bytes."""
     try:
-        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+        text = _compact.encode(body)
     except (RecursionError, ValueError) as error:
-        raise InvalidEvent("invalid_json", "Not valid JSON: too deep, or a number too long.") from error
+        detail = "Send valid JSON: this is too deep, or has too long a number."
+        raise InvalidEvent("invalid_json", detail) from error
     return text.encode(errors="surrogatepass")
+
+
+def _check_size(data: bytes) -> None:
+    if len(data) > limits.EVENT_BYTES:
+        raise InvalidEvent("too_large", f"Send at most {limits.EVENT_BYTES} bytes per event.")
 
 
 def from_protobuf(data: bytes, source: SourceGrant, *, reply_to: str = "") -> Envelope:
@@ -63,13 +70,12 @@ def from_protobuf(data: bytes, source: SourceGrant, *, reply_to: str = "") -> En
 
 
 def parse(data: bytes) -> wire.UserEvent:
-    """Return the message. Raises: `InvalidEvent`; sizes are checked before anything is parsed."""
-    if len(data) > limits.EVENT_BYTES:
-        raise InvalidEvent("too_large", f"An event has at most {limits.EVENT_BYTES} bytes.")
+    """Return the message; its size is checked before it is parsed. Raises: `InvalidEvent`."""
+    _check_size(data)
     try:
         return wire.UserEvent.FromString(data)
     except (DecodeError, RecursionError, ValueError) as error:
-        raise InvalidEvent("invalid_protobuf", "These bytes are not a UserEvent.") from error
+        raise InvalidEvent("invalid_protobuf", "Send a serialized UserEvent.") from error
 
 
 def parse_batch(data: bytes) -> list[wire.UserEvent]:
@@ -77,7 +83,7 @@ def parse_batch(data: bytes) -> list[wire.UserEvent]:
     try:
         return list(wire.UserEventBatch.FromString(data).events)
     except (DecodeError, RecursionError, ValueError) as error:
-        raise InvalidEvent("invalid_protobuf", "These bytes are not a UserEventBatch.") from error
+        raise InvalidEvent("invalid_protobuf", "Send a serialized UserEventBatch.") from error
 
 
 def from_message(
@@ -86,180 +92,55 @@ def from_message(
     """Return the envelope of a parsed `UserEvent`. Raises: `InvalidEvent`."""
     data = raw or message.SerializeToString()
     try:
-        if len(data) > limits.EVENT_BYTES:
-            raise InvalidEvent("too_large", f"An event has at most {limits.EVENT_BYTES} bytes.")
-        given: dict[str, Any] = {
-            name: getattr(message, name)
-            for name in _FIELDS - {"payload", "delivery", "event_type", "metadata"}
-        }
-        given["metadata"] = dict(message.metadata)
-        given["event_type"] = (
-            _checked_type_name(message.type_name)
-            if message.type_name
-            else _event_type_name(message.event_type)
-        )
-        given["payload"] = limits.parse_json(message.payload, "payload") if message.payload else {}
-        given["delivery"] = _delivery_from_message(message)
-        return _envelope(given, source, data, reply_to)
+        _check_size(data)
+        return _envelope(_as_json(message), source, data, reply_to)
     except InvalidEvent as error:
         error.event_id = message.event_id[:200]
         raise
 
 
-def _envelope(given: Mapping[str, Any], source: SourceGrant, raw: bytes, reply_to: str) -> Envelope:
-    """Check every field and return the envelope; `event_type` and `delivery` are resolved already."""
-    priority, channels = given["delivery"]
-    payload = given.get("payload", {})
-    limits.check_payload(payload)
-    content: dict[str, Any] = {
-        "event_id": _required_text(given, "event_id", 200),
-        "user_id": _user_id(given),
-        "event_type": given["event_type"],
-        "timestamp_ms": _timestamp(given),
-        "priority": priority,
-        "channels": channels,
-        "payload": payload,
-        "topic": _text(given, "topic"),
-        "schema_version": _integer(given, "schema_version", 2**31 - 1),
-        "expires_at_ms": _integer(given, "expires_at", 253_402_300_799_000),
-        "collapse_key": _text(given, "collapse_key"),
-        "ordering_key": _text(given, "ordering_key"),
-        "version": _integer(given, "version", 2**63 - 1),
-        "metadata": limits.check_metadata(given.get("metadata", {})),
-        "correlation_id": _text(given, "correlation_id"),
-        "ack_timeout_ms": _integer(given, "ack_timeout_ms", ACK_TIMEOUT_MAX_MS),
+def _as_json(message: wire.UserEvent) -> dict[str, Any]:
+    """Return the fields as a JSON event has them; proto3 does not send an `event_type` of 0."""
+    given: dict[str, Any] = {"event_type": message.event_type}
+    given |= {field.name: value for field, value in message.ListFields()}
+    if message.payload:
+        given["payload"] = limits.parse_json(message.payload, "payload")
+        if given["payload"] is None:  # sent, unlike a null in a JSON event
+            limits.check_payload(None, "payload")
+    if message.HasField("delivery"):
+        given["delivery"] = _delivery_as_json(message.delivery)
+    return given
+
+
+def _delivery_as_json(delivery: wire.DeliverySpec) -> dict[str, Any]:
+    """Return the delivery without the channels of a newer schema, and NORMAL for a priority of one."""
+    if len(delivery.channels) > limits.CHANNELS:
+        raise fields.too_many_channels()
+    return {
+        "priority": delivery.priority if delivery.priority in _PRIORITIES else Priority.NORMAL,
+        "channels": [
+            {"channel": choice.channel, "only_if_active": choice.only_if_active}
+            for choice in delivery.channels
+            if choice.channel in _CHANNELS
+        ],
     }
+
+
+def _envelope(given: Mapping[str, Any], source: SourceGrant, raw: bytes, reply_to: str) -> Envelope:
+    """Check every field and return the envelope."""
+    if given.get("type_name"):
+        given = {**given, "event_type": None}  # a type of the producer's own replaces the number
+    content = checked(fields.EVENT, given)
+    type_name = content.pop("type_name")
+    content["event_type"] = type_name or content["event_type"]
+    content["priority"], content["channels"] = content.pop("delivery")
+    content["timestamp_ms"] = content.pop("timestamp")
+    content["expires_at_ms"] = content.pop("expires_at")
     return Envelope(source=source, raw=raw, reply_to=reply_to, digest=_digest(content), **content)
 
 
 def _digest(content: Mapping[str, Any]) -> bytes:
-    """Return the same 32 bytes for the same event, whatever encoding and ingress it came by."""
+    """Return 32 bytes that are the same for the same event on every ingress and in either encoding."""
     plain = dict(content)
     plain["channels"] = [[int(choice.channel), choice.only_if_active] for choice in content["channels"]]
-    return sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).digest()
-
-
-def _required_text(given: Mapping[str, Any], name: str, longest: int) -> str:
-    text = _text(given, name, longest)
-    if not text:
-        raise InvalidEvent("missing_field", f"{name} is required.", name)
-    return text
-
-
-def _text(given: Mapping[str, Any], name: str, longest: int = 200) -> str:
-    value = given.get(name, "")
-    if not isinstance(value, str):
-        raise InvalidEvent("not_a_string", "Send a string.", name)
-    return check_text(value, name, longest=longest)
-
-
-def _integer(given: Mapping[str, Any], name: str, highest: int) -> int:
-    return check_integer(given.get(name, 0), name, highest=highest)
-
-
-def _user_id(given: Mapping[str, Any]) -> str:
-    user_id, topic = _text(given, "user_id", 128), _text(given, "topic")
-    if bool(user_id) == bool(topic):
-        raise InvalidEvent("missing_field", "Give user_id or topic, and not both.", "user_id")
-    return user_id
-
-
-def _timestamp(given: Mapping[str, Any]) -> int:
-    value = given.get("timestamp", 0)
-    if value == 0 and not isinstance(value, bool):
-        raise InvalidEvent("missing_field", "timestamp is required, in Unix milliseconds.", "timestamp")
-    timestamp = check_integer(value, "timestamp", lowest=0, highest=253_402_300_799_000)
-    if timestamp < _SECONDS_BELOW:
-        raise InvalidEvent("out_of_range", "Send milliseconds; this looks like seconds.", "timestamp")
-    return timestamp
-
-
-def _event_type_from_json(given: Mapping[str, Any]) -> str:
-    name = given.get("type_name", "")
-    if name != "":
-        return _checked_type_name(name)
-    value = given.get("event_type")
-    if value is None:
-        raise InvalidEvent(
-            "missing_field", "Give event_type, or type_name for a type of your own.", "event_type"
-        )
-    if isinstance(value, int) and not isinstance(value, bool):
-        return _event_type_name(check_integer(value, "event_type", lowest=-(2**31), highest=2**31 - 1))
-    if value not in wire.EventType.keys():  # noqa: SIM118  an enum wrapper, not a dict
-        detail = "Not a known event type; send types of your own as type_name, such as my_app.thing_done."
-        raise InvalidEvent("unknown_event_type", detail, "event_type")
-    return str(value)
-
-
-def _checked_type_name(name: Any) -> str:
-    if not isinstance(name, str) or len(name) > 100 or not _TYPE_NAME.fullmatch(name):
-        detail = "Lower case letters, digits, _ and dots, such as norm.swap_demand; at most 100."
-        raise InvalidEvent("invalid_type_name", detail, "type_name")
-    return name
-
-
-def _event_type_name(number: int) -> str:
-    """Return the name of an event type; a number from a newer schema is kept as a custom type."""
-    found = wire.EventType.DESCRIPTOR.values_by_number.get(number)
-    return found.name if found is not None else f"custom.{number}" if number >= 0 else "CUSTOM"
-
-
-def _delivery_from_json(delivery: Any) -> tuple[Priority, tuple[ChannelChoice, ...]]:
-    if delivery is None:
-        return Priority.NORMAL, ()
-    if not isinstance(delivery, dict) or set(delivery) - {"priority", "channels"}:
-        raise InvalidEvent("invalid_delivery", "An object with priority and channels.", "delivery")
-    priority = _member(Priority, delivery.get("priority", "NORMAL"), "delivery.priority")
-    channels = delivery.get("channels", [])
-    if not isinstance(channels, list) or len(channels) > limits.CHANNELS:
-        raise _too_many_channels()
-    return priority, tuple(_choice(item, index) for index, item in enumerate(channels))
-
-
-def _choice(item: Any, index: int) -> ChannelChoice:
-    field = f"delivery.channels[{index}]"
-    if isinstance(item, str):
-        return ChannelChoice(_member(Channel, item, field))
-    if not isinstance(item, dict) or set(item) - {"channel", "only_if_active"}:
-        raise InvalidEvent("invalid_delivery", "An object with channel and only_if_active.", field)
-    only_if_active = item.get("only_if_active", False)
-    if not isinstance(only_if_active, bool):
-        raise InvalidEvent("invalid_delivery", "true or false.", f"{field}.only_if_active")
-    return ChannelChoice(_member(Channel, item.get("channel"), f"{field}.channel"), only_if_active)
-
-
-def _member(enum: Any, value: Any, field: str) -> Any:
-    names = {member.name: member for member in enum}
-    if isinstance(value, str) and value in names:
-        return names[value]
-    if isinstance(value, int) and not isinstance(value, bool) and value in enum.__members__.values():
-        return enum(value)
-    raise InvalidEvent("unknown_value", f"One of {', '.join(names)}.", field)
-
-
-def _delivery_from_message(message: wire.UserEvent) -> tuple[Priority, tuple[ChannelChoice, ...]]:
-    """Return what the message asks for. Without a delivery, and with numbers of a newer schema: NORMAL."""
-    if not message.HasField("delivery"):
-        return Priority.NORMAL, ()
-    if len(message.delivery.channels) > limits.CHANNELS:
-        raise _too_many_channels()
-    number = message.delivery.priority
-    known = number in {member.value for member in Priority}
-    channels = [
-        ChannelChoice(Channel(choice.channel), choice.only_if_active)
-        for choice in message.delivery.channels
-        if choice.channel in {member.value for member in Channel}
-    ]
-    return Priority(number) if known else Priority.NORMAL, tuple(channels)
-
-
-def _too_many_channels() -> InvalidEvent:
-    return InvalidEvent(
-        "invalid_delivery", f"A list of at most {limits.CHANNELS} channels.", "delivery.channels"
-    )
-
-
-def _unknown_field(name: Any) -> str:
-    if name in {"priority", "channels"}:
-        return f'{name} belongs into delivery: {{"delivery": {{"{name}": …}}}}.'
-    return f"Not a field of UserEvent; known are {', '.join(sorted(_FIELDS))}."
+    return sha256(_canonical.encode(plain).encode()).digest()

@@ -1,8 +1,7 @@
-"""What a value must be like to come in. Every refusal names its field and says what to do."""
+"""Limits of what clients send. Every error names its field and says what to do."""
 
 import json
 import math
-from collections.abc import Mapping
 from typing import Any, NoReturn
 
 EVENT_BYTES = 256 * 1024
@@ -16,7 +15,7 @@ CHANNELS = 16
 
 
 class InvalidEvent(Exception):
-    """An event that cannot be taken in as it is. `event_id` is "" where it could not be read."""
+    """A body or field that is rejected. `event_id` is "" where it could not be read."""
 
     def __init__(self, code: str, detail: str, field: str = "", event_id: str = "") -> None:
         super().__init__(code, detail, field, event_id)
@@ -27,27 +26,27 @@ class InvalidEvent(Exception):
 
 
 def parse_json(text: str | bytes, field: str) -> Any:
-    """Return the parsed JSON. Raises: `InvalidEvent`, also for NaN, Infinity and nesting without end."""
+    """Return the parsed JSON. Raises: `InvalidEvent`, also for NaN, Infinity and endless nesting."""
     try:
         return json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise InvalidEvent("invalid_json", f"Not valid JSON: {str(error)[:120]}.", field) from error
+        raise InvalidEvent("invalid_json", f"Send valid JSON: {str(error)[:120]}.", field) from error
 
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def check_payload(payload: Any) -> None:
-    """Raise `InvalidEvent` unless `payload` is an object within the documented limits."""
+def check_payload(payload: Any, field: str) -> Any:
+    """Return `payload`, or raise `InvalidEvent` unless it is an object within the documented limits."""
     if not isinstance(payload, dict):
-        raise InvalidEvent("payload_not_object", "The payload must be a JSON object.", "payload")
+        raise InvalidEvent("payload_not_object", "Send the payload as a JSON object.", field)
     keys = 0
-    todo: list[tuple[Any, int, str]] = [(payload, 1, "payload")]
+    todo: list[tuple[Any, int, str]] = [(payload, 1, field)]
     while todo:
         value, depth, path = todo.pop()
         if depth > PAYLOAD_DEPTH:
-            raise InvalidEvent("payload_too_deep", f"At most {PAYLOAD_DEPTH} levels.", path)
+            raise InvalidEvent("payload_too_deep", f"Nest at most {PAYLOAD_DEPTH} levels.", path)
         if isinstance(value, dict):
             keys += len(value)
             for key, inner in value.items():
@@ -58,26 +57,27 @@ def check_payload(payload: Any) -> None:
         else:
             _check_scalar(value, path)
         if keys > PAYLOAD_KEYS:
-            raise InvalidEvent("payload_too_many_keys", f"At most {PAYLOAD_KEYS} keys in all.", "payload")
+            raise InvalidEvent("payload_too_many_keys", f"Send at most {PAYLOAD_KEYS} keys in all.", field)
+    return payload
 
 
 def _check_scalar(value: Any, path: str) -> None:
     if isinstance(value, str):
         check_text(value, path)
     elif isinstance(value, float) and not math.isfinite(value):
-        raise InvalidEvent("invalid_number", "Numbers must be finite; send large ones as strings.", path)
+        raise InvalidEvent("invalid_number", "Send finite numbers; large ones as strings.", path)
 
 
 def check_text(value: str, field: str, *, longest: int = STRING_BYTES) -> str:
-    """Return `value`, or raise `InvalidEvent`: too long, or with what Postgres cannot store."""
+    """Return `value`, or raise `InvalidEvent`: too long, or with characters that Postgres cannot store."""
     try:
-        size = len(value.encode())
+        size = len(value) if value.isascii() else len(value.encode())
     except UnicodeEncodeError as error:
-        raise InvalidEvent("invalid_text", "Lone surrogates are not text.", field) from error
+        raise InvalidEvent("invalid_text", "Remove the lone surrogates: they are not text.", field) from error
     if size > longest:
-        raise InvalidEvent("too_long", f"At most {longest} bytes.", field)
+        raise InvalidEvent("too_long", f"Send at most {longest} bytes.", field)
     if "\0" in value:
-        raise InvalidEvent("invalid_text", "NUL is not allowed in text.", field)
+        raise InvalidEvent("invalid_text", "Remove the NUL characters.", field)
     return value
 
 
@@ -86,18 +86,5 @@ def check_integer(value: Any, field: str, *, lowest: int = 0, highest: int = 2**
     if isinstance(value, bool) or not isinstance(value, int):
         raise InvalidEvent("not_an_integer", "Send a whole number.", field)
     if not lowest <= value <= highest:
-        raise InvalidEvent("out_of_range", f"From {lowest} to {highest}.", field)
+        raise InvalidEvent("out_of_range", f"Send a number from {lowest} to {highest}.", field)
     return value
-
-
-def check_metadata(value: Any) -> dict[str, str]:
-    if not isinstance(value, Mapping) or len(value) > METADATA_ENTRIES:
-        raise InvalidEvent(
-            "invalid_metadata", f"An object of at most {METADATA_ENTRIES} strings.", "metadata"
-        )
-    for key, text in value.items():
-        if not isinstance(text, str):
-            raise InvalidEvent("invalid_metadata", "Values must be strings.", f"metadata.{key}")
-        check_text(key, "metadata", longest=200)
-        check_text(text, f"metadata.{key}", longest=1_000)
-    return dict(value)

@@ -1,0 +1,205 @@
+"""The fields of an event: both encodings are checked by this table, and the OpenAPI document is made from it.
+
+`source` is missing: it is accepted and ignored, since the authenticated source is used.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.codec import limits
+from gateway.codec.limits import InvalidEvent, check_integer, check_text
+from gateway.codec.schema import Field, Kind, Values, integer, text
+from notifications.events import ChannelChoice
+from notifications.states import Channel, Priority
+from proto.tocsin.v1 import user_events_pb2 as wire
+
+Delivery = tuple[Priority, tuple[ChannelChoice, ...]]
+
+_TYPE_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
+_TYPE_NAME_LENGTH = 100
+_TYPES = frozenset(wire.EventType.keys())
+_ACK_TIMEOUT_MAX_MS = 300_000  # the longest that a producer may request
+_LATEST_MS = 253_402_300_799_000  # the end of the year 9999
+# In milliseconds a time before 2001, in seconds the year 33658: a lower number was meant as seconds.
+_SECONDS_BELOW = 10**12
+
+
+def _check_type_name(name: Any, field: str) -> str:
+    if name == "":
+        return ""
+    if not isinstance(name, str) or len(name) > _TYPE_NAME_LENGTH or not _TYPE_NAME.fullmatch(name):
+        detail = "Use lower-case letters, digits, _ and dots, such as norm.swap_demand; at most 100."
+        raise InvalidEvent("invalid_type_name", detail, field)
+    return name
+
+
+def _check_event_type(value: Any, field: str) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _event_type_name(check_integer(value, field, lowest=-(2**31), highest=2**31 - 1))
+    if not isinstance(value, str) or value not in _TYPES:
+        detail = "Send a name of EventType, or a type of your own as type_name, such as my_app.thing_done."
+        raise InvalidEvent("unknown_event_type", detail, field)
+    return value
+
+
+def _event_type_name(number: int) -> str:
+    """Return the name of an event type; a number of a newer schema is kept as a custom type."""
+    found = wire.EventType.DESCRIPTOR.values_by_number.get(number)
+    return found.name if found is not None else f"custom.{number}" if number >= 0 else "CUSTOM"
+
+
+def _one_type(values: Values) -> None:
+    if not values["event_type"] and not values["type_name"]:
+        detail = "Send event_type, or type_name for a type of your own."
+        raise InvalidEvent("missing_field", detail, "event_type")
+
+
+def _one_recipient(values: Values) -> None:
+    if bool(values["user_id"]) == bool(values["topic"]):
+        raise InvalidEvent("missing_field", "Send either user_id or topic.", "user_id")
+
+
+def _check_timestamp(value: Any, field: str) -> int:
+    timestamp = check_integer(value, field, highest=_LATEST_MS)
+    if 0 < timestamp < _SECONDS_BELOW:
+        raise InvalidEvent("out_of_range", "Send milliseconds; this looks like seconds.", field)
+    return timestamp
+
+
+def _check_ack_timeout(value: Any, field: str) -> int:
+    return check_integer(value, field, highest=_ACK_TIMEOUT_MAX_MS)
+
+
+def _check_metadata(value: Any, field: str) -> dict[str, str]:
+    if not isinstance(value, Mapping) or len(value) > limits.METADATA_ENTRIES:
+        detail = f"Send an object of at most {limits.METADATA_ENTRIES} strings."
+        raise InvalidEvent("invalid_metadata", detail, field)
+    for key, label in value.items():
+        if not isinstance(label, str):
+            raise InvalidEvent("invalid_metadata", "Send each value as a string.", f"{field}.{key}")
+        check_text(key, field, longest=200)
+        check_text(label, f"{field}.{key}", longest=1_000)
+    return dict(value)
+
+
+# --- delivery -------------------------------------------------------------------------------------------
+# Members by name and by number.
+_PRIORITIES: dict[str | int, Priority] = {key: one for one in Priority for key in (one.name, one.value)}
+_CHANNELS: dict[str | int, Channel] = {key: one for one in Channel for key in (one.name, one.value)}
+
+
+def _check_delivery(delivery: Any, field: str) -> Delivery:
+    if not isinstance(delivery, dict) or delivery.keys() - {"priority", "channels"}:
+        raise InvalidEvent("invalid_delivery", "Send an object with only priority and channels.", field)
+    priority = _member(_PRIORITIES, delivery.get("priority", "NORMAL"), f"{field}.priority")
+    channels = delivery.get("channels", [])
+    if not isinstance(channels, list) or len(channels) > limits.CHANNELS:
+        raise too_many_channels()
+    return priority, tuple([_choice(item, index) for index, item in enumerate(channels)])
+
+
+def _choice(item: Any, index: int) -> ChannelChoice:
+    field = f"delivery.channels[{index}]"
+    if isinstance(item, str):
+        return ChannelChoice(_member(_CHANNELS, item, field))
+    if not isinstance(item, dict) or item.keys() - {"channel", "only_if_active"}:
+        detail = "Send an object with only channel and only_if_active."
+        raise InvalidEvent("invalid_delivery", detail, field)
+    only_if_active = item.get("only_if_active", False)
+    if not isinstance(only_if_active, bool):
+        raise InvalidEvent("invalid_delivery", "Send true or false.", f"{field}.only_if_active")
+    return ChannelChoice(_member(_CHANNELS, item.get("channel"), f"{field}.channel"), only_if_active)
+
+
+def _member(members: Mapping[str | int, Any], value: Any, field: str) -> Any:
+    if isinstance(value, (str, int)) and not isinstance(value, bool) and value in members:
+        return members[value]
+    names = ", ".join(name for name in members if isinstance(name, str))
+    raise InvalidEvent("unknown_value", f"Send one of {names}.", field)
+
+
+def too_many_channels() -> InvalidEvent:
+    detail = f"Send a list of at most {limits.CHANNELS} channels."
+    return InvalidEvent("invalid_delivery", detail, "delivery.channels")
+
+
+# --- the table ------------------------------------------------------------------------------------------
+_TYPE_NAME_KIND = Kind(
+    _check_type_name,
+    {"type": "string", "pattern": f"^{_TYPE_NAME.pattern}$", "maxLength": _TYPE_NAME_LENGTH},
+    str,
+)
+_DELIVERY = Kind(
+    _check_delivery,
+    {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "priority": {"enum": list(Priority.__members__), "default": "NORMAL"},
+            "channels": {
+                "type": "array",
+                "maxItems": limits.CHANNELS,
+                "items": {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "properties": {
+                        "channel": {"enum": list(Channel.__members__)},
+                        "only_if_active": {"type": "boolean", "default": False},
+                    },
+                },
+            },
+        },
+    },
+    lambda: (Priority.NORMAL, ()),
+)
+_METADATA = {
+    "type": "object",
+    "maxProperties": limits.METADATA_ENTRIES,
+    "additionalProperties": {"type": "string", "maxLength": 1_000},
+}
+_MS = {"type": "integer", "minimum": 0}
+
+# In the order in which faults are looked for: an event with several is rejected for the first.
+EVENT = (
+    Field(
+        "type_name",
+        _TYPE_NAME_KIND,
+        "open event type (`norm.swap_demand`) for what no number fits; used with `CUSTOM`",
+    ),
+    Field("event_type", Kind(_check_event_type, {"type": "string"}, str), "what happened", rule=_one_type),
+    Field("delivery", _DELIVERY, "priority and channels"),
+    Field(
+        "payload",
+        Kind(limits.check_payload, {"type": "object"}, dict),
+        "a JSON object in UTF-8, shaped as the type's payload message",
+    ),
+    Field("event_id", text(), "idempotency key, unique within the source", required=True),
+    Field("user_id", text(128), "the person, by your own id; exactly one of this and `topic`"),
+    Field("topic", text(), "everybody who follows this topic, instead of a person", rule=_one_recipient),
+    Field("timestamp", Kind(_check_timestamp, _MS, int), "when it happened", required=True),
+    Field("schema_version", integer(2**31 - 1), 'version of the payload\'s shape; 0 is "not stated"'),
+    Field("expires_at", integer(_LATEST_MS), "not worth sending from then on; 0 is the server's default"),
+    Field(
+        "collapse_key",
+        text(),
+        "events of one person with this key replace each other while they wait",
+    ),
+    Field("ordering_key", text(), "events with this key are handled in the order of acceptance"),
+    Field(
+        "version",
+        integer(2**63 - 1),
+        "within `collapse_key`, a lower one never replaces a higher one; 0 is order of arrival",
+    ),
+    Field(
+        "metadata",
+        Kind(_check_metadata, _METADATA, dict),
+        "labels for tracing; never shown to the person",
+    ),
+    Field("correlation_id", text(), "ties events together; passed through"),
+    Field(
+        "ack_timeout_ms",
+        Kind(_check_ack_timeout, _MS, int),
+        "time for a live session to confirm; 0 is 5,000",
+    ),
+)
