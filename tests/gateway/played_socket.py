@@ -1,4 +1,4 @@
-"""A socket without a network: a list for its connection, and a list for Postgres."""
+"""A socket without a network: a list stands for its connection, another one for Postgres."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ MIRROR = pubsub.frame("event.read", event_ids=["e1"])
 
 
 class Connection:
-    """A connection that accepts everything; a test sets its `backlog`."""
+    """A connection that accepts everything; a test sets `backlog`."""
 
     def __init__(self) -> None:
         self.backlog = 0
@@ -40,7 +40,7 @@ class Connection:
 
 
 class Table:
-    """Postgres: the events up to `last`, and how often it was read."""
+    """Postgres: the events up to `last`, and the reads of them."""
 
     def __init__(self, last: int = 0) -> None:
         self.last = last
@@ -63,23 +63,23 @@ class Socket:
         self.connection = Connection()
         self.table = Table(last)
         self.slow = asyncio.Event()
-        self.outbox = SessionFeed(
+        self.feed = SessionFeed(
             self.connection,
             Window(window, 10**6),
-            read=self.table.read,
-            slow=self.slow.set,
+            read_missed=self.table.read,
+            on_slow=self.slow.set,
             slow_after_s=slow_after_s,
         )
 
     def start(self, after: int = 0, *, resumed: bool = True) -> "Socket":
-        self.outbox.start(after=after, known=self.table.last, resumed=resumed)
+        self.feed.start(after=after, head=self.table.last, resumed=resumed)
         return self
 
     def push(self, *seqs: int, **how: object) -> None:
         """Commit and push events."""
         for seq in seqs:
             self.table.last = max(self.table.last, seq)
-            self.outbox.receive(frame(seq, **how))  # type: ignore[arg-type]
+            self.feed.receive(frame(seq, **how))  # type: ignore[arg-type]
 
     async def until(self, true: Callable[["Socket"], object]) -> None:
         deadline = time.monotonic() + 10
