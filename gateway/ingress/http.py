@@ -95,7 +95,7 @@ async def _body(receive: Receive, longest: int) -> bytes | None:
 
 
 def _refusal(request: HttpRequest) -> HttpResponse | None:
-    """Return the answer to who asks in a way that Django would not serve either."""
+    """Return the rejection that Django's middleware would give (host, scheme), or None."""
     try:
         request.get_host()
     except DisallowedHost:
