@@ -42,7 +42,7 @@ class Claimed:
     unusable: str  # why the destination may not be used any more
     position: int = 0  # of this step in the event's plan
     last: bool = False  # the plan has no further step
-    has_slot: bool = False  # a slot within the rate limit was reserved for now
+    has_slot: bool = False  # its reserved slot within the rate limit has come
 
 
 # One statement also reads what the attempt needs: this is the hottest query of a worker.
