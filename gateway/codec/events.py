@@ -103,10 +103,6 @@ def _as_json(message: wire.UserEvent) -> dict[str, Any]:
     """Return the fields as a JSON event has them; proto3 does not send an `event_type` of 0."""
     given: dict[str, Any] = {"event_type": message.event_type}
     given |= {field.name: value for field, value in message.ListFields()}
-    if message.payload:
-        given["payload"] = limits.parse_json(message.payload, "payload")
-        if given["payload"] is None:  # sent, unlike a null in a JSON event
-            limits.check_payload(None, "payload")
     if message.HasField("delivery"):
         given["delivery"] = _delivery_as_json(message.delivery)
     return given

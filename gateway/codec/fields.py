@@ -1,10 +1,12 @@
 """The fields of an event: both encodings are checked by this table, and the OpenAPI document is made from it.
 
-`source` is missing: it is accepted and ignored, since the authenticated source is used.
+`docs/wire.md` has the same descriptions. `source` is missing: it is accepted and ignored, since the
+authenticated source is used.
 """
 
 import re
 from collections.abc import Mapping
+from enum import IntEnum
 from typing import Any
 
 from gateway.codec import limits
@@ -60,6 +62,11 @@ def _one_recipient(values: Values) -> None:
         raise InvalidEvent("missing_field", "Send either user_id or topic.", "user_id")
 
 
+def _check_payload(value: Any, field: str) -> Any:
+    """Return the object; protobuf has it as bytes of JSON."""
+    return limits.check_payload(limits.parse_json(value, field) if isinstance(value, bytes) else value, field)
+
+
 def _check_timestamp(value: Any, field: str) -> int:
     timestamp = check_integer(value, field, highest=_LATEST_MS)
     if 0 < timestamp < _SECONDS_BELOW:
@@ -84,9 +91,12 @@ def _check_metadata(value: Any, field: str) -> dict[str, str]:
 
 
 # --- delivery -------------------------------------------------------------------------------------------
-# Members by name and by number.
-_PRIORITIES: dict[str | int, Priority] = {key: one for one in Priority for key in (one.name, one.value)}
-_CHANNELS: dict[str | int, Channel] = {key: one for one in Channel for key in (one.name, one.value)}
+def _by_name_and_number(enum: type[IntEnum]) -> dict[Any, Any]:
+    return {key: member for member in enum for key in (member.name, member.value)}
+
+
+_PRIORITIES = _by_name_and_number(Priority)
+_CHANNELS = _by_name_and_number(Channel)
 
 
 def _check_delivery(delivery: Any, field: str) -> Delivery:
@@ -112,7 +122,7 @@ def _choice(item: Any, index: int) -> ChannelChoice:
     return ChannelChoice(_member(_CHANNELS, item.get("channel"), f"{field}.channel"), only_if_active)
 
 
-def _member(members: Mapping[str | int, Any], value: Any, field: str) -> Any:
+def _member(members: Mapping[Any, Any], value: Any, field: str) -> Any:
     if isinstance(value, (str, int)) and not isinstance(value, bool) and value in members:
         return members[value]
     names = ", ".join(name for name in members if isinstance(name, str))
@@ -158,6 +168,8 @@ _METADATA = {
     "maxProperties": limits.METADATA_ENTRIES,
     "additionalProperties": {"type": "string", "maxLength": 1_000},
 }
+# A name of 129 to 200 bytes is rejected later, as invalid_topic.
+_TOPIC = Kind(text(200).check, {"type": "string", "maxLength": 128}, str)
 _MS = {"type": "integer", "minimum": 0}
 
 # In the order in which faults are looked for: an event with several is rejected for the first.
@@ -165,21 +177,34 @@ EVENT = (
     Field(
         "type_name",
         _TYPE_NAME_KIND,
-        "open event type (`norm.swap_demand`) for what no number fits; used with `CUSTOM`",
+        "open event type (`norm.swap_demand`) for types without a number; used with `CUSTOM`",
     ),
-    Field("event_type", Kind(_check_event_type, {"type": "string"}, str), "what happened", rule=_one_type),
+    Field(
+        "event_type",
+        Kind(_check_event_type, {"type": "string"}, str),
+        "what happened, by its name",
+        rule=_one_type,
+    ),
     Field("delivery", _DELIVERY, "priority and channels"),
     Field(
         "payload",
-        Kind(limits.check_payload, {"type": "object"}, dict),
-        "a JSON object in UTF-8, shaped as the type's payload message",
+        Kind(_check_payload, {"type": "object"}, dict),
+        "a JSON object in UTF-8, shaped as the type's payload message; "
+        f"at most {limits.PAYLOAD_DEPTH} levels, {limits.PAYLOAD_KEYS} keys in all, "
+        f"and strings of {limits.STRING_BYTES // 1024} KiB",
     ),
     Field("event_id", text(), "idempotency key, unique within the source", required=True),
     Field("user_id", text(128), "the person, by your own id; exactly one of this and `topic`"),
-    Field("topic", text(), "everybody who follows this topic, instead of a person", rule=_one_recipient),
-    Field("timestamp", Kind(_check_timestamp, _MS, int), "when it happened", required=True),
+    Field("topic", _TOPIC, "all followers of this topic, instead of a person", rule=_one_recipient),
+    Field(
+        "timestamp", Kind(_check_timestamp, _MS, int), "when it happened, in Unix milliseconds", required=True
+    ),
     Field("schema_version", integer(2**31 - 1), 'version of the payload\'s shape; 0 is "not stated"'),
-    Field("expires_at", integer(_LATEST_MS), "not worth sending from then on; 0 is the server's default"),
+    Field(
+        "expires_at",
+        integer(_LATEST_MS),
+        "not sent from then on, in Unix milliseconds; 0 is the server's default",
+    ),
     Field(
         "collapse_key",
         text(),
@@ -196,7 +221,7 @@ EVENT = (
         Kind(_check_metadata, _METADATA, dict),
         "labels for tracing; never shown to the person",
     ),
-    Field("correlation_id", text(), "ties events together; passed through"),
+    Field("correlation_id", text(), "groups related events; passed through"),
     Field(
         "ack_timeout_ms",
         Kind(_check_ack_timeout, _MS, int),

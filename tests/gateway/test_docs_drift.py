@@ -8,12 +8,15 @@ import pytest
 from config.env import ROOT
 from gateway import close_codes
 from gateway.api.openapi import EVENT
+from gateway.codec import fields
+from gateway.codec.schema import Field
 from gateway.sockets.consumer import SessionConsumer
 from notifications.states import EndCode
 from proto.tocsin.v1 import user_events_pb2 as wire
 
 API = (ROOT / "docs/api.md").read_text()
 WEBSOCKET = (ROOT / "docs/websocket.md").read_text()
+WIRE = (ROOT / "docs/wire.md").read_text()
 
 # Who refuses, and which argument is the code.
 REFUSERS = {
@@ -116,6 +119,27 @@ def test_every_status_is_documented(status: int) -> None:
     assert f"\n| {status} |" in API
 
 
-def test_the_openapi_document_has_every_field_that_may_be_sent() -> None:
-    fields = {field.name for field in wire.UserEvent.DESCRIPTOR.fields}
-    assert set(EVENT["properties"]) == fields - {"source"}  # informative
+def test_the_table_of_fields_is_that_of_the_protobuf_and_of_the_openapi_document() -> None:
+    names = {field.name for field in fields.EVENT}
+    assert names == {field.name for field in wire.UserEvent.DESCRIPTOR.fields} - {"source"}  # informative
+    assert set(EVENT["properties"]) == names
+
+
+@pytest.mark.parametrize("field", fields.EVENT, ids=lambda field: field.name)
+def test_wire_md_describes_each_field_as_the_table_does(field: Field) -> None:
+    number = wire.UserEvent.DESCRIPTOR.fields_by_name[field.name].number
+    row = re.search(rf"^\| {number} \| `{field.name}` \| [^|]+ \| (.+) \|$", WIRE, re.MULTILINE)
+    assert row is not None
+    assert row[1].startswith(("**required**; " if field.required else "") + field.description)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [field for field in fields.EVENT if "maxLength" in field.kind.schema],
+    ids=lambda field: field.name,
+)
+def test_api_md_states_the_length_of_each_field(field: Field) -> None:
+    limits = API.split("## Limits")[1]
+    row = re.search(rf"^\| .*`{field.name}`.* \| (\d+) (bytes|characters) \|$", limits, re.MULTILINE)
+    assert row is not None
+    assert int(row[1]) == field.kind.schema["maxLength"]
