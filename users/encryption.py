@@ -6,12 +6,30 @@ from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.db import models
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
+
+
+class CannotDecrypt(Exception):
+    """None of `FIELD_ENCRYPTION_KEYS` decrypts a value. The text names the remedy and contains no value."""
+
+    def __init__(self) -> None:
+        super().__init__("no key decrypts the address: FIELD_ENCRYPTION_KEYS lacks the key that encrypted it")
+
+
+class Undecryptable(str):
+    """What is read for a value that no key decrypts. Saving it writes the encrypted value back unchanged."""
+
+    token: str
+
+    def __new__(cls, token: str) -> "Undecryptable":
+        made = super().__new__(cls, "(no key decrypts this)")
+        made.token = token
+        return made
 
 
 @cache
@@ -29,8 +47,11 @@ def encrypt(text: str) -> str:
 
 
 def decrypt(token: str) -> str:
-    """Return the decrypted text. Raises: `InvalidToken` if no key matches."""
-    return _fernet(_keys()).decrypt(token).decode()
+    """Return the decrypted text. Raises: `CannotDecrypt` if no key matches."""
+    try:
+        return _fernet(_keys()).decrypt(token).decode()
+    except (InvalidToken, ValueError):  # a text that is not ASCII is a ValueError
+        raise CannotDecrypt from None
 
 
 def digests(parts: Iterable[str]) -> list[bytes]:
@@ -43,12 +64,26 @@ def digests(parts: Iterable[str]) -> list[bytes]:
 
 
 class EncryptedTextField(models.TextField[str, str]):
-    """Text that is encrypted in the database and decrypted in Python. Look-ups on it find nothing."""
+    """Text that is encrypted in the database and decrypted in Python. Look-ups on it find nothing.
+
+    A value that no key decrypts is read as `Undecryptable`: its row can be listed, changed and deleted.
+    """
 
     def get_prep_value(self, value: object) -> str | None:
+        if isinstance(value, Undecryptable):
+            return value.token
         return None if value is None else encrypt(str(value))
 
     def from_db_value(
         self, value: str | None, expression: object, connection: "BaseDatabaseWrapper"
     ) -> str | None:
-        return None if value is None else decrypt(value)
+        try:
+            return None if value is None else decrypt(value)
+        except CannotDecrypt:
+            return Undecryptable(value or "")
+
+    def save_form_data(self, instance: models.Model, data: object) -> None:
+        """Keep an undecryptable value that the form returns as it was shown."""
+        before = getattr(instance, self.attname)
+        if not (isinstance(before, Undecryptable) and data == before):
+            super().save_form_data(instance, data)

@@ -15,7 +15,7 @@ import redis
 from gateway.auth.bearer import AuthFailed
 from gateway.settings import edge_settings
 from runtime.redis.client import client
-from users.encryption import decrypt, encrypt
+from users.encryption import CannotDecrypt, decrypt, encrypt
 
 log = logging.getLogger(__name__)
 
@@ -57,9 +57,13 @@ def redeem(ticket: str) -> Grant:
             kept = client().getdel(_key(ticket))
         except redis.RedisError as error:
             raise _unavailable(error) from error
-    if kept is None:
+    try:
+        grant = decrypt(kept.decode()) if kept is not None else ""
+    except CannotDecrypt:  # issued before its key was removed
+        grant = ""
+    if not grant:
         raise AuthFailed("invalid_ticket", "Unknown, used or too old; get a new ticket.")
-    return Grant(**json.loads(decrypt(kept.decode())))
+    return Grant(**json.loads(grant))
 
 
 def _key(ticket: str) -> str:

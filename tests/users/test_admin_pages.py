@@ -248,6 +248,36 @@ def test_the_destination_actions_enable_and_verify(client, rows) -> None:
     assert mailbox.verified_at is not None and mailbox.address == "ada@example.org"
 
 
+def drop_the_key(settings):
+    from cryptography.fernet import Fernet
+
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+
+
+def test_an_address_that_no_key_decrypts_is_listed_opened_and_deleted(client, rows, settings) -> None:
+    drop_the_key(settings)
+    mailbox = rows.destinations.get(kind=3)
+    for page in (url(Destination, "changelist"), url(Destination, "change", mailbox.pk)):
+        assert "(no key decrypts this)" in client.get(page).content.decode()
+    assert client.post(url(Destination, "delete", mailbox.pk), {"post": "yes"}).status_code == 302
+    assert not rows.destinations.filter(pk=mailbox.pk).exists()
+
+
+@pytest.mark.parametrize("address", ["(no key decrypts this)", "ada@example.com"])
+def test_a_form_keeps_an_address_that_no_key_decrypts_until_a_new_one_is_given(
+    client, rows, settings, address
+) -> None:
+    mailbox = rows.destinations.get(kind=3)
+    keys_before = settings.FIELD_ENCRYPTION_KEYS
+    drop_the_key(settings)
+    form = destination_form(rows, kind=3, address=address, label="desk")
+    assert client.post(url(Destination, "change", mailbox.pk), form).status_code == 302
+    settings.FIELD_ENCRYPTION_KEYS = [*settings.FIELD_ENCRYPTION_KEYS, *keys_before]
+    mailbox.refresh_from_db()
+    expected = "ada@example.com" if "@" in address else "ada@example.org"
+    assert (mailbox.label, mailbox.address) == ("desk", expected)
+
+
 def test_usable_destinations_are_counted_right_under_a_filter(client, rows) -> None:
     for number in range(2):
         Destination.objects.create(user=rows, kind=3, address=f"{number}@example.org", verified_at=NOW)

@@ -3,14 +3,14 @@
 from io import StringIO
 
 import pytest
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from notifications.states import Channel
-from users.encryption import decrypt, digests, encrypt
+from users.encryption import CannotDecrypt, decrypt, digests, encrypt
 from users.models import ChannelPreference, Destination, User, validate_time_zone
 
 TELEGRAM, EMAIL = Channel.TELEGRAM, Channel.EMAIL
@@ -58,8 +58,28 @@ def test_without_the_old_key_an_address_cannot_be_read(settings) -> None:
     settings.FIELD_ENCRYPTION_KEYS = [OLD]
     token = encrypt("ada@example.org")
     settings.FIELD_ENCRYPTION_KEYS = [NEW]
-    with pytest.raises(InvalidToken):
+    with pytest.raises(CannotDecrypt, match="FIELD_ENCRYPTION_KEYS"):
         decrypt(token)
+
+
+@pytest.mark.parametrize("token", ["", "plain@example.org", "jörg@example.org", "gAAAAAB"])
+def test_what_is_no_encrypted_text_cannot_be_decrypted(token) -> None:
+    with pytest.raises(CannotDecrypt):
+        decrypt(token)
+
+
+def test_a_row_that_no_key_decrypts_is_read_saved_unchanged_and_deleted(ada, settings) -> None:
+    settings.FIELD_ENCRYPTION_KEYS = [OLD]
+    add(ada)
+    settings.FIELD_ENCRYPTION_KEYS = [NEW]
+    before = raw_rows()
+    unreadable = Destination.objects.get()
+    assert "example.org" not in unreadable.masked
+    unreadable.full_clean()
+    unreadable.save()
+    assert raw_rows() == before
+    unreadable.delete()
+    assert not Destination.objects.exists()
 
 
 def test_there_is_a_digest_for_every_key_the_current_ones_first(settings) -> None:

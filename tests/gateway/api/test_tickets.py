@@ -5,6 +5,7 @@ import threading
 
 import httpx
 import pytest
+from cryptography.fernet import Fernet
 
 from sandbox.system.start import free_port
 from tests.gateway.other_ends import Page, Producer
@@ -79,6 +80,15 @@ def test_a_ticket_is_kept_hashed_encrypted_and_not_for_long(daphne, ann, valkey)
     assert ticket.encode() not in kept and ticket[4:].encode() not in kept
     assert headers["Cookie"].split("=")[1].split(";")[0].encode() not in kept
     assert 0 < valkey.ttl(name) <= 30
+
+
+def test_a_ticket_that_no_key_decrypts_signs_nobody_in(open_page, daphne, ann, valkey) -> None:
+    valkey.flushdb()
+    ticket = ask(daphne, bearer(token_for("ann"))).json()["ticket"]
+    [name] = valkey.keys("tocsin:ticket:*")
+    valkey.set(name, Fernet(Fernet.generate_key()).encrypt(b"{}"), keepttl=True)
+    page = sign_in(open_page, ticket)
+    assert page.receive()["code"] == "invalid_ticket"
 
 
 @pytest.mark.parametrize("ticket", ["", "tkt_", "tkt_" + "x" * 43, "tkt_" + "x" * 2_000, "tkt_ü", "abc"])
