@@ -16,8 +16,6 @@ Clock = Callable[[], datetime]
 _SPREAD_S = 8.0  # sends without a slot come back spread over this time
 _AFTER_S = 0.01  # a doorbell must not ring before its slot
 
-_LIMIT_HORIZON_S = 60.0  # how far ahead a limited send may reserve its slot
-
 _LIMIT_HORIZON_NORMAL_S = 4.0  # the same for NORMAL: a CRITICAL send waits for at most this much of it
 
 
@@ -83,7 +81,7 @@ def _within_limits(rows: list[Claimed], now: datetime) -> tuple[list[Claimed], E
 def _horizon_s(row: Claimed, settings: PipelineSettings) -> float:
     """Return how far ahead a slot may be: less for NORMAL, since CRITICAL waits for the slots it reserved."""
     critical = row.priority is Priority.CRITICAL
-    return _LIMIT_HORIZON_S if critical else _LIMIT_HORIZON_NORMAL_S
+    return rate_limits.LONGEST_HORIZON_S if critical else _LIMIT_HORIZON_NORMAL_S
 
 
 def _wait_for_slots(

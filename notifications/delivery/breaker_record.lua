@@ -30,7 +30,7 @@ if until_ > 0 then
   if good >= probes then redis.call('DEL', KEYS[1]) return 0 end
   return 2
 end
-if now - (h['w'] or 0) > window then
+if now - (h['w'] or 0) > window or now < (h['w'] or 0) then
   redis.call('HSET', KEYS[1], 'w', now, 'n', 0, 'f', 0)
   h['n'], h['f'] = 0, 0
 end

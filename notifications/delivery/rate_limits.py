@@ -32,6 +32,8 @@ class Ask:
     has_slot: bool = False
 
 
+LONGEST_HORIZON_S = 60.0  # no send reserves a slot further ahead than this
+
 _GCRA = Script(Path(__file__).with_name("gcra.lua"))
 
 _HOLD = Script(Path(__file__).with_name("hold.lua"))
@@ -60,7 +62,8 @@ def reserve(asks: Sequence[Ask], *, now_ms: int = 0) -> list[float]:
 def _arguments(ask: Ask, now_ms: int) -> Arguments:
     keys = [_key(limit) for limit in ask.limits] + [_hold_key(limit) for limit in ask.limits]
     numbers = [value for limit in ask.limits for value in (limit.interval_ms, limit.burst)]
-    return keys, [ask.horizon_s * 1000, now_ms, int(ask.has_slot), *numbers]
+    longest_ms = LONGEST_HORIZON_S * 1000
+    return keys, [min(ask.horizon_s * 1000, longest_ms), now_ms, int(ask.has_slot), longest_ms, *numbers]
 
 
 def hold(limits: Sequence[Limit], *, wait_s: float, now_ms: int = 0) -> None:

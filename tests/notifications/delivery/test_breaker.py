@@ -72,6 +72,25 @@ def test_probes_that_never_report_do_not_keep_it_open_for_ever() -> None:
     assert decision(OPEN_MS + 20_000).probe
 
 
+def test_a_servers_clock_that_is_set_back_opens_it_for_no_longer() -> None:
+    record(3_600_000, bad=CALLS_AT_LEAST)
+    assert decision(0).wait_s == OPEN_MS / 1000
+    assert decision(OPEN_MS + 1).probe
+
+
+def test_probes_before_the_clock_was_set_back_are_forgotten() -> None:
+    record(3_600_000, bad=CALLS_AT_LEAST)
+    for _ in range(PROBES):
+        decision(3_600_000 + OPEN_MS + 1)
+    assert decision(0).open
+    assert decision(OPEN_MS + 1).probe
+
+
+def test_a_window_that_began_before_the_clock_was_set_back_is_over() -> None:
+    record(3_600_000, bad=CALLS_AT_LEAST - 1)
+    assert not record(0, good=1, bad=1)
+
+
 def test_results_of_sends_that_were_in_flight_do_not_reopen_or_close_it() -> None:
     record(0, bad=CALLS_AT_LEAST)
     assert record(10, good=50)

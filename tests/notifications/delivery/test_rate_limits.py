@@ -78,6 +78,22 @@ def test_several_chats_that_are_refused_within_a_second_hold_the_bot() -> None:
     assert at(0, BOT, Limit("eve", 1, 1.0)) == [5]
 
 
+def test_a_servers_clock_that_is_set_back_leaves_no_slot_and_no_hold_further_ahead_than_before() -> None:
+    limit = Limit("x", count=1, period_s=1.0)
+    assert at(3_600_000, limit, sends=3) == [0, 1, 2]
+    assert at(0, limit, sends=2) == [0, 1]
+    retry_after(30, BOT, ADA, at_ms=3_600_000)
+    assert at(1_000, BOT, ADA) == [30]
+    assert at(32_000, BOT, ADA)[0] < 2
+
+
+def test_strikes_of_long_ago_do_not_add_up_when_the_servers_clock_was_set_back() -> None:
+    key = "limit.hold.bot.strikes"
+    client().set(key, 1, px=3_600_000)  # what a second became
+    retry_after(5, BOT, ADA)
+    assert client().pttl(key) <= 1_000
+
+
 def test_in_no_second_go_more_than_telegram_allows(override) -> None:
     override(telegram_per_s=PipelineSettings().telegram_per_s)
     bot, _ = rate_limits.limits_of(Channel.TELEGRAM, "42")
