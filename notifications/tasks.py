@@ -13,7 +13,6 @@ from celery import shared_task
 from celery.signals import worker_process_shutdown
 from django.utils import timezone
 from kombu.exceptions import OperationalError
-from prometheus_client import Counter
 
 from notifications.delivery import attempt, slow_sends
 from notifications.delivery.attempt import AlreadyClaimed
@@ -27,10 +26,14 @@ from notifications.sweep import sweep_in_parts
 from notifications.topics import fan_out
 from notifications.transports.base import LimitedError, TemporaryError
 from runtime.failpoints import failpoint
+from runtime.redis import counters
+from runtime.redis.counters import SharedCounter
 
 log = logging.getLogger(__name__)
 
-RINGS_LOST = Counter("tocsin_doorbells_lost_total", "Doorbells that the broker did not accept", ["queue"])
+RINGS_LOST = SharedCounter(
+    "tocsin_doorbells_lost_total", "Doorbells that the broker did not accept", ["queue"]
+)
 
 CONFIRM_WITHIN_S = 10.0  # RabbitMQ confirms each message; Redis has no confirms
 _QUEUES = {Priority.CRITICAL: "critical", Priority.NORMAL: "normal", Priority.INFORMATIONAL: "normal"}
@@ -91,6 +94,7 @@ def sweep_due(**_: Any) -> None:
 def canary_through(*, queue: str, **_: Any) -> None:
     """Record that a worker consumes this queue."""
     canary.mark(queue, now=timezone.now())
+    counters.write()  # what was counted while Redis was away
 
 
 @shared_task(name="tocsin.heartbeat")
@@ -145,6 +149,6 @@ def _publish(task: Any, queue: str, kwargs: dict[str, Any], delay_s: float) -> N
             kwargs=kwargs, queue=queue, countdown=delay_s or None, confirm_timeout=CONFIRM_WITHIN_S
         )
     except (OperationalError, OSError, AMQPError, MessageNacked) as error:
-        RINGS_LOST.labels(queue).inc()
+        RINGS_LOST.inc(queue)
         log.warning("doorbell_lost", extra={"queue": queue, "error": type(error).__name__})
     failpoint("ring_after_publish")

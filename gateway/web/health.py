@@ -13,13 +13,14 @@ from django.http import HttpRequest, JsonResponse
 from kombu import Connection
 from kombu.exceptions import KombuError
 
+from notifications.delivery import channel_health
 from runtime.postgres.away import DATABASE_AWAY
 from runtime.redis.client import client
 
 log = logging.getLogger(__name__)
 
 _WITHIN_S = 3.0  # limit for Redis and broker, since probes have short timeouts
-_threads = ThreadPoolExecutor(2, thread_name_prefix="readiness")
+_threads = ThreadPoolExecutor(3, thread_name_prefix="readiness")
 
 
 async def healthz(request: HttpRequest) -> JsonResponse:
@@ -27,22 +28,28 @@ async def healthz(request: HttpRequest) -> JsonResponse:
 
 
 async def readyz(request: HttpRequest) -> JsonResponse:
-    """Answer 200 if Postgres does: events can be accepted. Without Redis or broker `status` is `degraded`."""
-    postgres, redis_answers, broker = await asyncio.gather(
+    """Answer 200 if Postgres does: events can be accepted. Without Redis or broker `status` is `degraded`.
+
+    So it is while messages wait or fail on a channel: `channels` then says on which, and why.
+    """
+    channels: dict[str, str] = {}
+    postgres, redis_answers, broker, _ = await asyncio.gather(
         sync_to_async(_answers)(_postgres),
         _answers_soon(lambda: client().ping()),
         _answers_soon(_broker),
+        _answers_soon(lambda: channels.update(channel_health.degraded())),
     )
     checks = {"postgres": postgres, "redis": redis_answers, "broker": broker}
-    status = "ok" if all(checks.values()) else "degraded" if checks["postgres"] else "unavailable"
+    well = all(checks.values()) and not channels
+    status = "ok" if well else "degraded" if checks["postgres"] else "unavailable"
     code = 200 if checks["postgres"] else 503
-    return JsonResponse({"status": status, "checks": checks}, status=code)
+    return JsonResponse({"status": status, "checks": checks, "channels": channels}, status=code)
 
 
 async def _answers_soon(check: Callable[[], object]) -> bool:
     """Return whether the check succeeds within the limit; the process is ready without Redis and broker too.
 
-    A hanging thread is released by the client's own timeouts. While both threads hang, the check fails after
+    A hanging thread is released by the client's own timeouts. While all threads hang, the check fails after
     the limit, and its entry in the executor's queue is cancelled.
     """
     loop = asyncio.get_running_loop()

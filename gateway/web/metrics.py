@@ -1,4 +1,7 @@
-"""`/metrics` for Prometheus: gauges of the guarantee, read at each scrape, and the processes' counters."""
+"""`/metrics` for Prometheus: gauges of the guarantee and counters of all processes, read at each scrape.
+
+The gateway's own counters are those of the process that is scraped.
+"""
 
 import logging
 import os
@@ -9,11 +12,13 @@ from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest, multiprocess
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from notifications.delivery import channel_health
 from notifications.operations import canary, monitor
 from runtime.postgres.away import DATABASE_AWAY
+from runtime.redis.counters import SharedCounter
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +49,7 @@ class _Guarantee(Collector):
         up = GaugeMetricFamily(
             "tocsin_up", "1 if the server that the gauges are read from answers, else 0", labels=["what"]
         )
-        for what, read in (("postgres", _rows), ("redis", _canaries)):
+        for what, read in (("postgres", _rows), ("redis", _shared)):
             found = _read(what, read)
             up.add_metric([what], float(bool(found)))
             yield from found
@@ -79,10 +84,26 @@ def _rows() -> list[Metric]:
     ]
 
 
-def _canaries() -> list[Metric]:
+def _shared() -> list[Metric]:
+    opened = channel_health.open_breakers()
+    return [
+        _canaries(),
+        _labelled("tocsin_breaker_open", "1 while the channel's breaker is not closed", "channel", opened),
+        *(_counted(counter) for counter in SharedCounter.all),
+    ]
+
+
+def _counted(counter: SharedCounter) -> Metric:
+    family = CounterMetricFamily(counter.name, counter.text, labels=counter.labels)
+    for labels, count in counter.values().items():
+        family.add_metric(labels, count)
+    return family
+
+
+def _canaries() -> Metric:
     ages = canary.ages(now=timezone.now())
     known = {queue: float("inf") if age is None else age for queue, age in ages.items()}
-    return [_labelled("tocsin_canary_age_seconds", "Time since the last canary; +Inf: never", "queue", known)]
+    return _labelled("tocsin_canary_age_seconds", "Time since the last canary; +Inf: never", "queue", known)
 
 
 def _labelled(name: str, text: str, label: str, values: "dict[str, int] | dict[str, float]") -> Metric:

@@ -80,6 +80,11 @@ def decision(name: str, *, now_ms: int = 0) -> Decision:
     return Decision(open=state == 1, probe=state == 2, wait_s=wait_ms / 1000)
 
 
+def is_open(name: str) -> bool:
+    """Return whether it is open, or was and has not closed since. Takes no probe. Raises: `RedisError`."""
+    return bool(client().hexists(f"breaker.{name}", "until"))
+
+
 def record(name: str, *, calls: int, failed: int, now_ms: int = 0) -> bool:
     """Count the results of sends. Return whether the breaker is open now."""
     _local.record(name, calls, failed)

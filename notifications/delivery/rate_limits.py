@@ -81,6 +81,11 @@ def hold(limits: Sequence[Limit], *, wait_s: float, now_ms: int = 0) -> None:
         log.warning("limits_unavailable", extra={"error": type(error).__name__})
 
 
+def held_s(limits: Sequence[Limit]) -> float:
+    """Return for how long the widest of these limits is held: the provider's wish. Raises: `RedisError`."""
+    return max(client().pttl(_hold_key(limits[0])), 0) / 1000 if limits else 0.0
+
+
 def _key(limit: Limit) -> str:
     return f"limit.{limit.key}"
 

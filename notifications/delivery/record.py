@@ -12,10 +12,10 @@ from typing import TypeVar
 from django.db import InterfaceError, OperationalError, connection
 
 from notifications import store
-from notifications.delivery import breaker, rate_limits, retries, sending_loop
+from notifications.delivery import breaker, channel_health, rate_limits, retries, sending_loop
 from notifications.events import Effects, Ring
 from notifications.settings import pipeline_settings
-from notifications.states import FailureKind, Priority
+from notifications.states import AttemptOutcome, FailureKind, Priority
 from notifications.store import Claimed, Failure, LeaseLost, Success
 from notifications.transports.base import (
     ConfigurationError,
@@ -74,7 +74,7 @@ def record(batch: Sequence[Tried], clock: Clock) -> Effects:
     for tried in batch:
         if tried.error is not None:
             effects.add(_record_error(tried, tried.error, clock))
-    _count_in_breaker(batch)
+    _count(batch)
     return effects
 
 
@@ -127,7 +127,7 @@ def _record_error(tried: Tried, error: TransportError, clock: Clock) -> Effects:
     row = tried.claimed
     failure = Failure(row, tried.started_at, tried.ended_at, error.outcome, error.reason)
     extra = {"event_id": row.event_id, "delivery_id": row.delivery_id, "channel": row.channel.name}
-    log.warning("send_failed", extra=extra | {"outcome": error.outcome.value, "attempt": row.attempt})
+    log.warning("send_failed", extra=extra | _described(error, row))
     if isinstance(error, LimitedError):
         rate_limits.hold(rate_limits.limits_of(row.channel, row.address), wait_s=error.retry_after_s)
     try:
@@ -135,6 +135,13 @@ def _record_error(tried: Tried, error: TransportError, clock: Clock) -> Effects:
     except LeaseLost:
         log.warning("late_result_refused", extra=extra)
         return Effects()
+
+
+def _described(error: TransportError, row: Claimed) -> dict[str, object]:
+    """Return an error's fields for the log. A provider's text may quote the address, which is left out."""
+    reason = error.reason.replace(row.address, "<address>") if row.address else error.reason
+    named = {"outcome": error.outcome.value, "error": type(error).__name__, "reason": reason[:300]}
+    return named | {"attempt": row.attempt}
 
 
 def _decide(failure: Failure, error: TransportError, now: datetime) -> Effects:
@@ -188,13 +195,15 @@ def is_providers_fault(tried: Tried) -> bool:
     )
 
 
-def _count_in_breaker(batch: Sequence[Tried]) -> None:
-    """Count the batch's sends in the breakers, with one call for each channel."""
+def _count(batch: Sequence[Tried]) -> None:
+    """Count the batch's sends in the breakers and in the metrics, channel by channel."""
     started = [tried for tried in batch if tried.receipt or (tried.error and not tried.claimed.unusable)]
     for channel in dict.fromkeys(tried.claimed.channel for tried in started):
         mine = [tried for tried in started if tried.claimed.channel is channel]
         failed = sum(map(is_providers_fault, mine))
         breaker.record(channel.name, calls=len(mine), failed=failed)
+        outcomes = [tried.error.outcome if tried.error else AttemptOutcome.SENT for tried in mine]
+        channel_health.count(channel, outcomes, now=mine[-1].ended_at)
 
 
 _KINDS: dict[type[TransportError], FailureKind] = {

@@ -8,13 +8,13 @@ from datetime import datetime
 
 import httpx
 from django.conf import settings
-from prometheus_client import Counter
 
 from notifications.operations import monitor
+from runtime.redis.counters import SharedCounter
 
 log = logging.getLogger(__name__)
 
-HEARTBEATS = Counter(
+HEARTBEATS = SharedCounter(
     "tocsin_heartbeats_total", "Calls of the heartbeat URL, by what came of them", ["outcome"]
 )
 _TIMEOUT_S = 5.0
@@ -27,7 +27,7 @@ def send(*, now: datetime) -> str:
     """
     url = settings.HEARTBEAT_URL
     outcome = _send(url, now) if url else "off"
-    HEARTBEATS.labels(outcome).inc()
+    HEARTBEATS.inc(outcome)
     return outcome
 
 

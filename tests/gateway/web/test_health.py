@@ -25,6 +25,7 @@ def test_a_process_that_answers_is_healthy_and_ready(daphne: Server) -> None:
     assert answer.json() == {
         "status": "ok",
         "checks": {"postgres": True, "redis": True, "broker": True},
+        "channels": {},
     }
 
 
@@ -36,6 +37,7 @@ def test_without_redis_it_is_degraded_and_still_ready(django_db_setup, tmp_path)
     assert answer.json() == {
         "status": "degraded",
         "checks": {"postgres": True, "redis": False, "broker": False},
+        "channels": {},
     }
 
 

@@ -76,11 +76,36 @@ def test_canaries_and_the_counters_of_the_process_are_there(db) -> None:
     assert any(name[0] == "process_cpu_seconds_total" for name in found)
 
 
+def test_what_other_processes_counted_is_there(db) -> None:
+    before = scrape().get(("tocsin_sends_total", "TELEGRAM", "temporary"), 0)
+    python(
+        """
+import django
+django.setup()
+from django.utils import timezone
+from notifications.delivery import channel_health
+from notifications.states import AttemptOutcome, Channel
+for _ in range(2):
+    channel_health.count(Channel.TELEGRAM, [AttemptOutcome.TEMPORARY] * 2, now=timezone.now())
+"""
+    )
+    found = scrape()
+    assert found["tocsin_sends_total", "TELEGRAM", "temporary"] == before + 4
+    assert (found["tocsin_breaker_open", "TELEGRAM"], found["tocsin_breaker_open", "EMAIL"]) == (0, 0)
+    client().delete("breaker.TELEGRAM.failing")
+
+
+def python(code: str, **environment: str) -> str:
+    given = os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings.test"} | environment
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, env=given, cwd=ROOT, capture_output=True, check=True).stdout.decode()
+
+
 _SHARED = """
 import django
 django.setup()
-from notifications.operations.heartbeat import HEARTBEATS
-HEARTBEATS.labels("sent").inc(2)
+from gateway.sockets.feed import DROPPED
+DROPPED.labels("live").inc(2)
 """
 _SCRAPE = """
 import django
@@ -92,16 +117,10 @@ print(generate_latest(_processes()).decode())
 
 
 def test_processes_that_share_a_folder_are_scraped_as_one(tmp_path) -> None:
-    given = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "config.settings.test"}
-
-    def python(code: str) -> str:
-        return subprocess.run(
-            [sys.executable, "-c", code], env=os.environ | given, cwd=ROOT, capture_output=True, check=True
-        ).stdout.decode()
-
-    python(_SHARED)
-    python(_SHARED)
-    assert 'tocsin_heartbeats_total{outcome="sent"} 4.0' in python(_SCRAPE)
+    shared = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    python(_SHARED, **shared)
+    python(_SHARED, **shared)
+    assert 'tocsin_frames_dropped_total{kind="live"} 4.0' in python(_SCRAPE, **shared)
 
 
 def test_a_source_sees_its_own_counts_and_how_the_system_fares(waiting) -> None:

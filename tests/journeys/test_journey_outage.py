@@ -1,0 +1,65 @@
+"""An outage as an operator sees it: a provider refuses everything, and every instrument says so."""
+
+import json
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.kit.eventually import eventually
+
+
+def metric(system, name: str, **labels: str) -> float:
+    text = httpx.get(f"{system.url}/metrics", trust_env=False, timeout=10).text
+    samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
+    return sum(one.value for one in samples if (one.name, one.labels) == (name, labels))
+
+
+def degraded(system) -> dict[str, str]:
+    answer = httpx.get(f"{system.url}/readyz", trust_env=False, timeout=10)
+    assert answer.status_code == 200
+    body = answer.json()
+    assert (body["status"] == "degraded") == bool(body["channels"])
+    found: dict[str, str] = body["channels"]
+    return found
+
+
+@pytest.fixture
+def outage(system):
+    """A Telegram that refuses everything."""
+    system.simulator.misbehave("telegram", status=502)
+    return system
+
+
+def sends(system, outcome: str) -> float:
+    return metric(system, "tocsin_sends_total", channel="TELEGRAM", outcome=outcome)
+
+
+def test_three_failures_are_counted_logged_and_named_although_no_breaker_opens(outage):
+    before = sends(outage, "temporary")
+    assert outage.publish()["delivered_via"] == "EMAIL"
+    assert sends(outage, "temporary") == before + 3
+    assert metric(outage, "tocsin_breaker_open", channel="TELEGRAM") == 0
+    assert degraded(outage).keys() == {"TELEGRAM"}
+    assert "no send has succeeded since" in degraded(outage)["TELEGRAM"]
+    lines = [json.loads(line) for line in outage.logged("worker").splitlines() if "send_failed" in line]
+    told = lines[-1]
+    assert (told["channel"], told["error"], told["reason"]) == (
+        "TELEGRAM",
+        "TemporaryError",
+        "Telegram: bad gateway",
+    )
+    outage.simulator.behave()
+    assert outage.publish()["delivered_via"] == "TELEGRAM"
+    assert degraded(outage) == {}
+
+
+def test_a_breaker_that_opened_is_a_gauge_until_it_has_closed(outage):
+    burst = {"events": [outage.event() for _ in range(12)]}
+    outage.api.post("/events/batch", json=burst).raise_for_status()
+    eventually(lambda: metric(outage, "tocsin_breaker_open", channel="TELEGRAM") == 1)
+    assert degraded(outage)["TELEGRAM"].startswith("its breaker is open")
+    outage.simulator.behave()
+    eventually(lambda: outage.publish()["delivered_via"] == "TELEGRAM", within_s=30)
+    eventually(lambda: outage.publish() and metric(outage, "tocsin_breaker_open", channel="TELEGRAM") == 0)
+    assert degraded(outage) == {}
