@@ -11,6 +11,13 @@ class NotMigrated(OperationalError, ProgrammingError):
     """
 
 
-# Postgres is away, read-only, not migrated yet, or has no free connection: nothing was accepted, and all may
-# be sent again. Errors of the data or the statement are not among them: sent again, they fail again.
-DATABASE_AWAY = (OperationalError, InternalError, InterfaceError, PoolTimeout)
+class NotWriting(OperationalError, InternalError):
+    """The server answers and refuses to write (25006), or ended our idle transaction (25P03, 25P04).
+
+    Raised by this package's backend. Every other `InternalError` is a bug or damaged data.
+    """
+
+
+# Postgres is away, full, read-only, not migrated or has no free connection: nothing was accepted, and all
+# may be sent again. Errors of the data or the statement are not among them: sent again, they fail again.
+DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)

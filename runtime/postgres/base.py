@@ -4,12 +4,13 @@ from types import TracebackType
 from typing import Any
 
 import psycopg
+from django.db import OperationalError
 from django.db.backends.postgresql import base
 from django.db.utils import DatabaseErrorWrapper
 from django.utils.functional import cached_property
-from psycopg.errors import UndefinedColumn, UndefinedTable
+from psycopg import errors
 
-from runtime.postgres.away import NotMigrated
+from runtime.postgres.away import NotMigrated, NotWriting
 from runtime.postgres.connection import Connection
 
 
@@ -22,8 +23,17 @@ class _Driver:
         return getattr(psycopg, name)
 
 
+_APART: dict[type[BaseException], type[OperationalError]] = {
+    errors.UndefinedTable: NotMigrated,
+    errors.UndefinedColumn: NotMigrated,
+    errors.ReadOnlySqlTransaction: NotWriting,
+    errors.IdleInTransactionSessionTimeout: NotWriting,
+    errors.TransactionTimeout: NotWriting,
+}
+
+
 class _Errors(DatabaseErrorWrapper):
-    """Django's translation of psycopg's errors, with `NotMigrated` apart from other programming errors."""
+    """Django's translation of psycopg's errors, with those apart that it calls bugs."""
 
     wrapper: "DatabaseWrapper"
 
@@ -33,9 +43,10 @@ class _Errors(DatabaseErrorWrapper):
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if isinstance(exc_value, UndefinedTable | UndefinedColumn):
+        apart = _APART.get(exc_type) if exc_type else None
+        if apart and exc_value:
             self.wrapper.errors_occurred = True  # as Django does, so that the connection is checked
-            raise NotMigrated(*exc_value.args).with_traceback(traceback) from exc_value
+            raise apart(*exc_value.args).with_traceback(traceback) from exc_value
         super().__exit__(exc_type, exc_value, traceback)
 
 

@@ -14,12 +14,18 @@ _POLL_S = 0.1
 
 
 class Connection(psycopg.Connection[Any]):
-    """Raises `OperationalError` and is closed when an answer takes over `DATABASE_ANSWER_WITHIN_S`."""
+    """Raises `OperationalError` and is closed when an answer takes over `DATABASE_ANSWER_WITHIN_S`.
+
+    It is also closed by a read-only server: after a failover the next one may reach the primary.
+    """
 
     def wait(self, gen: Any, interval: float = _POLL_S, timeout: float | None = None) -> Any:
         limit_s = settings.DATABASE_ANSWER_WITHIN_S or None
         try:
             return super().wait(gen, interval, limit_s if timeout is None else timeout)
+        except psycopg.errors.ReadOnlySqlTransaction:
+            self.pgconn.finish()
+            raise
         except psycopg.OperationalError:
             if timeout is None and self.pgconn.transaction_status == TransactionStatus.ACTIVE:
                 self.pgconn.finish()  # that answer would never be read
