@@ -8,9 +8,13 @@ reads the clock or the database, and does not know Celery. The class of the erro
     │   └── LimitedError     try again, not before `retry_after_s`
     ├── OutcomeUnknown       it may have arrived: never repeated without a notice
     └── PermanentError       this message cannot be sent to this destination
-        ├── RecipientError     the address is invalid: disable it
+        ├── RecipientError     the recipient cannot be written to: disable the address
         ├── MessageError       the message is refused; the address is valid
-        └── ConfigurationError our credentials or settings are wrong
+        └── ConfigurationError we are refused, or our credentials or settings are wrong
+
+A refusal is the recipient's only if it speaks of the recipient. Whatever refuses everybody alike is our
+fault. An answer that is not in the provider's own form (from a proxy, a portal, a firewall) is no refusal at
+all, but a temporary fault of the network.
 """
 
 from dataclasses import dataclass

@@ -1,13 +1,7 @@
-"""Telegram, with python-telegram-bot. Sends HTML, and plain text if Telegram cannot parse the HTML.
-
-Errors are documented in https://core.telegram.org/bots/api and in the library's `telegram.error`.
-`BadRequest` and `TimedOut` are subclasses of `NetworkError`, so the narrow classes are tested first.
-"""
+"""Telegram, with python-telegram-bot. Sends HTML, and plain text if Telegram cannot parse the HTML."""
 
 import asyncio
 import os
-import re
-from datetime import timedelta
 
 os.environ.setdefault("PTB_TIMEDELTA", "1")  # RetryAfter.retry_after as a timedelta, without a warning
 
@@ -18,30 +12,14 @@ from telegram.constants import ParseMode
 from notifications.states import Channel
 from notifications.transports.base import (
     ConfigurationError,
-    LimitedError,
     Message,
-    MessageError,
     OutcomeUnknown,
     Receipt,
-    RecipientError,
-    TemporaryError,
-    TransportError,
 )
-from notifications.transports.telegram.request import AiohttpRequest, NotSent, NoUrl
+from notifications.transports.telegram.refusals import translated
+from notifications.transports.telegram.request import AiohttpRequest
 
 _CONNECT_S = 3.0
-_QUOTED = re.compile(r'"[^"]*"')
-_DEAD_RECIPIENT = (
-    "chat not found",
-    "user not found",
-    "peer_id_invalid",
-    "bot was blocked",
-    "user is deactivated",
-    "bot was kicked",
-    "not enough rights to send",
-    "have no rights to send",
-    "group chat was deactivated",
-)
 
 
 class TelegramTransport:
@@ -64,7 +42,7 @@ class TelegramTransport:
         except TimeoutError as failure:
             raise OutcomeUnknown("Telegram's answer was lost") from failure
         except error.TelegramError as failure:
-            raise _translated(failure) from None  # its text may contain the chat id or the message
+            raise translated(failure) from None  # its text may contain the chat id or the message
 
     async def _ready(self) -> Bot:
         async with self._starting:
@@ -105,42 +83,3 @@ class TelegramTransport:
             return Receipt(await post(chat_id))
         except error.ChatMigrated as failure:
             return Receipt(await post(failure.new_chat_id), moved_to=str(failure.new_chat_id))
-
-
-def _translated(failure: error.TelegramError) -> TransportError:
-    """Return the `TransportError` for `failure`."""
-    text = failure.message
-    lowered = text.lower()
-    if isinstance(failure, error.RetryAfter):
-        wait = failure.retry_after
-        seconds = wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
-        return LimitedError("Telegram: too many requests", seconds)
-    if isinstance(failure, error.ChatMigrated):
-        return RecipientError("Telegram: the chat has moved twice")
-    if isinstance(failure, error.Forbidden) or any(part in lowered for part in _DEAD_RECIPIENT):
-        return RecipientError(f"Telegram: {_reason(text)}")
-    if isinstance(failure, error.InvalidToken | error.EndPointNotFound):
-        return ConfigurationError("Telegram refuses the bot token")
-    if isinstance(failure, error.BadRequest):
-        return MessageError(f"Telegram: {_reason(text)}")
-    return _undecided(failure)
-
-
-def _undecided(failure: error.TelegramError) -> TransportError:
-    """Return the error for a call without a clear answer. The library's texts may hold the message."""
-    cause = failure.__cause__
-    if isinstance(failure, NoUrl):
-        return ConfigurationError("TELEGRAM_API_URL and the bot token form no valid URL")
-    if isinstance(failure, NotSent):
-        return TemporaryError(f"Telegram cannot be reached: {failure.message}")
-    if isinstance(cause, UnicodeError):
-        return MessageError("the text cannot be encoded")
-    answered = cause is None or isinstance(cause, error.TelegramError)  # an error, readable or not
-    if isinstance(failure, error.NetworkError | error.Conflict) and answered:
-        return TemporaryError(f"Telegram: {_reason(failure.message.partition('. ')[0])}")
-    return OutcomeUnknown("Telegram's answer was lost")
-
-
-def _reason(text: str) -> str:
-    """Return "chat not found" for "Bad Request: chat not found", without quoted parts."""
-    return _QUOTED.sub("", text).rpartition(": ")[2].strip()[:200].lower()
