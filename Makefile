@@ -6,7 +6,7 @@ UV := $(BIN)/uv pip install --python $(BIN)/python --require-hashes
 RUN_READY := $(VENV)/.ready-to-run
 DEV_READY := $(VENV)/.ready-to-develop
 
-.PHONY: run test check bench chaos format docs lock proto clean help
+.PHONY: run test check bench chaos chaos-mutants format docs lock proto clean help
 
 help:
 	@echo "make run     start the whole system on this machine"
@@ -14,6 +14,7 @@ help:
 	@echo "make check   format, linters, types, import layers, wire contract"
 	@echo "make bench   measure; SCRIPT=live/fanout.py runs one, SIZE=quick a short one"
 	@echo "make chaos   faults against real processes; SCENARIO=L1 runs one, SIZE=short a quick one, SEED=7"
+	@echo "make chaos-mutants   break the product on purpose; MUTANT=m07 breaks it in one way"
 	@echo "make format  format the code"
 	@echo "make docs    write the tables of settings in docs/configuration.md"
 	@echo "make proto   regenerate the protobuf code"
@@ -45,6 +46,10 @@ bench: $(DEV_READY)
 chaos: $(DEV_READY)
 	@$(BIN)/python -m tests.faults.run $(SCENARIO) --size $(or $(SIZE),full) --seed $(or $(SEED),1); \
 		held=$$?; $(BIN)/python -m tests.faults.report && exit $$held
+
+chaos-mutants: $(DEV_READY)
+	@$(BIN)/python -m tests.faults.mutants $(MUTANT); \
+		noticed=$$?; $(BIN)/python -m tests.faults.report && exit $$noticed
 
 format: $(DEV_READY)
 	$(BIN)/ruff format .

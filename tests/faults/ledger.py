@@ -5,26 +5,40 @@ The words are those of Jepsen's queue checker; docs/faults.md defines them.
 
 import json
 import re
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 
-_REF = re.compile(r"[A-Z]\d[a-z]?-[0-9a-f]{4}-\d{6}")
+_REF = re.compile(r"[A-Z]\d+[a-z]?-[0-9a-f]{4}-\d{6}")
 _ARRIVED = {"accepted", "dropped_answer"}
+_SAYS_REPEAT = "You may have received this already"
+_EXPIRY_GRACE_S = 2.0  # a send that began in time may arrive a little later
+PAGE = "page"
 
-# One line an event: its end, and whether anything in its story says that it may have been sent twice.
+# One line an event: its end, how often its story admits that it may have been sent, and how often it was.
 STORIES = """
-SELECT e.event_id, e.state, e.code, e.delivered_via, e.priority,
-    coalesce(bool_or(d.possible_duplicate OR d.state = 'unknown' OR d.failure_kind = 'unconfirmed'), false)
-        OR EXISTS (SELECT 1 FROM notifications_attempt a JOIN notifications_delivery x ON x.id = a.delivery_id
-                   WHERE x.event_id = e.id AND a.outcome IN ('unknown', 'lease_expired', 'crashed')),
+SELECT e.event_id, e.state, e.code, e.delivered_via, e.priority, count(d.id) FILTER (
+        WHERE d.failure_kind = 'unconfirmed' OR d.state = 'confirmed')
+    + (SELECT count(*) FROM notifications_attempt a JOIN notifications_delivery x ON x.id = a.delivery_id
+       WHERE x.event_id = e.id AND a.outcome IN ('unknown', 'lease_expired')),
     (SELECT count(*) FROM notifications_attempt a JOIN notifications_delivery x ON x.id = a.delivery_id
         WHERE x.event_id = e.id AND a.outcome = 'lease_expired'),
-    coalesce(sum(d.attempts), 0), bool_or(d.ring_at IS NOT NULL)
+    coalesce(sum(d.attempts), 0), bool_or(d.ring_at IS NOT NULL), e.expires_at
 FROM notifications_event e LEFT JOIN notifications_delivery d ON d.event_id = e.id
 WHERE e.event_id LIKE %s GROUP BY e.id
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What one recipient has: an event at an address. A page tells no time."""
+
+    event_id: str
+    to: str
+    at: float = 0.0
+    says_repeat: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,55 +48,97 @@ class Story:
     code: str
     via: int | None
     priority: int
-    flagged: bool
+    admitted: int  # sends of unknown outcome, and pages that did not confirm in time or also have it
     leases_expired: int
     attempts: int
     still_rings: bool
+    expires_at: datetime | None = None
 
     @property
     def waits(self) -> bool:
         return self.state == "accepted"
 
     @property
+    def is_dead(self) -> bool:
+        return not self.waits and self.state != "delivered"
+
+    @property
     def has_reason(self) -> bool:
         """Whether it ended without being delivered, and says why."""
-        return self.state != "delivered" and bool(self.code)
+        return self.is_dead and bool(self.code)
 
     @property
     def recovered(self) -> bool:
         return self.state == "delivered" and (self.attempts > 1 or self.leases_expired > 0)
 
 
+@dataclass(frozen=True, slots=True)
+class DeadLetters:
+    """What a row expects to end undelivered, by name: the code of the end, of which events, how many."""
+
+    code: str
+    ids: frozenset[str] | None = None  # None: any event of the run
+    at_most: int | None = None
+
+    def covers(self, story: Story) -> bool:
+        return story.code == self.code and (self.ids is None or story.event_id in self.ids)
+
+
 @dataclass(slots=True)
 class Ledger:
-    """The verdict on one run. Lost, unexpected, stuck and unflagged must be 0."""
+    """The verdict on one run. The lists of `MUST_BE_NONE` must be empty."""
 
     acknowledged: int = 0
     received: int = 0
     lost: list[str] = field(default_factory=list)
+    undelivered: list[str] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
     stuck: list[str] = field(default_factory=list)
-    duplicated: list[str] = field(default_factory=list)
-    unflagged: list[str] = field(default_factory=list)  # of the duplicated
-    recovered: int = 0
     dead_letters: int = 0
+    unexplained: list[str] = field(default_factory=list)  # of the dead letters
+    late: list[str] = field(default_factory=list)
+    duplicated: list[str] = field(default_factory=list)
+    repeats: int = 0
+    unflagged: list[str] = field(default_factory=list)  # of the duplicated
+    finals: int = 0
+    unanswered: list[str] = field(default_factory=list)
+    answered_twice: list[str] = field(default_factory=list)
+    recovered: int = 0
     leases_expired: int = 0
     ends: dict[str, str] = field(default_factory=dict)  # how the tables end what must not be
+    names: Counter[str] = field(default_factory=Counter)  # of the dead letters
 
     @property
     def holds(self) -> bool:
-        return not (self.lost or self.unexpected or self.stuck or self.unflagged)
+        return not any(getattr(self, name) for name in MUST_BE_NONE)
 
     def figures(self) -> dict[str, int]:
         return {
             name: len(value) if isinstance(value, list) else value
             for name, value in asdict(self).items()
-            if name != "ends"
+            if name not in ("ends", "names")
         }
+
+
+MUST_BE_NONE = (
+    "lost",
+    "undelivered",
+    "unexpected",
+    "stuck",
+    "unexplained",
+    "late",
+    "unflagged",
+    "unanswered",
+)
 
 
 def arrivals(log: Path, run: str) -> list[tuple[str, str, float]]:
     """Return what recipients have, from the simulator's file: event id, address, second."""
+    return [(message.event_id, message.to, message.at) for message in messages(log, run)]
+
+
+def messages(log: Path, run: str) -> list[Message]:
+    """Return what recipients have, from the simulator's file."""
     found = []
     with log.open() as lines:
         for line in lines:
@@ -92,8 +148,9 @@ def arrivals(log: Path, run: str) -> list[tuple[str, str, float]]:
             if entry["outcome"] not in _ARRIVED:
                 continue
             said = " ".join(str(entry.get(part, "")) for part in ("subject", "text", "html"))
+            to, at, again = f"{entry['channel']}:{entry['to']}", entry["at_ms"] / 1000, _SAYS_REPEAT in said
             refs = {ref for ref in _REF.findall(said) if ref.startswith(f"{run}-")}
-            found += [(ref, f"{entry['channel']}:{entry['to']}", entry["at_ms"] / 1000) for ref in refs]
+            found += [Message(ref, to, at, again) for ref in refs]
     return found
 
 
@@ -101,41 +158,58 @@ def draw_up(
     *,
     acked: Iterable[str],
     submitted: Iterable[str],
-    received: "Counter[str]",
+    came: Sequence[Message],
     stories: Iterable[Story],
+    expected: Sequence[DeadLetters] = (),
+    finals: "Mapping[str, int] | None" = None,
 ) -> Ledger:
     """Compare the promises with what arrived.
 
-    `lost`: promised, and neither received nor ended with a reason. An event that we call delivered and
-    nobody received is lost, whatever our tables say. `stuck`: stored and without an end when the run's
-    patience was over, or ended with a row that still rings.
+    `finals`: how many final acks came for each stored event whose producer reads them.
     """
     told = {story.event_id: story for story in stories}
     promised = set(acked)
-    duplicated = sorted(event_id for event_id, times in received.items() if times > 1)
+    by_event = _by_event(came)
+    duplicated = sorted(event_id for event_id, sent in by_event.items() if len(sent) > 1)
+    dead = [story for story in told.values() if story.is_dead]
+    unexplained = _unexplained(dead, expected)
+    counted = {key: times for key, times in (finals or {}).items() if key in told}
     ledger = Ledger(
         acknowledged=len(promised),
-        received=len(received),
-        lost=_lost(promised, received, told),
-        unexpected=sorted(received.keys() - set(submitted)),
+        received=len(by_event),
+        lost=_lost(promised, by_event.keys(), told),
+        undelivered=sorted(promised.intersection(unexplained) - by_event.keys()),
+        unexpected=sorted(by_event.keys() - set(submitted)),
         stuck=sorted(key for key, story in told.items() if story.waits or story.still_rings),
+        dead_letters=len(dead),
+        unexplained=unexplained,
+        late=sorted({item.event_id for item in came if _is_late(item, told.get(item.event_id))}),
         duplicated=duplicated,
-        unflagged=[key for key in duplicated if key not in told or not told[key].flagged],
+        repeats=sum(len(by_event[key]) - 1 for key in duplicated),
+        unflagged=[key for key in duplicated if not _flagged(by_event[key], told.get(key))],
+        finals=sum(counted.values()),
+        unanswered=sorted(key for key, times in counted.items() if not times),
+        answered_twice=sorted(key for key, times in counted.items() if times > 1),
         recovered=sum(story.recovered for story in told.values()),
-        dead_letters=sum(story.state == "failed" for story in told.values()),
         leases_expired=sum(story.leases_expired for story in told.values()),
+        names=Counter(story.code or story.state for story in dead),
     )
-    wrong = [*ledger.lost, *ledger.stuck, *ledger.unflagged]
-    ledger.ends = {key: _end(told.get(key)) for key in wrong}
+    ledger.ends = {key: _end(told.get(key)) for name in MUST_BE_NONE for key in getattr(ledger, name)}
     return ledger
 
 
-def _lost(promised: set[str], received: "Counter[str]", told: dict[str, Story]) -> list[str]:
+def _by_event(came: Sequence[Message]) -> dict[str, list[Message]]:
+    found: dict[str, list[Message]] = defaultdict(list)
+    for message in sorted(came, key=lambda message: message.at):
+        found[message.event_id].append(message)
+    return found
+
+
+def _lost(promised: set[str], received: Iterable[str], told: dict[str, Story]) -> list[str]:
     """Return what was promised and is nowhere, and then what only our tables call delivered."""
+    received = set(received)
     nowhere = [
-        key
-        for key in promised
-        if key not in received and not (key in told and (told[key].has_reason or told[key].waits))
+        key for key in promised - received if not (key in told and (told[key].has_reason or told[key].waits))
     ]
     only_told = [
         key
@@ -143,6 +217,36 @@ def _lost(promised: set[str], received: "Counter[str]", told: dict[str, Story]) 
         if story.state == "delivered" and key not in received and key not in promised
     ]
     return sorted(nowhere) + sorted(only_told)
+
+
+def _unexplained(dead: Sequence[Story], expected: Sequence[DeadLetters]) -> list[str]:
+    """Return the dead letters that no expectation covers, or that are more than it allows."""
+    left = [one.at_most for one in expected]
+    found = []
+    for story in sorted(dead, key=lambda story: story.event_id):
+        for place, one in enumerate(expected):
+            room = left[place]
+            if one.covers(story) and room != 0:
+                left[place] = None if room is None else room - 1
+                break
+        else:
+            found.append(story.event_id)
+    return found
+
+
+def _is_late(message: Message, story: Story | None) -> bool:
+    """Tell whether a message came although its event had expired."""
+    if story is None or story.expires_at is None or message.to == PAGE:
+        return False
+    return message.at > story.expires_at.timestamp() + _EXPIRY_GRACE_S
+
+
+def _flagged(came: Sequence[Message], story: Story | None) -> bool:
+    """Tell whether each repeat is admitted in the story, and says so itself after an earlier message."""
+    if story is None or len(came) - 1 > story.admitted:
+        return False
+    sent = [message for message in came if message.to != PAGE]
+    return all(message.says_repeat for message in sent[1:])
 
 
 def _end(story: Story | None) -> str:

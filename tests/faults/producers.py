@@ -30,11 +30,16 @@ class Diary:
     statuses: Counter[str] = field(default_factory=Counter)
     answered: list[tuple[float, str, float]] = field(default_factory=list)  # when, status, seconds
     without_retry_after: int = 0
+    sent_once: set[str] = field(default_factory=set)  # these may stay without an answer
+    reads_finals: set[str] = field(default_factory=set)  # the senders of these wait for their final acks
     finals: Counter[str] = field(default_factory=Counter)
 
     def promise(self, event_id: str, *, kind: str) -> None:
         self.acks[kind] += 1
         self.acked.setdefault(event_id, time.time())
+
+    def awaits_finals(self) -> bool:
+        return any(not self.finals[event_id] for event_id in self.reads_finals & self.acked.keys())
 
 
 def events(
@@ -88,7 +93,11 @@ class _Producer(ABC):
         return not self._thread.is_alive()
 
     def join(self, within_s: float) -> None:
+        """Wait until it is done, and let it send nothing more."""
         self._thread.join(within_s)
+        self.stop()
+
+    def stop(self) -> None:
         self._stopped.set()
         self._thread.join(20)
 
@@ -109,9 +118,13 @@ class HttpProducer(_Producer):
         rate: float = 0,
         batch: int = 20,
         senders: int = 4,
+        once: bool = False,
         diary: Diary | None = None,
     ) -> None:
         super().__init__(diary or Diary())
+        self._once = once
+        if once:
+            self.diary.sent_once.update(item["event_id"] for item in items)
         self._url = f"{url}/api/v1/events"
         self._key = key
         self._items = items
@@ -132,6 +145,8 @@ class HttpProducer(_Producer):
             open_items = chunk
             while open_items and not self._stopped.is_set():
                 open_items = await self._post(session, open_items)
+                if self._once:
+                    break
                 if open_items:
                     await asyncio.sleep(0.2)
 
@@ -182,12 +197,19 @@ def to_wire(item: dict) -> bytes:
         timestamp=item["timestamp"],
         type_name=item["type_name"],
         payload=json.dumps(item["payload"]).encode(),
-        delivery=wire.DeliverySpec(priority=item["delivery"]["priority"]),
+        delivery=wire.DeliverySpec(
+            priority=item["delivery"]["priority"],
+            channels=[wire.ChannelPreference(channel=name) for name in item["delivery"].get("channels", ())],
+        ),
+        expires_at=item.get("expires_at", 0),
     ).SerializeToString()
 
 
 class StreamProducer(_Producer):
-    """XADDs events and reads its acks; what has none after `resend_s` is added again."""
+    """XADDs events and reads its acks, the final ones too; what has none after `resend_s` is added again.
+
+    It is done when every event has its first ack, and reads on until it is stopped.
+    """
 
     def __init__(
         self, url: str, items: list[dict], *, rate: float = 0, resend_s: float = 3.0, diary: Diary
@@ -197,49 +219,67 @@ class StreamProducer(_Producer):
         self._items = {item["event_id"]: item for item in items}
         self._rate = rate
         self._resend_s = resend_s
+        self._waiting = list(self._items)
+        self._sent_at: dict[str, float] = {}
+        self._after = "0"
+        self._silent = threading.Event()
+        self._answered = threading.Event()
+        diary.reads_finals.update(self._items)
+
+    @property
+    def done(self) -> bool:
+        return self._answered.is_set()
+
+    def join(self, within_s: float) -> None:
+        """Wait until it is done, and let it add nothing more; it reads on."""
+        self._answered.wait(within_s)
+        self._silent.set()
 
     def _run(self) -> None:
         client = redis.Redis.from_url(self._url, socket_timeout=5)
-        waiting = list(self._items)
-        sent_at: dict[str, float] = {}
-        after = "0"
         started = time.monotonic()
-        while (waiting or sent_at) and not self._stopped.is_set():
+        while not self._stopped.is_set():
             try:
-                allowed = int((time.monotonic() - started) * self._rate) if self._rate else len(self._items)
-                fresh = allowed - (len(self._items) - len(waiting))
-                chunk = [waiting.pop(0) for _ in range(min(len(waiting), max(fresh, 0), 200))]
-                late = [key for key, at in sent_at.items() if time.monotonic() - at > self._resend_s]
-                self._add(client, chunk + late, sent_at)
-                after = self._read(client, after, sent_at)
+                if not self._silent.is_set():
+                    self._add_due(client, started)
+                self._read(client)
             except redis.RedisError:
-                waiting = chunk + waiting  # unknown whether they were added: send the same ids again
                 self._stopped.wait(0.2)
+            if not self._waiting and not self._sent_at:
+                self._answered.set()
 
-    def _add(self, client: "redis.Redis", ids: list[str], sent_at: dict[str, float]) -> None:
+    def _add_due(self, client: "redis.Redis", started: float) -> None:
+        """Add what is due at this rate, and again what has had no ack for too long."""
+        allowed = int((time.monotonic() - started) * self._rate) if self._rate else len(self._items)
+        fresh = allowed - (len(self._items) - len(self._waiting))
+        chunk = self._waiting[: min(max(fresh, 0), 200)]
+        late = [key for key, at in self._sent_at.items() if time.monotonic() - at > self._resend_s]
+        self._add(client, chunk + late)  # if it raises they may have been added: the same ids again
+        del self._waiting[: len(chunk)]
+        self._sent_at |= dict.fromkeys(chunk + late, time.monotonic())
+
+    def _add(self, client: "redis.Redis", ids: list[str]) -> None:
         pipe = client.pipeline(transaction=False)
         for event_id in ids:
             pipe.xadd("tocsin:events", {"e": to_wire(self._items[event_id])})
         self.diary.submitted.update(ids)
         pipe.execute()
-        sent_at |= dict.fromkeys(ids, time.monotonic())
 
-    def _read(self, client: "redis.Redis", after: str, sent_at: dict[str, float]) -> str:
+    def _read(self, client: "redis.Redis") -> None:
         if not client.exists(f"tocsin:acks:{SOURCE}"):
-            after = "0"  # the server came back empty: its ids start again
-        found = client.xread({f"tocsin:acks:{SOURCE}": after}, count=1_000, block=100)
+            self._after = "0"  # the server came back empty: its ids start again
+        found = client.xread({f"tocsin:acks:{SOURCE}": self._after}, count=1_000, block=100)
         for _, entries in found or []:
             for entry_id, fields in entries:
-                after = entry_id
-                self._note(wire.EventAck.FromString(fields[b"a"]), sent_at)
-        return after
+                self._after = entry_id
+                self._note(wire.EventAck.FromString(fields[b"a"]))
 
-    def _note(self, ack: wire.EventAck, sent_at: dict[str, float]) -> None:
+    def _note(self, ack: wire.EventAck) -> None:
         if ack.event_id not in self._items:
             return
-        if ack.final:
+        if ack.final and not ack.duplicate:  # the answer to a duplicate repeats a final ack
             self.diary.finals[ack.event_id] += 1
-        sent_at.pop(ack.event_id, None)
+        self._sent_at.pop(ack.event_id, None)
         if ack.seq:  # what is stored has its place
             self.diary.promise(ack.event_id, kind="duplicate" if ack.duplicate else "first")
         else:

@@ -7,10 +7,12 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from config.env import ROOT
+from notifications.settings import PipelineSettings
+from tests.faults.ledger import MUST_BE_NONE, Ledger
 from tests.faults.stage import Result, Stage
 from tests.faults.system import SIZES, FaultSystem, Size
 
@@ -26,18 +28,27 @@ class Scenario:
     play: Play
     proxied: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
+    mixed: bool = False  # NORMAL beside CRITICAL, the limits at their defaults, producers that send once
 
 
 SCENARIOS: dict[str, Scenario] = {}
 
 
 def scenario(
-    identifier: str, fault: str, *, proxied: tuple[str, ...] = (), **environment: str
+    identifier: str, fault: str, *, proxied: tuple[str, ...] = (), mixed: bool = False, **environment: str
 ) -> Callable[[Play], Play]:
-    """Register a function as the scenario of a row."""
+    """Register a function as the scenario of a row.
+
+    `mixed`: and of a second one, `<id>m`: NORMAL beside CRITICAL, the limits at their defaults, and some
+    producers send once.
+    """
 
     def register(play: Play) -> Play:
-        SCENARIOS[identifier] = Scenario(identifier, fault, play, proxied, tuple(environment.items()))
+        row = Scenario(identifier, fault, play, proxied, tuple(environment.items()))
+        SCENARIOS[identifier] = row
+        if mixed:
+            name = f"{identifier}m"
+            SCENARIOS[name] = replace(row, id=name, fault=f"{fault}; NORMAL too, default limits", mixed=True)
         return play
 
     return register
@@ -45,25 +56,20 @@ def scenario(
 
 def perform(chosen: Scenario, system: FaultSystem, *, seed: int) -> Result:
     """Play a scenario on a running system and draw up its ledger."""
-    stage = Stage(chosen.id, system, seed=seed)
+    stage = Stage(chosen.id, system, seed=seed, mixed=chosen.mixed)
     for child in system.supervisor.children.values():
         child.ends.clear()
     started = time.monotonic()
     try:
         chosen.play(stage)
+        stage.ask_for_finals()
     except Exception as error:  # a fault that cannot be played is a failed row, and the others go on
         traceback.print_exc()
         stage.figure("broke off", f"{type(error).__name__}: {error}", holds=False)
     finally:
         stage.close()
     drawn = stage.ledger()
-    promised = len(stage.diary.acked) + len(stage.diary.refused)
-    stage.figure(
-        "events with an answer", promised, limit=f"{len(stage.diary.submitted)}",
-        holds=0 < promised == len(stage.diary.submitted),
-    )  # fmt: skip
-    stage.figure("answers over HTTP", " ".join(f"{k}:{v}" for k, v in sorted(stage.diary.statuses.items())))
-    must_be_none = ("lost", "unexpected", "stuck", "unflagged")
+    _judge_every_row(stage, drawn)
     return Result(
         scenario=chosen.id,
         fault=chosen.fault,
@@ -75,15 +81,41 @@ def perform(chosen: Scenario, system: FaultSystem, *, seed: int) -> Result:
         figures=stage.figures,
         examples={
             name: [f"{key} ({drawn.ends.get(key, '')})" for key in getattr(drawn, name)[:5]]
-            for name in must_be_none
+            for name in MUST_BE_NONE
             if getattr(drawn, name)
         },
     )
 
 
+def _judge_every_row(stage: Stage, drawn: Ledger) -> None:
+    """Add the figures that every row has, beside the ledger's own."""
+    diary = stage.diary
+    answered = diary.acked.keys() | diary.refused.keys()
+    sent = diary.submitted - (diary.sent_once - answered)  # who sends once may stay without an answer
+    stage.figure(
+        "events with an answer", len(answered), limit=f"{len(sent)}", holds=0 < len(answered) == len(sent)
+    )
+    stage.figure("answers over HTTP", " ".join(f"{k}:{v}" for k, v in sorted(diary.statuses.items())))
+    broken = sum(count for status, count in diary.statuses.items() if status in _OUR_FAULT)
+    stage.figure("answers 5xx other than 503", broken, limit="0", holds=not broken)
+    bound = stage.repeats_at_most
+    stage.figure("messages repeated", drawn.repeats, limit=f"≤ {bound}", holds=drawn.repeats <= bound)
+    twice, bound = len(drawn.answered_twice), stage.second_finals_at_most
+    stage.figure("final acks that came twice", twice, limit=f"≤ {bound}", holds=twice <= bound)
+    names = " ".join(f"{name}:{count}" for name, count in sorted(drawn.names.items()))
+    expected = " ".join(sorted({one.code for one in stage.expected_dead}))
+    stage.figure("dead letters by name", names or 0, limit=expected or "0", holds=not drawn.unexplained)
+
+
+_OUR_FAULT = frozenset(str(status) for status in range(500, 600) if status != 503)
+
+
 def stand_alone(chosen: Scenario, size: Size, *, seed: int) -> Result:
     """Start a system for one scenario, play it, and stop everything."""
-    system = FaultSystem(size, proxied=chosen.proxied, **dict(chosen.environment)).start()
+    environment = dict(chosen.environment)
+    if chosen.mixed:
+        environment["TOCSIN_TELEGRAM_PER_S"] = str(PipelineSettings().telegram_per_s)
+    system = FaultSystem(size, proxied=chosen.proxied, **environment).start()
     try:
         return perform(chosen, system, seed=seed)
     finally:

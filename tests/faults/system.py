@@ -26,6 +26,8 @@ from tests.kit.processes import Child, Supervisor, answers
 from tests.kit.sign_in import JWT_KEY_SETTING
 from tests.kit.simulator import Simulator
 
+WORKER_CHILDREN = 2  # of each worker process
+
 _KEPT = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "VALKEY_SERVER")
 
 
@@ -150,6 +152,7 @@ class FaultSystem:
         python = sys.executable
         celery = [python, "-m", "celery", "-A", "config.celery"]
         worker = [*celery, "worker", "--without-mingle", "-l", "INFO"]
+        deliver = [*worker, "-Q", "critical,normal", "-c", str(WORKER_CHILDREN)]
         simulator = ["--http-port", str(self.simulator_port), "--smtp-port", str(self._smtp_port)]
         server = [python, "-m", "gateway.server", "-b", HOST, "-p", str(self.port)]
         return {
@@ -159,10 +162,7 @@ class FaultSystem:
             ),
             "web": ([*server, "config.asgi:application"], ""),
             **{
-                f"worker{number}": (
-                    [*worker, "-Q", "critical,normal", "-n", f"worker{number}@%h", "-c", "2"],
-                    " ready.",
-                )
+                f"worker{number}": ([*deliver, "-n", f"worker{number}@%h"], " ready.")
                 for number in range(1, self.size.workers + 1)
             },
             "control": ([*worker, "-Q", "control", "-n", "control@%h", "-P", "solo"], " ready."),

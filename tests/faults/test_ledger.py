@@ -1,67 +1,138 @@
-"""The ledger itself: it must see what is lost, stuck, unexpected and silently doubled."""
+"""The ledger itself: it must see what is lost, withheld, stuck, unexpected, doubled or unanswered."""
 
 import json
-from collections import Counter
 from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
 
 from tests.faults import ledger, report
-from tests.faults.ledger import Story
+from tests.faults.ledger import PAGE, DeadLetters, Message, Story
 
-GOOD = Story("L1-00aa-000001", "delivered", "", 2, 2, False, 0, 1, False)
+REF = "L1-00aa-000001"
+GOOD = Story(REF, "delivered", "", 2, 2, 0, 0, 1, False)
+DEAD = replace(GOOD, state="failed", code="message", via=None)
+ONCE = Message(REF, "telegram:7", at=1.0)
+AGAIN = Message(REF, "telegram:7", at=2.0, says_repeat=True)
 
 
 def drawn(
-    story: Story | None, *, times: int = 1, acked: bool = True, submitted: bool = True
+    story: Story | None, *came: Message, acked: bool = True, submitted: bool = True, **given
 ) -> ledger.Ledger:
     return ledger.draw_up(
-        acked=[GOOD.event_id] if acked else [],
-        submitted=[GOOD.event_id] if submitted else [],
-        received=Counter({GOOD.event_id: times} if times else {}),
+        acked=[REF] if acked else [],
+        submitted=[REF] if submitted else [],
+        came=came,
         stories=[story] if story else [],
+        **given,
     )
 
 
 def test_what_arrived_once_is_in_order():
-    assert drawn(GOOD).holds
+    assert drawn(GOOD, ONCE).holds
 
 
 def test_promised_and_neither_stored_nor_received_is_lost():
-    assert drawn(None, times=0).lost == [GOOD.event_id]
+    assert drawn(None).lost == [REF]
 
 
 def test_called_delivered_and_received_by_nobody_is_lost_even_if_it_was_never_promised():
-    assert drawn(GOOD, times=0).lost == [GOOD.event_id]
-    assert drawn(GOOD, times=0, acked=False).lost == [GOOD.event_id]
+    assert drawn(GOOD).lost == [REF]
+    assert drawn(GOOD, acked=False).lost == [REF]
 
 
-def test_a_dead_letter_with_a_reason_is_not_lost_and_one_without_is():
-    dead = replace(GOOD, state="failed", code="temporary", via=None)
-    assert drawn(dead, times=0).holds
-    assert drawn(replace(dead, code=""), times=0).lost == [GOOD.event_id]
+def test_a_dead_letter_without_a_reason_is_lost():
+    assert drawn(replace(DEAD, code="")).lost == [REF]
+
+
+def test_a_dead_letter_that_the_row_did_not_make_is_undelivered_whatever_its_reason():
+    found = drawn(DEAD)
+    assert (found.undelivered, found.unexplained, found.dead_letters) == ([REF], [REF], 1)
+    assert found.ends == {REF: "failed message via None, 1 tries"}
+    received = drawn(DEAD, ONCE)  # such as after an answer that was lost
+    assert (received.undelivered, received.unexplained) == ([], [REF])
+
+
+@pytest.mark.parametrize(
+    ("expected", "holds"),
+    [
+        (DeadLetters("message"), True),
+        (DeadLetters("recipient"), False),
+        (DeadLetters("message", frozenset({REF})), True),
+        (DeadLetters("message", frozenset({"L1-00aa-000002"})), False),
+        (DeadLetters("message", at_most=1), True),
+        (DeadLetters("message", at_most=0), False),
+    ],
+)
+def test_a_row_expects_its_dead_letters_by_name_event_and_number(expected, holds):
+    assert drawn(DEAD, expected=[expected]).holds is holds
+
+
+def test_several_expectations_share_a_name():
+    expected = [DeadLetters("message", at_most=0), DeadLetters("message", frozenset({REF}))]
+    assert drawn(DEAD, expected=expected).holds
 
 
 def test_without_an_end_or_with_a_row_that_still_rings_it_is_stuck():
-    assert drawn(replace(GOOD, state="accepted"), times=0).stuck == [GOOD.event_id]
-    assert drawn(replace(GOOD, still_rings=True)).stuck == [GOOD.event_id]
+    assert drawn(replace(GOOD, state="accepted")).stuck == [REF]
+    assert drawn(replace(GOOD, still_rings=True), ONCE).stuck == [REF]
 
 
 def test_received_and_never_sent_is_unexpected():
-    assert drawn(GOOD, submitted=False).unexpected == [GOOD.event_id]
+    assert drawn(GOOD, ONCE, submitted=False).unexpected == [REF]
 
 
-def test_a_duplicate_must_be_flagged():
-    assert drawn(GOOD, times=2).unflagged == [GOOD.event_id]
-    flagged = drawn(replace(GOOD, flagged=True, leases_expired=1, attempts=2), times=2)
+def test_received_after_its_expiry_is_late():
+    expiring = replace(GOOD, expires_at=datetime.fromtimestamp(100, UTC))
+    assert drawn(expiring, replace(ONCE, at=101.9)).holds
+    assert drawn(expiring, replace(ONCE, at=102.1)).late == [REF]
+
+
+def test_a_repeat_must_be_admitted_in_the_story_and_say_so_itself():
+    admitted = replace(GOOD, admitted=1, leases_expired=1, attempts=2)
+    assert drawn(GOOD, ONCE, AGAIN).unflagged == [REF]
+    assert drawn(admitted, ONCE, replace(ONCE, at=2.0)).unflagged == [REF]
+    flagged = drawn(admitted, ONCE, AGAIN)
     assert flagged.holds
-    assert (flagged.duplicated, flagged.recovered) == ([GOOD.event_id], 1)
+    assert (flagged.duplicated, flagged.repeats, flagged.recovered) == ([REF], 1, 1)
 
 
-def test_arrivals_are_read_by_the_id_in_the_text_and_refusals_do_not_count(tmp_path):
+def test_one_admission_flags_one_repeat():
+    third = replace(AGAIN, at=3.0)
+    found = drawn(replace(GOOD, admitted=1), ONCE, AGAIN, third)
+    assert (found.unflagged, found.repeats) == ([REF], 2)
+    assert drawn(replace(GOOD, admitted=2), ONCE, AGAIN, third).holds
+
+
+def test_the_next_channel_after_an_unconfirmed_page_is_admitted_by_the_page():
+    assert drawn(replace(GOOD, admitted=1), Message(REF, PAGE), ONCE).holds
+    assert drawn(GOOD, Message(REF, PAGE), ONCE).unflagged == [REF]
+
+
+def test_a_stored_event_has_exactly_one_final_ack_for_a_producer_that_reads_them():
+    assert drawn(GOOD, ONCE, finals={REF: 1}).finals == 1
+    assert drawn(GOOD, ONCE, finals={REF: 0}).unanswered == [REF]
+    assert drawn(GOOD, ONCE, finals={REF: 2}).answered_twice == [REF]
+    assert drawn(None, acked=False, finals={REF: 0}).holds  # never stored
+
+
+@pytest.mark.parametrize("name", ledger.MUST_BE_NONE)
+def test_each_of_these_fails_a_row(name):
+    one = ledger.Ledger()
+    assert one.holds
+    setattr(one, name, [REF])
+    assert not one.holds
+
+
+def test_messages_are_read_by_the_id_in_the_text_and_refusals_do_not_count(tmp_path):
     log = tmp_path / "log.jsonl"
-    entry = {"at_ms": 1_000, "channel": "telegram", "to": "7", "text": f"Ref: {GOOD.event_id}"}
+    entry = {"at_ms": 1_000, "channel": "telegram", "to": "7", "text": f"Ref: {REF}"}
     outcomes = ["accepted", "dropped_answer", "refused", "hung"]
-    log.write_text("".join(json.dumps(entry | {"outcome": outcome}) + "\n" for outcome in outcomes))
-    assert ledger.arrivals(log, "L1-00aa") == [(GOOD.event_id, "telegram:7", 1.0)] * 2
+    lines = [json.dumps(entry | {"outcome": outcome}) for outcome in outcomes]
+    again = entry | {"outcome": "accepted", "text": f"You may have received this already. Ref: {REF}"}
+    log.write_text("\n".join([*lines, json.dumps(again)]) + "\n")
+    assert ledger.arrivals(log, "L1-00aa") == [(REF, "telegram:7", 1.0)] * 3
+    assert [message.says_repeat for message in ledger.messages(log, "L1-00aa")] == [False, False, True]
     assert ledger.arrivals(log, "L1-00ab") == []
 
 

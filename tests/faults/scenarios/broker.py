@@ -10,7 +10,7 @@ from tests.faults.run import scenario
 from tests.faults.stage import Stage
 
 
-@scenario("L2", "FLUSHALL three times under load")
+@scenario("L2", "FLUSHALL three times under load", mixed=True)
 def flush_everything(stage: Stage) -> None:
     producer = stage.publish(stage.scaled(18_000, 250), rate=stage.scaled(250, 50), batch=stage.scaled(20, 5))
     stream = stage.publish_to_stream(stage.scaled(2_000, 50), rate=stage.scaled(30, 10))
@@ -37,7 +37,7 @@ def _overdue(stage: Stage, seconds: int) -> int:
     return int(stage.system.query(sql, f"{stage.run}-%", seconds)[0][0])
 
 
-@scenario("L3", "Redis killed three times for 30 s, empty on return")
+@scenario("L3", "Redis killed three times for 30 s, empty on return", mixed=True)
 def kill_redis(stage: Stage) -> None:
     away_s, between_s = stage.scaled(30, 4), stage.scaled(20, 5)
     rate = stage.scaled(20_000, 300) / (3 * (away_s + between_s))
@@ -80,6 +80,7 @@ def _consuming(stage: Stage):
     "L6",
     "the broker goes away exactly when retries are scheduled",
     proxied=("valkey",),
+    mixed=True,
     TOCSIN_BREAKER_SHARE="2",
 )
 def broker_away_at_the_retry(stage: Stage) -> None:
@@ -88,6 +89,7 @@ def broker_away_at_the_retry(stage: Stage) -> None:
     count = stage.scaled(20_000, 300)
     stage.system.simulator.misbehave("telegram", status=502)
     stage.publish(count, rate=stage.scaled(250, 60), batch=stage.scaled(20, 5))
+    count = sum(len(producer._items) for producer in stage.producers)
     sql = "SELECT count(*) FROM notifications_attempt WHERE outcome = 'temporary'"
     stage.until(lambda: stage.system.query(sql)[0][0] >= count // 20, within_s=60, what="tries have failed")
     proxy.refuse()

@@ -3,6 +3,7 @@
 from collections import Counter
 
 from runtime.failpoints import POINTS
+from tests.faults.judging import judge_unknown
 from tests.faults.prepare import FOLLOWERS, TOPIC
 from tests.faults.producers import Diary, HttpProducer
 from tests.faults.run import scenario
@@ -37,12 +38,20 @@ PLACES: dict[str, tuple[str, int]] = {
 
 # What has to crash first, so that the point is passed at all: a lease must end for `unknown`.
 _NEEDS = {"unknown_before_commit": ["claimed_before_send"]}
+_CHATS_GONE = range(5, 13)
+_REPLIES = 40  # final acks of one pass, at most all of a round's events from the stream
 _PERSONS = 40  # the same few in every round: some have a socket open, some a chat that is gone
 
 
 # Short leases: a round of the full size waits for what its crash has left behind. And no breaker: with a
 # third of the sends failing, its own waits would be longer than those.
-@scenario("L5", f"each of the {len(POINTS)} crash points", **SHORT.environment, TOCSIN_BREAKER_SHARE="2")
+@scenario(
+    "L5",
+    f"each of the {len(POINTS)} crash points",
+    mixed=True,
+    **SHORT.environment,
+    TOCSIN_BREAKER_SHARE="2",
+)
 def crash_everywhere(stage: Stage) -> None:
     """Full: 200 events for each point alone. Short: all points in one run of 200 events."""
     stage.system.crash_log.unlink(missing_ok=True)
@@ -63,6 +72,9 @@ def crash_everywhere(stage: Stage) -> None:
     if never:
         stage.figure("never reached", ", ".join(never), holds=False)
     stage.figure("all ended after the last event, s", took_s, limit="≤ 120", holds=took_s <= 120)
+    crashes = sum(_struck(stage).values())
+    judge_unknown(stage, crashes * stage.sends_in_flight(workers=1))
+    stage.allow_second_finals(_struck(stage)["reply_added_before_commit"] * _REPLIES)
 
 
 def _round(stage: Stage, points: list[str], count: int = 200) -> None:
@@ -82,12 +94,12 @@ def _round(stage: Stage, points: list[str], count: int = 200) -> None:
     # Some first tries fail for a passing reason, and some mailboxes are gone: every branch is walked.
     system.simulator.misbehave("telegram", status=502, rate=0.3, times=count // 10, seed=1)
     # So many that a crash may swallow some of these answers: every second person has a next channel.
-    chats_gone = [f"{10_000 + number}" for number in range(5, 13)]
-    for chat in chats_gone:
+    for chat in [f"{10_000 + number}" for number in _CHATS_GONE]:
         system.simulator.also_misbehave("telegram", error="blocked", match=chat, times=1)
     items = stage.items(count)
     for number, item in enumerate(items):
         item["user_id"] = f"p{number % _PERSONS}"
+    _expect_dead(stage, items)
     on_stream = count // 5
     rate = stage.scaled(40, 20)
     producer = stage.produce(items[on_stream:], rate=rate, batch=1)
@@ -95,6 +107,14 @@ def _round(stage: Stage, points: list[str], count: int = 200) -> None:
     for running in (producer, stream, _to_topic(stage, 20)):
         running.join(120)
     stage.struck()
+
+
+def _expect_dead(stage: Stage, items: list[dict]) -> None:
+    """Expect dead letters for those persons alone whose chat is gone and who have no mailbox."""
+    unreachable = {f"p{number}" for number in _CHATS_GONE if number % 2 == 0}
+    ids = [item["event_id"] for item in items if item["user_id"] in unreachable]
+    stage.expect_dead("recipient", ids)  # by the send that found it out
+    stage.expect_dead("no_channel", ids)  # accepted later
 
 
 def _disarm(stage: Stage) -> None:

@@ -5,11 +5,12 @@ import time
 
 import psycopg
 
+from tests.faults.judging import judge_unknown
 from tests.faults.run import scenario
 from tests.faults.stage import Stage
 
 
-@scenario("L4", "Postgres restarted five times at once (immediate), under load")
+@scenario("L4", "Postgres restarted five times at once (immediate), under load", mixed=True)
 def restart_postgres(stage: Stage) -> None:
     between_s = stage.scaled(12, 1)
     rate = stage.scaled(20_000, 300) / (5 * (between_s + 2))
@@ -23,6 +24,7 @@ def restart_postgres(stage: Stage) -> None:
     stage.struck()
     took_s = stage.settle()
     _answers(stage)
+    judge_unknown(stage, 5 * stage.sends_in_flight(workers=len(stage.system.workers)))
     stage.figure("stream's events all answered", stream.done, limit="True", holds=stream.done)
     stage.figure("all ended after the last restart, s", took_s, limit="≤ 120", holds=took_s <= 120)
     ended = {

@@ -1,5 +1,6 @@
 """Live sessions: what every client sees is one sequence, and silence rings the next channel."""
 
+from tests.faults.late_doorbells import expire_before_the_send
 from tests.faults.ledger import arrivals
 from tests.faults.live_clients import LiveClients
 from tests.faults.lossy import LosePushes
@@ -110,7 +111,9 @@ def never_confirms(stage: Stage) -> None:
     stage.struck()
     stage.settle()
     _judge_escalations(stage, clients)
+    stage.allow_repeats(len(stage.diary.acked))  # each page has it, and then the next channel
     _confirm_late(stage, clients, stage.items(stage.scaled(50, 8)), persons, critical)
+    expire_before_the_send(stage)
 
 
 _RANG = """
@@ -160,6 +163,9 @@ def _confirm_late(
     stage.until(
         lambda: stage.system.query(ended, list(ids))[0][0] == len(ids), within_s=30, what="all are confirmed"
     )
+    still_open = f"{waiting} AND e.state = 'delivered'"
+    left = stage.system.query(still_open, list(ids))[0][0]
+    stage.figure("still to be sent at the confirmation", left, limit="0", holds=not left)
     stage.system.simulator.behave()
     stage.struck()
     stage.settle()

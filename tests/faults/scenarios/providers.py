@@ -18,6 +18,8 @@ def drop_answers(stage: Stage) -> None:
     stage.system.simulator.misbehave("telegram", drop_answer=True, times=2 * count)
     critical = stage.publish(count, rate=stage.scaled(100, 30), batch=5)
     normal = stage.publish(count, priority="NORMAL", rate=stage.scaled(100, 30), batch=5)
+    stage.expect_dead("outcome_unknown")  # NORMAL at once, CRITICAL if the answer to its repeat is lost too
+    stage.allow_repeats(count)  # of the CRITICAL ones, at most one each
     for producer in (critical, normal):
         producer.join(120)
     stage.struck()

@@ -1,0 +1,61 @@
+"""What several rows ask of a run, beside the ledger."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+
+from tests.faults.stage import Stage
+
+_REPEATED_SHARE = 0.005
+
+
+def judge_unknown(stage: Stage, in_flight: int) -> None:
+    """Bound what kills may leave unknown by the sends that can have been in flight, and the repeats by that.
+
+    An event whose send was in flight may end without a further one: NORMAL at the first unknown outcome,
+    CRITICAL at the second.
+    """
+    drawn = stage.ledger()
+    called = drawn.leases_expired
+    stage.expect_dead("outcome_unknown", at_most=called)
+    stage.allow_repeats(called)
+    stage.figure(
+        "called unknown ≤ sends in flight", f"{called} of {in_flight}", limit="≤", holds=called <= in_flight
+    )
+    share = drawn.repeats / max(1, drawn.acknowledged)
+    if stage.full:
+        stage.figure("repeats, % of events", 100 * share, limit="≤ 0.5", holds=share <= _REPEATED_SHARE)
+
+
+@dataclass(slots=True)
+class Longest:
+    s: float = 0.0
+
+
+_WAITING = """
+SELECT max(extract(epoch FROM clock_timestamp() - state_change)) FROM pg_stat_activity
+WHERE state LIKE 'idle in transaction%%'
+"""
+
+
+@contextmanager
+def transactions_watched(stage: Stage) -> Iterator[Longest]:
+    """Note for how long at most a transaction has waited for its process, such as during a send."""
+    longest, over = Longest(), threading.Event()
+
+    def watch() -> None:
+        with psycopg.connect(stage.system.postgres.url(), autocommit=True) as connection:
+            while not over.wait(0.05):
+                row = connection.execute(_WAITING).fetchone()
+                longest.s = max(longest.s, float(row[0] or 0) if row else 0.0)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield longest
+    finally:
+        over.set()
+        watcher.join(10)
