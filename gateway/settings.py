@@ -15,6 +15,11 @@ class EdgeSettings:
     sockets_per_address: int = setting(
         50, "open sockets from one IPv4 address or IPv6 /64 network; 0: no limit"
     )
+    trusted_proxies: int = setting(
+        0,
+        "proxies before the gateway that each add to `X-Forwarded-For`: so many values from its end is the"
+        " client's address, and `X-Forwarded-Proto` counts in production; 0: neither is believed",
+    )
     sockets_unauthenticated: int = setting(100, "sockets of one process that have not signed in yet")
     accept_per_s: float = setting(150.0, "sockets that one process accepts per second")
     socket_frames_per_s: int = setting(
@@ -54,6 +59,16 @@ class EdgeSettings:
     slow_close_s: float = setting(
         30.0, "a socket with a full window that confirms nothing is closed after this", tuning=True
     )
+    arriving_connections: int = setting(
+        500, "connections of one process whose next request is not there yet; above it the oldest end"
+    )
+    arriving_bytes: int = setting(
+        8_388_608, "bytes of bodies that are arriving in one process; above it the oldest end with 503"
+    )
+    head_within_s: float = setting(
+        10.0, "the head of a request must be here within this, and an answer be taken", tuning=True
+    )
+    body_within_s: float = setting(30.0, "the body of a request must be here within this", tuning=True)
     resync_s: float = setting(
         15.0, "a socket compares its `seq` with Postgres after this, to twice this", tuning=True
     )

@@ -4,7 +4,10 @@ import json
 import math
 from typing import Any, NoReturn
 
+API = "/api/v1"
+PUBLISH, PUBLISH_BATCH = f"{API}/events", f"{API}/events/batch"
 EVENT_BYTES = 256 * 1024
+OTHER_BYTES = 256 * 1024  # of every other request: calls of the API, forms of the login and the admin
 BATCH_EVENTS = 1_000
 BATCH_BYTES = 4 * 1024 * 1024
 PAYLOAD_DEPTH = 16
@@ -23,6 +26,15 @@ class InvalidEvent(Exception):
         self.detail = detail
         self.field = field
         self.event_id = event_id
+
+
+def body_limit(path: str, *, with_key: bool) -> int:
+    """Return how many bytes the body of a request to this path may have."""
+    if path not in {PUBLISH, PUBLISH_BATCH}:
+        return OTHER_BYTES
+    if not with_key:
+        return 0  # it is refused whatever the body says
+    return BATCH_BYTES if path == PUBLISH_BATCH else EVENT_BYTES
 
 
 def parse_json(text: str | bytes, field: str) -> Any:

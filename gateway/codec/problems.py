@@ -8,7 +8,9 @@ from gateway.codec.limits import InvalidEvent
 from notifications.events import Ack
 
 _STATUS = {
+    "request_timeout": 408,
     "too_large": 413,
+    "busy": 503,
     "conflict": 409,
     "forbidden_type": 403,
     "forbidden_priority": 403,

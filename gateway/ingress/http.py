@@ -16,13 +16,14 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse
 
 from gateway.auth.bearer import AuthFailed
-from gateway.codec.limits import InvalidEvent
+from gateway.codec.limits import OTHER_BYTES, PUBLISH, PUBLISH_BATCH, InvalidEvent, body_limit
 from gateway.codec.problems import not_allowed, problem, unavailable
 from gateway.hub.threads import publishing
 from gateway.hub.waiting import until_final
 from gateway.ingress import publishing as posts
 from gateway.ingress.batching import batched
 from gateway.ingress.publishing import PublishRequest
+from gateway.server.arrivals import body_refusal
 from gateway.server.flow import Application, Receive
 from notifications.events import Ack
 from runtime.batching import Unavailable
@@ -31,8 +32,6 @@ from runtime.postgres.away import DATABASE_AWAY
 
 log = logging.getLogger(__name__)
 
-PREFIX = "/api/v1"
-ONE, MANY = f"{PREFIX}/events", f"{PREFIX}/events/batch"
 _DJANGOS = frozenset({"GET", "HEAD", "OPTIONS"})
 _TOGETHER = 500  # events of one call
 _PATIENCE_S = 5.0  # until a thread is free; as long as for a connection of the pool
@@ -49,11 +48,14 @@ def ingress(django: Application) -> Application:
 
     async def run(scope: dict[str, Any], receive: Receive, send: Any) -> None:
         path = scope["path"].removeprefix(scope.get("root_path", ""))
-        if path not in {ONE, MANY} or scope["method"] in _DJANGOS:
+        publishing_path = path in {PUBLISH, PUBLISH_BATCH} and scope["method"] not in _DJANGOS
+        if refused := _unread(body_refusal(scope), publishing_path=publishing_path):
+            await _send(refused, send)
+        elif not publishing_path:
             await django(scope, receive, send)
         elif scope["method"] == "POST":
             with contextlib.suppress(_Gone):
-                await _send(await _answer(scope, receive, many=path == MANY), send)
+                await _send(await _answer(scope, receive, many=path == PUBLISH_BATCH), send)
         else:
             detail = "POST publishes, GET asks."
             await _send(problem("method_not_allowed", detail, headers={"Allow": "GET, POST"}), send)
@@ -61,9 +63,22 @@ def ingress(django: Application) -> Application:
     return run
 
 
+def _unread(refusal: str, *, publishing_path: bool) -> HttpResponse | None:
+    """Return the answer to a request whose body the server has not read; a publish is first asked its key."""
+    if refusal == "too_large" and not publishing_path:
+        return problem("too_large", f"At most {OTHER_BYTES} bytes.")
+    if refusal == "request_timeout":
+        return problem("request_timeout", "The body did not arrive in time; send it again.")
+    if refusal == "busy":
+        detail = "Too many requests are being received; nothing was accepted. Send it again."
+        return problem("busy", detail, headers={"Retry-After": "1"})
+    return None
+
+
 async def _answer(scope: dict[str, Any], receive: Receive, *, many: bool) -> HttpResponse:
     """Return the answer to one request. Raises: `_Gone`."""
-    body = await _body(receive, posts.body_limit(many=many))
+    path = PUBLISH_BATCH if many else PUBLISH
+    body = None if body_refusal(scope) else await _body(receive, body_limit(path, with_key=True))
     request = ASGIRequest(scope, BytesIO())  # its headers and its query; the body is ours
     try:
         return _refusal(request) or await _published(_post(request, body, many=many), receive)
@@ -80,18 +95,18 @@ async def _answer(scope: dict[str, Any], receive: Receive, *, many: bool) -> Htt
 
 
 async def _body(receive: Receive, longest: int) -> bytes | None:
-    """Return the body, or None if it is over the limit; what follows the limit is not kept."""
+    """Return the body, or None if it is over the limit; what follows the limit is not read."""
     parts: list[bytes] = []
-    size = 0
-    while True:
+    more = True
+    while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise _Gone
-        size += len(message.get("body", b""))
-        if size <= longest:
-            parts.append(message.get("body", b""))
-        if not message.get("more_body"):
-            return b"".join(parts) if size <= longest else None
+        parts.append(message.get("body", b""))
+        if sum(map(len, parts)) > longest:
+            return None
+        more = bool(message.get("more_body"))
+    return b"".join(parts)
 
 
 def _refusal(request: HttpRequest) -> HttpResponse | None:

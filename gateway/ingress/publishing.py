@@ -46,11 +46,6 @@ class PublishRequest:
         return limits.BATCH_EVENTS if self.many else 1
 
 
-def body_limit(*, many: bool) -> int:
-    """Return how many bytes such a post may have."""
-    return limits.BATCH_BYTES if many else limits.EVENT_BYTES
-
-
 def take(posts: Sequence[PublishRequest]) -> list[list[Ack] | Exception]:
     """Authenticate, understand and take in; return for each post its acks, or why it is refused as a whole
     (`AuthFailed`, `InvalidEvent`).
@@ -93,7 +88,8 @@ def _body(post: PublishRequest) -> bytes:
     if post.media_type not in {"application/json", events.PROTOBUF}:
         raise InvalidEvent("unsupported_media_type", f"Send application/json or {events.PROTOBUF}.")
     if post.body is None:
-        raise InvalidEvent("too_large", f"At most {body_limit(many=post.many)} bytes.")
+        longest = limits.BATCH_BYTES if post.many else limits.EVENT_BYTES
+        raise InvalidEvent("too_large", f"At most {longest} bytes.")
     if not post.wait_s >= 0:  # not a number is neither
         raise InvalidEvent("invalid_parameter", "Seconds to wait: a number, 0 or more.", "wait")
     return post.body

@@ -62,8 +62,7 @@ class Addresses:
 def address_of(client: object) -> str:
     """Return what counts as one address: the IPv4 address, or the /64 network of IPv6; "" if there is none.
 
-    `client` is that of the ASGI scope. It comes from the proxy's header only if Daphne runs with
-    `--proxy-headers`.
+    `client` is that of the ASGI scope; `TOCSIN_TRUSTED_PROXIES` says whether a proxy's header counts.
     """
     if not isinstance(client, list | tuple) or not client:
         return ""

@@ -18,7 +18,10 @@ from daphne.cli import CommandLineInterface
 from twisted.internet import defer
 
 from gateway import close_codes
-from gateway.server import flow, wire
+from gateway.server import arrivals, flow, wire
+from gateway.server.arrivals import Arrivals
+from gateway.server.forwarded import client_behind
+from gateway.server.http import BoundedChannel
 from gateway.server.protocol import LiveProtocol
 from gateway.server.shutdown import run_hooks
 from gateway.settings import edge_settings
@@ -36,10 +39,12 @@ class LiveServer(Server):  # type: ignore[misc]
     def __init__(self, application: flow.Application, **options: Any) -> None:
         super().__init__(flow.controlled(application), ready_callable=self._set_up, **options)
         self.draining = False
+        self.arrivals = Arrivals(time.monotonic)
         self._ports: list[Any] = []
 
     def _set_up(self) -> None:
         """Called by Daphne when its factories exist, before the first connection."""
+        self.http_factory.protocol = BoundedChannel
         self.ws_factory.protocol = LiveProtocol
         # Close with 1009 and 1007 instead of cutting the connection.
         self.ws_factory.setProtocolOptions(
@@ -50,7 +55,14 @@ class LiveServer(Server):  # type: ignore[misc]
         if isinstance(protocol, LiveProtocol):
             offered = {flow.EXTENSION: protocol.flow, wire.EXTENSION: protocol.wire}
             scope["extensions"] = scope.get("extensions", {}) | offered
-        return super().create_application(protocol, scope)
+        elif protocol.refusal:
+            scope["extensions"] = {arrivals.EXTENSION: protocol.refusal}
+        client = client_behind(scope["client"], scope["headers"], proxies=edge_settings().trusted_proxies)
+        return super().create_application(protocol, scope | {"client": client})
+
+    def timeout_checker(self) -> None:
+        self.arrivals.expire()
+        super().timeout_checker()
 
     def listen_success(self, port: Any) -> None:
         self._ports.append(port)
@@ -125,3 +137,8 @@ class CommandLine(CommandLineInterface):  # type: ignore[misc]
             websocket_max_frame_size=FRAME_BYTES,
             verbosity=0,
         )
+
+    def run(self, args: list[str]) -> None:
+        if any(one.startswith("--proxy-headers") for one in args):
+            self.parser.error("--proxy-headers believes what any client writes: set TOCSIN_TRUSTED_PROXIES")
+        super().run(args)

@@ -15,7 +15,7 @@ from daphne.ws_protocol import WebSocketProtocol
 from prometheus_client import Counter
 
 from gateway import close_codes
-from gateway.server.flow import FlowControl
+from gateway.server.flow import QUEUED_BYTES, FlowControl
 from gateway.server.transport import bound_buffers
 from gateway.server.wire import Wired
 from gateway.settings import edge_settings
@@ -63,6 +63,13 @@ class LiveProtocol(Wired, WebSocketProtocol):  # type: ignore[misc]
             super().onClose(wasClean, code, reason)
 
     # --- incoming ---------------------------------------------------------------------------------------
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802
+        """Take no more than a few frames before the handshake is answered: the library keeps all of them."""
+        if self.state == self.STATE_CONNECTING and len(self.data) + len(data) > QUEUED_BYTES:
+            self.transport.abortConnection()
+        else:
+            super().dataReceived(data)
+
     def processData(self) -> bool:  # noqa: N802
         """Parse the next piece, or ignore it after a flood, which then costs nothing."""
         return not self._deaf and bool(super().processData())

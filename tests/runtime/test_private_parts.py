@@ -79,6 +79,8 @@ def test_its_door_uses_it(row: Row) -> None:
 
 OURS = [
     "gateway.server.daphne:LiveServer",
+    "gateway.server.http:BoundedChannel",
+    "gateway.server.http:BoundedRequest",
     "gateway.server.protocol:LiveProtocol",
     "gateway.sockets.consumer:SessionConsumer",
     "runtime.postgres.base:_Errors",

@@ -6,6 +6,7 @@ import threading
 import httpx
 import pytest
 
+from gateway.codec import limits
 from gateway.ingress import http
 from notifications.models import Event
 from tests.gateway.good_events import event_json
@@ -18,7 +19,7 @@ class Conversation:
     """An ASGI server's side of one request, with the body in so many pieces."""
 
     def __init__(
-        self, path: str = http.ONE, method: str = "POST", root_path: str = "", **headers: str
+        self, path: str = limits.PUBLISH, method: str = "POST", root_path: str = "", **headers: str
     ) -> None:
         self.scope = {
             "type": "http",
@@ -65,7 +66,7 @@ async def test_other_methods_are_refused_with_those_that_are_known(method: str) 
 
 
 async def test_below_a_root_path_it_is_found_too() -> None:
-    assert await Conversation(http.MANY, root_path="/tocsin").run(b"") == 401
+    assert await Conversation(limits.PUBLISH_BATCH, root_path="/tocsin").run(b"") == 401
 
 
 async def test_a_host_that_is_not_ours_is_refused(settings) -> None:
