@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import count
 
 from notifications import store
-from notifications.events import Ack, ChannelOutcome, Effects
+from notifications.events import Ack, ChannelOutcome, Effects, EventRef
 from notifications.models import Delivery, Event
 from notifications.states import (
     AckStatus,
@@ -36,17 +36,17 @@ _DETAIL: dict[str, str] = {
 }
 
 
-def confirm(confirmations: Sequence[tuple[int, str]], *, now: datetime) -> Effects:
-    """Record confirmations by persons' clients, as pairs of person id and event id, in one batch."""
+def confirm(confirmations: Sequence[tuple[int, EventRef]], *, now: datetime) -> Effects:
+    """Record confirmations by persons' clients, as pairs of person id and reference, in one batch."""
     return store.confirm(confirmations, now=now) if confirmations else Effects()
 
 
-def acknowledge(person_id: int, event_id: str, *, now: datetime) -> Effects:
+def acknowledge(person_id: int, ref: EventRef, *, now: datetime) -> Effects:
     """Record that the person has acknowledged the event: HUMAN evidence.
 
-    Raises: `store.UnknownEvent`.
+    Raises: `store.UnknownEvent`, `store.AmbiguousEvent`.
     """
-    return store.acknowledge(person_id, event_id, now=now)
+    return store.acknowledge(person_id, ref, now=now)
 
 
 def stored_ack(event_id: str, answer: store.Stored, now: datetime) -> Ack:

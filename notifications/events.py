@@ -32,6 +32,25 @@ class SourceGrant:
     topic_prefixes: tuple[str, ...] = ()  # empty: no topic
 
 
+class EventName(NamedTuple):
+    """An event as everybody may name it: ids are unique per source only."""
+
+    source: str
+    event_id: str
+
+
+class EventSeq(NamedTuple):
+    """An event as its person may name it. Another `epoch` is another sequence."""
+
+    seq: int
+    epoch: str
+
+
+# How a client names an event. An id alone, from older clients, names the event of the only source that has
+# used this id for the person; it names none if several have.
+EventRef = EventName | EventSeq | str
+
+
 class Content(NamedTuple):
     """The part of an event that a message shows: the input of `render` and `event_frame`.
 
@@ -46,6 +65,7 @@ class Content(NamedTuple):
     time_zone: str  # an IANA name: the times in the message are the recipient's
     topic: str = ""
     seq: int = 0  # 0: the event is not stored
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +108,7 @@ class Envelope:
             time_zone,
             self.topic,
             seq,
+            self.source.name,
         )
 
 
@@ -227,14 +248,25 @@ class FanOut:
     priority: Priority
 
 
+class Changed(NamedTuple):
+    """An event whose state with its person has changed, to be reported to the person's sockets.
+
+    `position` is that of the reference in the batch that named the event.
+    """
+
+    person_id: int
+    position: int
+    seq: int
+    name: EventName
+
+
 @dataclass(slots=True)
 class Effects:
     """What has to follow a committed change. The domain returns it; the caller publishes it."""
 
     rings: list[Ring] = field(default_factory=list)
     finals: list[int] = field(default_factory=list)  # ids of events that have just ended
-    # (person id, event id) of first confirmations, to be sent to the recipient's other sockets
-    confirmed: list[tuple[int, str]] = field(default_factory=list)
+    confirmed: list[Changed] = field(default_factory=list)  # for the first time
     fan_outs: list[FanOut] = field(default_factory=list)
     broadcasts: list[str] = field(default_factory=list)  # ids of broadcasts that have just ended
     replies: bool = False  # the final ack of one of them goes to a reply stream

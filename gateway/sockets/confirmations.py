@@ -16,14 +16,16 @@ from gateway.hub.hub import hub
 from gateway.hub.threads import in_thread
 from gateway.server.shutdown import at_shutdown
 from notifications import acks, dispatch
+from notifications.events import Changed, EventRef
 from notifications.live import pubsub
+from notifications.live.frames import changed_frames
 from runtime.batching import Batcher
 from runtime.loops import per_loop
 from runtime.postgres.away import DATABASE_AWAY
 
 log = logging.getLogger(__name__)
 
-Pair = tuple[int, str]  # person id, event id
+Pair = tuple[int, EventRef]  # by a person
 
 AT_MOST = 50_000  # kept while the database is away
 _BATCH = 1_000
@@ -44,12 +46,12 @@ class Confirmations:
         self._stored: asyncio.Future[None] | None = None  # of the pairs in `_waiting`
         self._batcher = Batcher[dict[Pair, str], None](self._store, weight=1, gather_s=_GATHER_S)
 
-    def add(self, person_id: int, event_ids: Iterable[str], socket_id: str) -> "asyncio.Future[None]":
+    def add(self, person_id: int, refs: Iterable[EventRef], socket_id: str) -> "asyncio.Future[None]":
         """Add the confirmations of one socket; return the future that is done when they are stored.
 
         Raises: `Overloaded`.
         """
-        pairs = [(person_id, event_id) for event_id in event_ids]
+        pairs = [(person_id, ref) for ref in refs]
         if len(self._waiting) + self._storing + len(pairs) > AT_MOST:
             raise Overloaded
         for pair in pairs:
@@ -92,15 +94,17 @@ def _confirm(batch: dict[Pair, str], sockets: dict[int, int]) -> None:
     """Store a batch, and notify the persons' other sockets. `sockets`: each person's number here."""
     effects = acks.confirm(list(batch), now=timezone.now())
     dispatch.run_effects_later(effects)
-    processes = pubsub.process_counts({person_id for person_id, _ in effects.confirmed})
-    elsewhere: dict[tuple[int, str], list[str]] = defaultdict(list)
-    for person_id, event_id in effects.confirmed:
-        if sockets[person_id] > 1 or processes.get(person_id, 0) > 1:
-            elsewhere[person_id, batch[person_id, event_id]].append(event_id)
+    processes = pubsub.process_counts({change.person_id for change in effects.confirmed})
+    first_to_confirm = list(batch.values())
+    elsewhere: dict[str, list[Changed]] = defaultdict(list)
+    for change in effects.confirmed:
+        if sockets[change.person_id] > 1 or processes.get(change.person_id, 0) > 1:
+            elsewhere[first_to_confirm[change.position]].append(change)
     pubsub.push(
         [
-            (person_id, pubsub.except_for(socket_id, pubsub.frame("event.cancelled", event_ids=event_ids)))
-            for (person_id, socket_id), event_ids in elsewhere.items()
+            (person_id, pubsub.except_for(socket_id, frame))
+            for socket_id, changes in elsewhere.items()
+            for person_id, frame in changed_frames("event.cancelled", changes)
         ]
     )
 

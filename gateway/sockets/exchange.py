@@ -63,7 +63,9 @@ def translated(text: str) -> str | None:
         log.warning("exchange_frame_incomplete", extra={"event_id": frame["event_id"], "type": name})
         return None
     # Only a stored event can be confirmed; an INFORMATIONAL one is sent as data alone.
-    stored = {key: frame[key] for key in ("event_id", "seq", "ack_by") if key in frame and "seq" in frame}
+    stored = {
+        key: frame[key] for key in ("event_id", "source", "seq", "ack_by") if key in frame and "seq" in frame
+    }
     return json.dumps({"type": name, "data": data, **stored}, separators=(",", ":"), ensure_ascii=False)
 
 

@@ -13,6 +13,7 @@ from typing import Protocol
 from prometheus_client import Counter
 
 from gateway.sockets.window import Window
+from notifications.events import EventRef
 from notifications.live import frames
 from notifications.live.frames import Head
 from notifications.live.recovery import PAGE, Missed
@@ -124,9 +125,9 @@ class SessionFeed:
         self._head_seq = max(self._head_seq, seq)
         self._catch_up_soon()
 
-    def confirmed(self, event_ids: Iterable[str]) -> None:
+    def confirmed(self, refs: Iterable[EventRef]) -> None:
         """Return the credit of confirmed events."""
-        if self._window.confirm(event_ids):
+        if self._window.confirm(refs):
             self._start_slow_timer(restart=True)
             self._resume_sending()
 
@@ -214,7 +215,7 @@ class SessionFeed:
         text = self.encode(frame)
         if text is None:
             return
-        self._window.charge(head.event_id, len(text), awaited=bool(head.ack_by))
+        self._window.charge(head.seq, head.name, len(text), awaited=bool(head.ack_by))
         self._sink.write(text)
         if self._window.full:
             self._out_of_credit = True

@@ -1,10 +1,12 @@
 """Reading what a client sends: each piece is checked here, or refused with a code and what to do."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
 
 from gateway.codec.limits import InvalidEvent, check_text
+from notifications.events import EventName, EventRef, EventSeq
 from notifications.live.recovery import Resume
 
 AUTH_BYTES = 4 * 1024
@@ -41,19 +43,47 @@ def parsed(text: str | None, longest: int) -> Frame:
     return frame
 
 
-def event_ids(frame: Frame) -> list[str]:
-    """Return the frame's `event_ids`, each once. Raises: `FrameRefused`."""
-    ids = frame.get("event_ids")
-    if not isinstance(ids, list) or not 0 < len(ids) <= IDS_AT_MOST or not all(map(_is_id, ids)):
-        raise FrameRefused("invalid_event_ids", f"event_ids is a list of 1 to {IDS_AT_MOST} ids.")
-    return list(dict.fromkeys(ids))
+def event_refs(frame: Frame, epoch: str) -> list[EventRef]:
+    """Return which events the frame names, each once: by `seqs` of `epoch`, or by `event_ids` and `source`.
+
+    Raises: `FrameRefused`.
+    """
+    if "seqs" in frame:
+        return [EventSeq(seq, epoch) for seq in _listed(frame["seqs"], _is_seq, "invalid_seqs")]
+    ids = _listed(frame.get("event_ids"), _is_id, "invalid_event_ids")
+    source = _source(frame)
+    return [_named(source, event_id) for event_id in ids]
 
 
-def event_id(frame: Frame) -> str:
-    """Return the frame's `event_id`. Raises: `FrameRefused`."""
+def event_ref(frame: Frame, epoch: str) -> EventRef:
+    """Return which event the frame names: by a `seq` of `epoch`, or by `event_id` and `source`.
+
+    Raises: `FrameRefused`.
+    """
+    if "seq" in frame:
+        if not _is_seq(frame["seq"]):
+            raise FrameRefused("invalid_seq", "seq is the number of one event.")
+        return EventSeq(frame["seq"], epoch)
     if not _is_id(frame.get("event_id")):
         raise FrameRefused("invalid_event_id", "event_id is the id of one event.")
-    return str(frame["event_id"])
+    return _named(_source(frame), frame["event_id"])
+
+
+def _listed(given: object, is_valid: Callable[[object], bool], code: str) -> list[Any]:
+    if not isinstance(given, list) or not 0 < len(given) <= IDS_AT_MOST or not all(map(is_valid, given)):
+        raise FrameRefused(code, f"event_ids and seqs are lists of 1 to {IDS_AT_MOST}.")
+    return list(dict.fromkeys(given))
+
+
+def _source(frame: Frame) -> str | None:
+    source = frame.get("source")
+    if source is not None and not _is_id(source):
+        raise FrameRefused("invalid_source", "source is the name that the event's frame has.")
+    return source
+
+
+def _named(source: str | None, event_id: str) -> EventRef:
+    return event_id if source is None else EventName(source, event_id)
 
 
 def topics(frame: Frame) -> list[str]:
@@ -63,6 +93,10 @@ def topics(frame: Frame) -> list[str]:
     if not right or not 0 < len(names or []) <= TOPICS_AT_MOST:
         raise FrameRefused("invalid_topic", f"topics is a list of 1 to {TOPICS_AT_MOST} names.")
     return list(names or [])
+
+
+def _is_seq(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < _SEQ_END
 
 
 def _is_id(value: object) -> bool:

@@ -21,8 +21,8 @@ from gateway.sockets.identity import Identity, OtherPerson
 from gateway.sockets.topics import TopicFeed
 from notifications import acks, dispatch, store
 from notifications.live import pubsub
-from notifications.live.frames import to_ms
-from notifications.store import UnknownEvent
+from notifications.live.frames import changed_frames, to_ms
+from notifications.store import AmbiguousEvent, UnknownEvent
 from users.models import User
 
 _STORED_WITHIN_S = 2.0  # a pong waits at most this long for the confirmations before its ping
@@ -36,6 +36,7 @@ class FrameHandlers:
     _identity: Identity | None
     _topics: TopicFeed | None
     _feed: SessionFeed
+    _epoch: str  # of the sequence that `ready` named
     _last_stored: asyncio.Future[None] | None  # of this socket's confirmations
     # Defined by the consumer:
     _send_frame: Callable[..., Awaitable[None]]
@@ -51,40 +52,44 @@ class FrameHandlers:
     async def _on_ack(self, frame: Frame) -> None:
         """Queue confirmations; they are stored in batches with those of other sockets."""
         assert self._person is not None
-        ids = frames.event_ids(frame)
+        refs = frames.event_refs(frame, self._epoch)
         try:
-            self._last_stored = confirmations().add(self._person.pk, ids, self.socket_id)
+            self._last_stored = confirmations().add(self._person.pk, refs, self.socket_id)
         except Overloaded as error:
             raise FrameRefused("unavailable", "Send this ack again in a few seconds.") from error
-        self._feed.confirmed(ids)
+        self._feed.confirmed(refs)
         if self._identity is not None:
             self._identity.confirmed()
 
     async def _on_acknowledge(self, frame: Frame) -> None:
         """Record the person's acknowledgement, and notify all their sockets."""
         assert self._person is not None
-        person_id, event_id = self._person.pk, frames.event_id(frame)
+        person_id, ref = self._person.pk, frames.event_ref(frame, self._epoch)
 
         def acknowledge() -> None:
-            dispatch.run_effects_later(acks.acknowledge(person_id, event_id, now=timezone.now()))
-            pubsub.push([(person_id, pubsub.frame("event.acknowledged", event_ids=[event_id]))])
+            effects = acks.acknowledge(person_id, ref, now=timezone.now())
+            dispatch.run_effects_later(effects)
+            pubsub.push(changed_frames("event.acknowledged", effects.confirmed))
 
         try:
             await in_thread(acknowledge)
         except UnknownEvent as error:
             raise FrameRefused("unknown_event", "This person has no such event.") from error
-        self._feed.confirmed([event_id])
+        except AmbiguousEvent as error:
+            detail = "Several sources have an event with this id: name the source, or the seq."
+            raise FrameRefused("ambiguous_event", detail) from error
+        self._feed.confirmed([ref])
 
     async def _on_mark(self, frame: Frame) -> None:
         """Mark events as seen, read or archived, and notify all sockets of the person."""
         assert self._person is not None
-        person_id, what, ids = self._person.pk, str(frame["type"]), frames.event_ids(frame)
+        person_id, what = self._person.pk, str(frame["type"])
+        refs = frames.event_refs(frame, self._epoch)
+        kind = "event.archived" if what == "archive" else f"event.{what}"
 
         def mark() -> None:
-            changed = store.inbox.mark(person_id, ids, what, now=timezone.now())
-            if changed:
-                name = "event.archived" if what == "archive" else f"event.{what}"
-                pubsub.push([(person_id, pubsub.frame(name, event_ids=changed))])
+            changes = store.inbox.mark(person_id, refs, what, now=timezone.now())
+            pubsub.push(changed_frames(kind, changes))
 
         await in_thread(mark)
 

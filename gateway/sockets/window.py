@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from notifications.events import EventName, EventRef, EventSeq
+
 
 class Window:
     """Counts the frames of stored events that were sent and not confirmed, by number and by bytes.
@@ -9,14 +11,16 @@ class Window:
     A client reads in order, so confirming one event releases the credit of every frame before it.
     """
 
-    __slots__ = ("_bytes", "_frames", "_unconfirmed", "_used")
+    __slots__ = ("_bytes", "_frames", "_seqs", "_unconfirmed", "_used")
 
     def __init__(self, frames: int, size: int) -> None:
         self._frames = frames
         self._bytes = size
         self._used = 0
-        # event id → bytes, awaited; in the order of sending
-        self._unconfirmed: dict[str, tuple[int, bool]] = {}
+        # seq → name, bytes, awaited; in the order of sending
+        self._unconfirmed: dict[int, tuple[EventName, int, bool]] = {}
+        # name, or id alone → seq; 0 for an id that several unconfirmed frames have
+        self._seqs: dict[EventName | str, int] = {}
 
     @property
     def full(self) -> bool:
@@ -32,28 +36,34 @@ class Window:
         """The number of frames that may still be sent."""
         return max(self._frames - len(self._unconfirmed), 0)
 
-    def charge(self, event_id: str, size: int, *, awaited: bool) -> None:
+    def charge(self, seq: int, name: EventName, size: int, *, awaited: bool) -> None:
         """Charge a frame that is being sent. `awaited`: its confirmation has a deadline."""
-        self._release(event_id)  # a repeat replaces the first frame
-        self._unconfirmed[event_id] = (size, awaited)
+        if seq in self._unconfirmed:
+            self._release(seq)  # a repeat replaces the first frame
+        self._unconfirmed[seq] = (name, size, awaited)
+        self._seqs[name] = seq
+        self._seqs[name.event_id] = 0 if name.event_id in self._seqs else seq
         self._used += size
 
-    def confirm(self, event_ids: Iterable[str]) -> bool:
+    def confirm(self, refs: Iterable[EventRef]) -> bool:
         """Release the credit of confirmed frames. Return whether any of them was charged here."""
         known = False
-        for event_id in event_ids:
-            while event_id in self._unconfirmed:
+        for ref in refs:
+            seq = ref.seq if isinstance(ref, EventSeq) else self._seqs.get(ref, 0)
+            while seq in self._unconfirmed:
                 known = True
                 self._release(next(iter(self._unconfirmed)))
         return known
 
     def release_unawaited(self) -> bool:
         """Release the credit of frames whose confirmation has no deadline."""
-        found = [event_id for event_id, (_, awaited) in self._unconfirmed.items() if not awaited]
-        for event_id in found:
-            self._release(event_id)
+        found = [seq for seq, (_, _, awaited) in self._unconfirmed.items() if not awaited]
+        for seq in found:
+            self._release(seq)
         return bool(found)
 
-    def _release(self, event_id: str) -> None:
-        size, _ = self._unconfirmed.pop(event_id, (0, False))
+    def _release(self, seq: int) -> None:
+        name, size, _ = self._unconfirmed.pop(seq)
         self._used -= size
+        self._seqs.pop(name, None)
+        self._seqs.pop(name.event_id, None)

@@ -3,10 +3,12 @@
 import json
 import logging
 import re
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from notifications.events import Content
+from notifications.events import Changed, Content, EventName
 from notifications.live import pubsub
 from notifications.models import Event
 from notifications.rendering.render import render
@@ -20,7 +22,8 @@ log = logging.getLogger(__name__)
 # `event_frame` writes these fields first, so that a gateway can order frames without parsing payloads.
 # A frame without `seq` never matches: the pattern is anchored, so a payload cannot imitate a head.
 _HEAD = re.compile(
-    rb'\{"type":"event","seq":(\d+),(?:"ack_by":(\d+),)?(?:"repeat":(true),)?"event_id":("(?:[^"\\]|\\.)*")'
+    rb'\{"type":"event","seq":(\d+),(?:"ack_by":(\d+),)?(?:"repeat":(true),)?"event_id":"((?:[^"\\]|\\.)*)"'
+    rb'(?:,"source":"((?:[^"\\]|\\.)*)")?'  # none in the frames of an older worker
 )
 
 
@@ -29,7 +32,7 @@ class Head:
     """The fields by which a gateway orders a stored event's frame. `ack_by` is in Unix ms, 0 for none."""
 
     seq: int
-    event_id: str
+    name: EventName
     ack_by: int = 0
     repeat: bool = False
 
@@ -39,8 +42,14 @@ def head(frame: bytes) -> Head | None:
     found = _HEAD.match(frame)
     if found is None:
         return None
-    seq, ack_by, repeat, event_id = found.groups()
-    return Head(int(seq), json.loads(event_id), int(ack_by or 0), bool(repeat))
+    seq, ack_by, repeat, event_id, source = found.groups()
+    name = EventName(_text(source or b""), _text(event_id))
+    return Head(int(seq), name, int(ack_by or 0), bool(repeat))
+
+
+def _text(string: bytes) -> str:
+    """Return the text of a JSON string, given without its quotes; most have no escapes."""
+    return str(json.loads(b'"%s"' % string)) if b"\\" in string else string.decode()
 
 
 def to_ms(at: datetime) -> int:
@@ -58,6 +67,7 @@ def stored_content(row: Event | Claimed, time_zone: str) -> Content:
         time_zone,
         row.topic,
         row.seq,
+        row.source if isinstance(row, Claimed) else row.source.name,
     )
 
 
@@ -79,6 +89,7 @@ def event_frame(content: Content, *, ack_by: datetime | None = None, repeat: boo
         "event",
         **optional,
         event_id=content.event_id,
+        source=content.source,
         event_type=content.event_type,
         priority=content.priority.name,
         timestamp=content.timestamp_ms,
@@ -96,3 +107,22 @@ def _render_or_name(content: Content) -> Message:
     except Exception:  # after the commit: one bad template must not hold back the batch's other frames
         log.exception("render_failed", extra={"event_id": content.event_id, "type": content.event_type})
         return Message(content.event_id, content.event_type, "")
+
+
+def changed_frames(kind: str, changes: Iterable[Changed]) -> list[tuple[int, bytes]]:
+    """Return the frames that report changes of events to their persons, one for each person and source."""
+    grouped: dict[tuple[int, str], list[Changed]] = defaultdict(list)
+    for change in changes:
+        grouped[change.person_id, change.name.source].append(change)
+    return [
+        (person_id, pubsub.frame(kind, source=source, event_ids=_ids(group), seqs=_seqs(group)))
+        for (person_id, source), group in grouped.items()
+    ]
+
+
+def _ids(changes: list[Changed]) -> list[str]:
+    return [change.name.event_id for change in changes]
+
+
+def _seqs(changes: list[Changed]) -> list[int]:
+    return [change.seq for change in changes]

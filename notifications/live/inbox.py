@@ -31,6 +31,7 @@ def unread(person_id: int) -> int:
 def page(person_id: int, *, time_zone: str, before: int | None, limit: int) -> list[JsonObject]:
     """Return up to `limit` items with a `seq` below `before`, newest first, without archived events."""
     events = Event.objects.filter(person_id=person_id, archived_at__isnull=True).order_by("-seq")
+    events = events.select_related("source")
     if before is not None:
         events = events.filter(seq__lt=before)
     return [item(event, time_zone) for event in events[:limit]]
@@ -42,6 +43,7 @@ def item(event: Event, time_zone: str) -> JsonObject:
     return {
         "seq": event.seq,
         "event_id": event.event_id,
+        "source": event.source.name,
         "event_type": event.event_type,
         "priority": content.priority.name,
         "timestamp": content.timestamp_ms,

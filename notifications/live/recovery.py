@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate
 
-from notifications.events import JsonObject
+from notifications.events import EventName, JsonObject
 from notifications.live import inbox
 from notifications.live.frames import Head, event_frame, stored_content, to_ms
 from notifications.models import Delivery, Event, InboxCursor
@@ -17,7 +17,18 @@ from notifications.states import Channel, DeliveryState, EventState
 PAGE = 300
 SNAPSHOT_ITEMS = 50
 SNAPSHOT_BYTES = 1024 * 1024
-_COLUMNS = ("id", "seq", "event_id", "event_type", "priority", "occurred_at", "payload", "state", "topic")
+_COLUMNS = (
+    "id",
+    "seq",
+    "event_id",
+    "source__name",
+    "event_type",
+    "priority",
+    "occurred_at",
+    "payload",
+    "state",
+    "topic",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +87,11 @@ def missed(person_id: int, *, after: int, limit: int, time_zone: str) -> Missed:
     """Return the first `limit` events after `after`. The frame of an ended event has no `ack_by`."""
     # Read the cursor first: it commits with its events, so all events up to it are visible afterwards.
     last = InboxCursor.objects.values_list("last_seq", flat=True).get(person_id=person_id)
-    rows = Event.objects.filter(person_id=person_id, seq__gt=after, seq__lte=last).order_by("seq")
+    rows = (
+        Event.objects.filter(person_id=person_id, seq__gt=after, seq__lte=last)
+        .order_by("seq")
+        .select_related("source")
+    )
     events = list(rows.only(*_COLUMNS)[:limit])
     deadlines = _deadlines([event.pk for event in events if event.state == EventState.ACCEPTED])
     frames = [_frame(event, deadlines.get(event.pk), time_zone) for event in events]
@@ -97,7 +112,8 @@ def _deadlines(event_pks: list[int]) -> dict[int, datetime]:
 
 def _frame(event: Event, ack_by: datetime | None, time_zone: str) -> tuple[Head, bytes]:
     frame = event_frame(stored_content(event, time_zone), ack_by=ack_by)
-    return Head(event.seq, event.event_id, to_ms(ack_by) if ack_by else 0), frame
+    name = EventName(event.source.name, event.event_id)
+    return Head(event.seq, name, to_ms(ack_by) if ack_by else 0), frame
 
 
 def heads(person_ids: Iterable[int]) -> dict[int, tuple[int, str]]:

@@ -98,7 +98,7 @@ class Event(models.Model):
     class Meta:
         ordering: ClassVar = ["-id"]
         constraints: ClassVar = [
-            # The id comes first: a confirmation names the event, not its source.
+            # The id comes first: older clients name an event by its id alone.
             models.UniqueConstraint(fields=["event_id", "source"], name="event_once_per_source"),
             models.UniqueConstraint(fields=["person", "seq"], name="event_seq_once_per_person"),
             final_has_a_time("event_final_state_has_a_time"),

@@ -9,7 +9,7 @@ from notifications.store.accept import accept
 from notifications.store.acceptance import Acceptance, Stored, acceptance, expires_at
 from notifications.store.broadcasts import Kept
 from notifications.store.claim import GRACE_S, SLOT_LEAD_S, Claimed, LeaseLost, claim, postpone, release
-from notifications.store.confirm import UnknownEvent, acknowledge, confirm
+from notifications.store.confirm import AmbiguousEvent, UnknownEvent, acknowledge, confirm
 from notifications.store.destinations import move_address
 from notifications.store.give_up import expire, give_up, skip_unpushed
 from notifications.store.outcomes import (
@@ -31,6 +31,7 @@ __all__ = [
     "GRACE_S",
     "SLOT_LEAD_S",
     "Acceptance",
+    "AmbiguousEvent",
     "Claimed",
     "Ended",
     "Failure",

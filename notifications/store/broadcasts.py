@@ -78,7 +78,7 @@ def claim(broadcast_pk: str, *, now: datetime, again_s: float) -> Broadcast | No
     """Return the broadcast if its fan-out is unfinished; the sweep ignores it for `again_s`."""
     left = Broadcast.objects.filter(pk=broadcast_pk, told_at__isnull=True, ring_at__isnull=False)
     left.update(ring_at=now + timedelta(seconds=again_s))
-    return left.first()
+    return left.select_related("source").first()
 
 
 def advance(broadcast_pk: str, *, up_to: int, now: datetime) -> None:

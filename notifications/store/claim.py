@@ -39,6 +39,7 @@ class Claimed:
     time_zone: str
     address: str  # "" for WEB, and where the destination is gone
     topic: str
+    source: str
     unusable: str  # why the destination may not be used any more
     position: int = 0  # of this step in the event's plan
     last: bool = False  # the plan has no further step
@@ -62,13 +63,14 @@ WITH free AS (
 )
 SELECT d.id::text, d.lease_token::text, d.attempts, d.lease_until, d.channel, d.priority,
     d.possible_duplicate, e.id, e.event_id, e.seq, e.event_type, e.payload, e.occurred_at, e.ack_timeout_ms,
-    e.person_id, p.time_zone, COALESCE(a.address, ''), e.topic,
+    e.person_id, p.time_zone, COALESCE(a.address, ''), e.topic, s.name,
     CASE WHEN d.channel = {Channel.WEB} THEN ''
         WHEN a.id IS NULL THEN 'the destination was removed'
         WHEN a.disabled_at IS NOT NULL THEN 'disabled: ' || a.disabled_reason ELSE '' END,
     d.position, d.position + 1 >= jsonb_array_length(e.plan),
     COALESCE(d.slot_at > %(slot_kept_since)s, false)
 FROM claimed d JOIN notifications_event e ON e.id = d.event_id JOIN users_user p ON p.id = e.person_id
+JOIN users_source s ON s.id = e.source_id
 LEFT JOIN users_destination a ON a.id = d.destination_id
 ORDER BY d.event_id, d.position
 """

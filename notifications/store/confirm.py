@@ -6,9 +6,11 @@ from typing import Any
 
 from django.db import transaction
 
-from notifications.events import Effects
+from notifications.events import Effects, EventRef
+from notifications.models import Event
 from notifications.states import Channel, DeliveryState, EventState, Evidence, sql_list
 from notifications.store.deliveries import ENDED_AT
+from notifications.store.naming import MEANT, changed, references
 from runtime.failpoints import failpoint
 from runtime.postgres.cursor import binary_cursor
 
@@ -17,13 +19,12 @@ _REACHABLE = sql_list([EventState.ACCEPTED, EventState.DELIVERED])
 _CONFIRMABLE = sql_list([_D.PENDING, _D.SENDING, _D.SENT, _D.FAILED])
 _CANCELLABLE = sql_list([_D.PENDING, _D.DEFERRED, _D.UNKNOWN])
 
-_FIND = f"""
-SELECT e.id, e.state = '{EventState.ACCEPTED}', e.person_id, e.event_id, e.reply_to
-FROM notifications_event e
-JOIN unnest(%b::bigint[], %b::text[]) AS g(person_id, event_id)
-  ON e.person_id = g.person_id AND e.event_id = g.event_id
-WHERE e.confirmed_at IS NULL ORDER BY e.id FOR UPDATE OF e
+_FIND = f"""{MEANT}
+SELECT e.id, e.state = '{EventState.ACCEPTED}', e.reply_to, e.person_id, m.position, e.seq, s.name, e.event_id
+FROM meant m JOIN notifications_event e ON e.id = m.id JOIN users_source s ON s.id = e.source_id
 """
+_FIND_UNCONFIRMED = f"{_FIND} WHERE e.confirmed_at IS NULL ORDER BY e.id FOR UPDATE OF e"
+_FIND_ALL = f"{_FIND} ORDER BY e.id FOR UPDATE OF e"
 
 _CONFIRM_EVENTS = f"""
 UPDATE notifications_event SET confirmed_at = %(now)s,
@@ -65,50 +66,51 @@ class UnknownEvent(Exception):
     """The person has no such event."""
 
 
-def confirm(confirmations: Sequence[tuple[int, str]], *, now: datetime) -> Effects:
-    """Record that the clients of persons have these events: pairs of person id and event id.
+class AmbiguousEvent(Exception):
+    """Several sources have used this id for the person, and the reference names no source."""
+
+
+def confirm(confirmations: Sequence[tuple[int, EventRef]], *, now: datetime) -> Effects:
+    """Record that the clients of persons have these events: pairs of person id and reference.
 
     An event that has not ended becomes DELIVERED via WEB with CLIENT evidence, and its deliveries on other
     channels are cancelled unless a send is in flight. A late confirmation is recorded and changes no end.
-    Ids of other persons and unknown ids are ignored.
+    References to unknown events, to those of other persons and ambiguous ones are ignored.
     """
-    people, event_ids = zip(*confirmations, strict=True)
     with transaction.atomic(), binary_cursor() as cursor:
-        cursor.execute(_FIND, [list(people), list(event_ids)])
+        cursor.execute(_FIND_UNCONFIRMED, references(confirmations))
         found = cursor.fetchall()
         return _end_with(cursor, _CONFIRM_EVENTS, found, now) if found else Effects()
 
 
-_FIND_ONE = f"""
-SELECT id, state = '{EventState.ACCEPTED}', person_id, event_id, reply_to FROM notifications_event
-WHERE person_id = %s AND event_id = %s ORDER BY id FOR UPDATE
-"""
-
-
-def acknowledge(person_id: int, event_id: str, *, now: datetime) -> Effects:
+def acknowledge(person_id: int, ref: EventRef, *, now: datetime) -> Effects:
     """Record that the person has acknowledged the event: HUMAN evidence, seen and read. Idempotent.
 
     An event that has not ended becomes DELIVERED via WEB, as with `confirm`; one that was delivered gets
     the stronger evidence and keeps its channel; for any other end only the time is recorded.
 
-    Raises: `UnknownEvent`.
+    Raises: `UnknownEvent`, `AmbiguousEvent`.
     """
     with transaction.atomic(), binary_cursor() as cursor:
-        cursor.execute(_FIND_ONE, [person_id, event_id])
+        cursor.execute(_FIND_ALL, references([(person_id, ref)]))
         found = cursor.fetchall()
-        if not found:
-            raise UnknownEvent(event_id)
-        return _end_with(cursor, _ACKNOWLEDGE_EVENTS, found, now)
+        if found:
+            return _end_with(cursor, _ACKNOWLEDGE_EVENTS, found, now)
+    if isinstance(ref, str) and Event.objects.filter(person_id=person_id, event_id=ref).exists():
+        raise AmbiguousEvent(ref)
+    raise UnknownEvent(ref)
 
 
 def _end_with(cursor: Any, update: str, found: list[tuple[Any, ...]], now: datetime) -> Effects:
-    """Run `update` on the locked events, rows of (id, unfinished, person id, event id, reply to)."""
+    """Run `update` on the locked events, rows of `_FIND`."""
     given: Any = {"now": now, "ids": [row[0] for row in found]}
     cursor.execute(update, given)
     cursor.execute(_CONFIRM_DELIVERIES, given)
     cursor.execute(_CANCEL_OTHERS, given)
     failpoint("confirm_before_commit")
-    confirmed = list(dict.fromkeys((row[2], row[3]) for row in found))
     ended = [row for row in found if row[1]]
-    replies = any(row[4] for row in ended)
-    return Effects(finals=[row[0] for row in ended], confirmed=confirmed, replies=replies)
+    return Effects(
+        finals=[row[0] for row in ended],
+        confirmed=[changed(*row[3:]) for row in found],
+        replies=any(row[2] for row in ended),
+    )

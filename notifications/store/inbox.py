@@ -5,7 +5,9 @@ from datetime import datetime
 
 from django.db import connection
 
+from notifications.events import Changed, EventRef
 from notifications.models import InboxCursor
+from notifications.store.naming import MEANT, changed, references
 from runtime.postgres.cursor import binary_cursor
 
 MARKS = {"seen": "seen_at", "read": "read_at", "archive": "archived_at"}
@@ -14,30 +16,30 @@ MARKS = {"seen": "seen_at", "read": "read_at", "archive": "archived_at"}
 def _mark_with(column: str) -> str:
     """Return the statement that sets `column`. It locks in id order, as every writer of events does."""
     changes = ", ".join(f"{name} = COALESCE({name}, %(now)s)" for name in sorted({column, "seen_at"}))
-    return f"""
-WITH unmarked AS MATERIALIZED (
-    SELECT id FROM notifications_event
-    WHERE person_id = %(person)s AND event_id = ANY(%(event_ids)b::text[]) AND {column} IS NULL
-    ORDER BY id FOR UPDATE
+    return f"""{MEANT}, unmarked AS MATERIALIZED (
+    SELECT e.id, m.position FROM meant m JOIN notifications_event e ON e.id = m.id
+    WHERE e.{column} IS NULL ORDER BY e.id FOR UPDATE OF e
 ), marked AS (
-    UPDATE notifications_event SET {changes}
-    WHERE id IN (SELECT id FROM unmarked) RETURNING id, event_id
+    UPDATE notifications_event e SET {changes} FROM unmarked u
+    WHERE e.id = u.id RETURNING e.id, e.person_id, u.position, e.seq, e.source_id, e.event_id
 )
-SELECT event_id FROM marked ORDER BY id DESC
+SELECT m.person_id, m.position, m.seq, s.name, m.event_id
+FROM marked m JOIN users_source s ON s.id = m.source_id ORDER BY m.id DESC
 """
 
 
 _MARK = {what: _mark_with(column) for what, column in MARKS.items()}
 
 
-def mark(person_id: int, event_ids: Sequence[str], what: str, *, now: datetime) -> list[str]:
-    """Mark events as seen, read or archived (keys of `MARKS`). Return the ids that changed, newest first.
+def mark(person_id: int, refs: Sequence[EventRef], what: str, *, now: datetime) -> list[Changed]:
+    """Mark events as seen, read or archived (keys of `MARKS`). Return those that changed, newest first.
 
-    Ids of other persons and unknown ids change nothing. Each mark implies seen.
+    References to unknown events, to those of other persons and ambiguous ones change nothing. Each mark
+    implies seen.
     """
     with binary_cursor() as cursor:
-        cursor.execute(_MARK[what], {"person": person_id, "event_ids": list(event_ids), "now": now})
-        return [event_id for (event_id,) in cursor.fetchall()]
+        cursor.execute(_MARK[what], references([(person_id, ref) for ref in refs]) | {"now": now})
+        return [changed(*row) for row in cursor.fetchall()]
 
 
 def cursor_of(person_id: int) -> InboxCursor:

@@ -93,7 +93,7 @@ def envelope_of(row: Broadcast) -> Envelope:
         for choice in content.pop("channels")
     )
     return Envelope(
-        source=SourceGrant(row.source_id, ""),
+        source=SourceGrant(row.source_id, row.source.name),
         event_id=row.event_id,
         user_id="",
         topic=row.topic,

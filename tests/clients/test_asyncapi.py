@@ -38,7 +38,7 @@ def said_by_the_server() -> set[str]:
         for path in (ROOT / package).glob("**/*.py"):
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.Call) and re.search(
-                    r"(\b_send_frame|\bframe)$", ast.unparse(node.func)
+                    r"(\b_send_frame|\bframe|\bchanged_frames)$", ast.unparse(node.func)
                 ):
                     kind = node.args[0] if node.args else None
                     if isinstance(kind, ast.Constant) and isinstance(kind.value, str):

@@ -100,7 +100,11 @@ def test_every_server_frame_is_documented() -> None:
     said = {"event.archived", "event.seen", "event.read"}  # named after what was marked
     for path in (*ROOT.glob("gateway/**/*.py"), ROOT / "notifications/live/frames.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in {"self._send_frame", "pubsub.frame"}:
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in {
+                "self._send_frame",
+                "pubsub.frame",
+                "changed_frames",
+            }:
                 kind = node.args[0]
                 said |= {kind.value} if isinstance(kind, ast.Constant) else set()
     assert {"ready", "event", "error", "pong", "shutdown"} <= said

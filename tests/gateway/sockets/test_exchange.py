@@ -105,8 +105,8 @@ def test_a_stored_event_can_be_confirmed(trader, producer: Producer, ann, event,
     assert {name: received[name] for name in ("type", "data")} == frame
     assert received["event_id"] == sent["event_id"]
     assert (received["seq"], received["ack_by"]) == (1, pytest.approx(ack["at"] + 60_000, abs=100))
-    assert received.keys() == {"type", "data", "event_id", "seq", "ack_by"}
-    page.send(type="ack", event_ids=[received["event_id"]])
+    assert received.keys() == {"type", "data", "event_id", "source", "seq", "ack_by"}
+    page.send(type="ack", source=received["source"], event_ids=[received["event_id"]])
     eventually(lambda: Event.objects.get().evidence == "client")
 
 

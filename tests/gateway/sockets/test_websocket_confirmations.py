@@ -60,7 +60,12 @@ def test_many_confirmations_of_many_sockets_are_all_stored(open_page, producer: 
 
 def acknowledged(page: Page, event_id: str) -> None:
     page.send(type="acknowledge", event_id=event_id)
-    assert page.receive() == {"type": "event.acknowledged", "event_ids": [event_id]}
+    assert page.receive() == {
+        "type": "event.acknowledged",
+        "source": "venue",
+        "event_ids": [event_id],
+        "seqs": [1],
+    }
 
 
 def test_a_persons_word_is_human_evidence_and_both_sockets_hear_of_it(open_page, producer, ann) -> None:

@@ -1,11 +1,15 @@
 """The credit window: what may be sent before the client confirms."""
 
 from gateway.sockets.window import Window
+from notifications.events import EventName, EventSeq
 
 
-def charged(window: Window, *event_ids: str, size: int = 10, awaited: bool = True) -> Window:
+def charged(
+    window: Window, *event_ids: str, source: str = "a", size: int = 10, awaited: bool = True
+) -> Window:
+    """Charge events whose `seq` is their letter's place in the alphabet."""
     for event_id in event_ids:
-        window.charge(event_id, size, awaited=awaited)
+        window.charge(ord(event_id) - 96, EventName(source, event_id), size, awaited=awaited)
     return window
 
 
@@ -60,3 +64,20 @@ def test_a_repeat_takes_the_place_of_the_first() -> None:
     assert (window.full, window.room) == (False, 1)
     window.confirm(["a"])
     assert window.half_free
+
+
+def test_a_confirmation_by_source_or_seq_frees_that_event() -> None:
+    for ref in (EventName("a", "b"), EventSeq(2, "epoch")):
+        window = charged(Window(3, 100), "a", "b", "c")
+        assert not window.confirm([EventName("other", "b"), EventSeq(9, "epoch")])
+        assert window.confirm([ref])
+        assert window.room == 2
+
+
+def test_an_id_that_two_sources_use_needs_its_source() -> None:
+    window = Window(3, 100)
+    window.charge(1, EventName("bank", "x"), 10, awaited=True)
+    window.charge(2, EventName("shop", "x"), 10, awaited=True)
+    assert not window.confirm(["x"])
+    assert window.confirm([EventName("shop", "x")])
+    assert window.room == 3

@@ -17,6 +17,10 @@ def seqs(person, **query):
     return [item["seq"] for item in inbox.page(person.pk, **query)]
 
 
+def marked(person, refs, what, now) -> list[str]:
+    return [change.name.event_id for change in store.inbox.mark(person.pk, refs, what, now=now)]
+
+
 def test_the_newest_event_comes_first(ada, events) -> None:
     assert seqs(ada) == [5, 4, 3, 2, 1]
 
@@ -30,7 +34,8 @@ def test_pages_follow_each_other_without_a_gap_or_a_repeat(ada, events) -> None:
 
 def test_an_item_has_the_fields_that_a_page_shows(ada, events) -> None:
     item = inbox.page(ada.pk, time_zone="UTC", before=None, limit=1)[0]
-    assert (item["event_id"], item["event_type"], item["priority"]) == ("e5", "ORDER_FILLED", "NORMAL")
+    assert (item["event_id"], item["source"]) == ("e5", "exchange")
+    assert (item["event_type"], item["priority"]) == ("ORDER_FILLED", "NORMAL")
     assert (item["state"], item["seen"], item["read"]) == ("failed", False, False)
     assert item["title"] and item["payload"] == {"symbol": "BTC/USDT"}
 
@@ -44,7 +49,7 @@ def test_a_user_does_not_see_the_events_of_others(desk, ada, events) -> None:
     [("seen", True, False, True), ("read", True, True, True), ("archive", True, False, False)],
 )
 def test_a_mark_sets_its_column_and_what_it_implies(ada, events, now, what, seen, read, shown) -> None:
-    assert store.inbox.mark(ada.pk, ["e1", "e3"], what, now=now) == ["e3", "e1"]
+    assert marked(ada, ["e1", "e3"], what, now) == ["e3", "e1"]
     event = Event.objects.get(event_id="e3")
     assert (event.seen_at == now, event.read_at == now, event.archived_at == now) == (seen, read, not shown)
     assert (3 in seqs(ada)) == shown
@@ -55,8 +60,8 @@ def test_a_mark_keeps_its_first_time(ada, events, now) -> None:
     from datetime import timedelta
 
     store.inbox.mark(ada.pk, ["e1"], "seen", now=now)
-    assert store.inbox.mark(ada.pk, ["e1"], "seen", now=now + timedelta(hours=1)) == []
-    assert store.inbox.mark(ada.pk, ["e1"], "read", now=now + timedelta(hours=1)) == ["e1"]
+    assert marked(ada, ["e1"], "seen", now + timedelta(hours=1)) == []
+    assert marked(ada, ["e1"], "read", now + timedelta(hours=1)) == ["e1"]
     event = Event.objects.get(event_id="e1")
     assert (event.seen_at, event.read_at) == (now, now + timedelta(hours=1))
 

@@ -74,7 +74,7 @@ def test_only_an_event_with_an_open_confirmation_has_a_deadline(desk, ada, chat,
     desk.event(ada, None, chat, event_id="confirmed", priority=Priority.CRITICAL)
     desk.event(ada, chat, event_id="elsewhere", priority=Priority.CRITICAL)
     store.confirm([(ada.pk, "confirmed")], now=now)
-    deadlines = {found.event_id: found.ack_by for found, _ in missed(ada, 0).frames}
+    deadlines = {found.name.event_id: found.ack_by for found, _ in missed(ada, 0).frames}
     deadline = to_ms(now + timedelta(seconds=5))
     assert deadlines == {"waiting": deadline, "confirmed": 0, "elsewhere": 0}
     store.sweep_deliveries(now=now + timedelta(seconds=6), settings=PipelineSettings())  # its deadline passes

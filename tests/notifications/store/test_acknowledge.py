@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from notifications import acks, store
+from notifications.events import Changed, EventName
 from notifications.models import Event
 from notifications.operations.timeline import timeline
 from notifications.states import Channel, FailureKind, Priority
@@ -23,7 +24,10 @@ def fresh(event: Event) -> Event:
 def test_it_ends_an_event_that_waits_and_cancels_the_rest(desk, ada, event, now) -> None:
     effects = acks.acknowledge(ada.pk, "e1", now=now)
     ended = fresh(event)
-    assert (effects.finals, effects.confirmed) == ([event.pk], [(ada.pk, "e1")])
+    assert (effects.finals, effects.confirmed) == (
+        [event.pk],
+        [Changed(ada.pk, 0, 1, EventName("exchange", "e1"))],
+    )
     assert (ended.state, ended.delivered_via, ended.evidence) == ("delivered", Channel.WEB, "human")
     assert {ended.final_at, ended.confirmed_at, ended.acknowledged_at, ended.seen_at, ended.read_at} == {now}
     assert desk.delivery(event).state == "confirmed"
@@ -86,7 +90,7 @@ def test_an_early_reader_is_not_asked_again(ada, event, now) -> None:
 
 
 def test_a_confirmation_names_who_confirmed_what_first(desk, ada, event, now) -> None:
-    assert store.confirm([(ada.pk, "e1"), (ada.pk, "e1"), (ada.pk, "x")], now=now).confirmed == [
-        (ada.pk, "e1")
-    ]
+    references = [(ada.pk, "x"), (ada.pk, "e1"), (ada.pk, "e1")]
+    expected = Changed(ada.pk, 1, 1, EventName("exchange", "e1"))
+    assert store.confirm(references, now=now).confirmed == [expected]
     assert store.confirm([(ada.pk, "e1")], now=now).confirmed == []
