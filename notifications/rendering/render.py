@@ -9,16 +9,18 @@ Templates for all channels are in `templates/` here, those of one channel in the
 names (`notifications/transports/<name>/templates/`). The wording of `ORDER_FILLED` on e-mail is the first of
 these files that exists:
 
-    order_filled.email.txt   order_filled.txt   the type, for the channel and for all
-    order.email.txt          order.txt          its family: the name, word by word shorter
-    default.email.txt        default.txt        any type, known or not
+    order_filled.email.txt     order_filled.txt     the type, for the channel and for all
+    families/order.email.txt   families/order.txt   its family: the name, word by word shorter
+    default.email.txt          default.txt          any type, known or not
+
+A wording says that something happened, so it serves its own type only: `order.filled.simulated` is not
+filled. A family's wording takes its statement from the type's name.
 
 `<name>.email.html` is found in the same way, and takes precedence over `layouts/email.html`. Text is not
 escaped, HTML is. The payload is context, never a template, and no template turns it into a link.
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from functools import cache, lru_cache
@@ -30,7 +32,17 @@ from django.template import Context, Engine
 from django.template.base import Template
 
 from notifications.events import Content
-from notifications.rendering.wording import Payload, clean, local_time, restore_spaces, sentence, shorten
+from notifications.rendering.amounts import amounts_of
+from notifications.rendering.lengths import cut_html, cut_text, shorten, units
+from notifications.rendering.payload import (
+    Field,
+    Payload,
+    View,
+    clean,
+    local_time,
+    restore_spaces,
+    sentence,
+)
 from notifications.states import Channel, Priority
 from notifications.transports import registry
 from notifications.transports.base import Message
@@ -38,15 +50,16 @@ from notifications.transports.spec import ChannelSpec
 
 MAX_TITLE_CHARS = 150
 MAX_BODY_CHARS = 4_000
-FIELDS_IN_TEXT, FIELDS_IN_TABLE = 12, 24
+FIELDS_IN_TEXT, FIELDS_IN_TABLE = 12, 1_000
 
 _ROOT = Path(__file__).parent / "templates"
 _NOTICE = "You may have received this already."
 _SEPARATOR = " · "
+_LONG_VALUE = 160
+_SHORTER_BODIES = (3_000, 1_500, 600)
 
 _EMPTY_LINES = re.compile(r"\n\s*\n\s*\n")
 _NAME_WORD = re.compile(r"[a-z0-9]+|[A-Z][a-z0-9]+|[A-Z0-9]+(?![a-z])")
-_HTML_TOKEN = re.compile(r"<(?P<close>/?)(?P<tag>[a-z]+)[^>]*>|&#?\w+;|.", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +67,7 @@ class _Choice:
     """The templates of one event type on one channel, and the type's readable name."""
 
     name: str
+    amounts: frozenset[str]
     wording: Template
     text: Template | None
     html: Template | None
@@ -75,8 +89,9 @@ def render(content: Content, channel: Channel, *, key: str, possible_duplicate: 
     spec = registry.spec(channel)
     choice = _choose(content.event_type[:120], spec)
     zone = _zone(content.time_zone[:64])
-    view = Payload(content.payload, zone)
+    view = Payload(content.payload, View(zone, choice.amounts, whole=spec.fit.shows_all))
     title, body = _say(choice, view)
+    body = body if spec.fit.shows_all else shorten(body, MAX_BODY_CHARS)
     notice = _NOTICE if possible_duplicate and not spec.confirms else ""
     if choice.text is None:
         return Message(key=key, title=title, text=f"{body}\n\n{notice}".strip() if notice else body)
@@ -87,36 +102,16 @@ def render(content: Content, channel: Channel, *, key: str, possible_duplicate: 
         "notice": notice,
         "critical": content.priority == Priority.CRITICAL,
         "when": local_time(content.timestamp_ms, zone),
-        "fields": cache(lambda: view.fields(FIELDS_IN_TABLE)),  # only for layouts that show them
+        "fields": cache(lambda: _table(view, body)),  # only for layouts that show them
     }
     return _lay_out(key, choice, values, spec)
 
 
-def cut_text(text: str, limit: int) -> str:
-    """Cut to at most `limit` UTF-16 units, between characters, with an ellipsis."""
-    if _units(text) <= limit:
-        return text
-    kept = text.encode("utf-16-le")[: 2 * (limit - 1)].decode("utf-16-le", errors="ignore")
-    return kept.rstrip() + "…"
-
-
-def cut_html(html: str, limit: int) -> str:
-    """Cut markup to at most `limit` UTF-16 units, between tags and entities, and close the open tags."""
-    if _units(html) <= limit:
-        return html
-    kept: list[str] = []
-    still_open: list[str] = []
-    used = 1  # the ellipsis
-    for token in _HTML_TOKEN.finditer(html):
-        after = still_open
-        if token["tag"]:
-            after = still_open[:-1] if token["close"] else [*still_open, token["tag"]]
-        size = _units(token[0])
-        if used + size + sum(len(tag) + 3 for tag in after) > limit:
-            break
-        used, still_open = used + size, after
-        kept.append(token[0])
-    return "".join(kept).rstrip() + "…" + "".join(f"</{tag}>" for tag in reversed(still_open))
+def _table(view: Payload, body: str) -> list[Field]:
+    """Return the fields for a table, without long values that the body has already."""
+    said = " ".join(body.split())
+    fields = view.fields(FIELDS_IN_TABLE)
+    return [field for field in fields if len(field.value) < _LONG_VALUE or field.value not in said]
 
 
 def _say(choice: _Choice, view: Payload) -> tuple[str, str]:
@@ -128,22 +123,36 @@ def _say(choice: _Choice, view: Payload) -> tuple[str, str]:
     }
     lines = [line for line in map(_tidy, _fill(choice.wording, values).split("\n")) if line]
     title = " ".join(restore_spaces(lines[0]).split()) if lines else choice.name
+    title = f"Simulated: {title}" if view.is_simulated() else title
     body = _EMPTY_LINES.sub("\n\n", restore_spaces("\n".join(lines[1:])))
-    return shorten(title, MAX_TITLE_CHARS), shorten(body, MAX_BODY_CHARS)
+    return cut_text(title, MAX_TITLE_CHARS), body
 
 
 def _lay_out(key: str, choice: _Choice, values: dict[str, Any], spec: ChannelSpec) -> Message:
     """Fill the channel's layouts and fit the message to the channel."""
-    assert choice.text is not None
-    title = values["title"]
-    text = _EMPTY_LINES.sub("\n\n", _fill(choice.text, values)).strip()
-    html = _fill(choice.html, values, autoescape=True).strip() if choice.html else ""
-    fit = spec.fit
-    if fit.max_units is not None:
-        text, html = cut_text(text, fit.max_units), cut_html(html, fit.max_units)
+    title, fit = values["title"], spec.fit
+    text, html = (
+        _fill_layouts(choice, values) if fit.max_units is None else _fitted(choice, values, fit.max_units)
+    )
     if fit.critical_prefix and values["critical"]:
-        title = shorten(f"{fit.critical_prefix}{title}", MAX_TITLE_CHARS)
+        title = cut_text(f"{fit.critical_prefix}{title}", MAX_TITLE_CHARS)
     return Message(key=key, title=title, text=text, html=html)
+
+
+def _fitted(choice: _Choice, values: dict[str, Any], max_units: int) -> tuple[str, str]:
+    """Fill the layouts; while they are too long, leave out more of the middle of the body."""
+    text, html = _fill_layouts(choice, values)
+    for chars in _SHORTER_BODIES:
+        if max(units(text), units(html)) <= max_units:
+            break
+        text, html = _fill_layouts(choice, values | {"body": shorten(values["body"], chars)})
+    return cut_text(text, max_units), cut_html(html, max_units)
+
+
+def _fill_layouts(choice: _Choice, values: dict[str, Any]) -> tuple[str, str]:
+    assert choice.text is not None
+    text = _EMPTY_LINES.sub("\n\n", _fill(choice.text, values)).strip()
+    return text, _fill(choice.html, values, autoescape=True).strip() if choice.html else ""
 
 
 def _tidy(line: str) -> str:
@@ -158,10 +167,6 @@ def _tidy(line: str) -> str:
 def _fill(template: Template, values: dict[str, object], *, autoescape: bool = False) -> str:
     # A plain str: a SafeString would pass unescaped through the next template.
     return str.__str__(template.render(Context(values, autoescape=autoescape)))
-
-
-def _units(text: str) -> int:
-    return len(text) + sum(char > "\uffff" for char in text)
 
 
 @lru_cache(maxsize=1024)  # bounded: producers invent event types, and people time zones
@@ -179,32 +184,35 @@ def _choose(event_type: str, spec: ChannelSpec) -> _Choice:
     def first(paths: list[str]) -> Template | None:
         return next((templates[path] for path in paths if path in templates), None)
 
-    stems = list(_stems(event_type))
-    wording = first([f"wording/{stem}{end}" for stem in stems for end in (f".{suffix}.txt", ".txt")])
+    stems = _stems(event_type)
+    own, families = stems[:1], [f"families/{stem}" for stem in stems]
+    ends = (f".{suffix}.txt", ".txt")
+    lent = first([f"wording/{name}{end}" for name in families for end in ends])
+    wording = first([f"wording/{name}{end}" for name in own for end in ends]) or lent
+    wording = wording or first([f"wording/default{end}" for end in ends])
     assert wording is not None, "wording/default.txt is missing"
+    html = [*(f"wording/{name}.{suffix}.html" for name in own + families), f"layouts/{suffix}.html"]
     return _Choice(
-        name=_name(event_type),
+        name=_name(event_type, whole=lent is not None),
+        amounts=amounts_of(stems),
         wording=wording,
         text=templates[f"layouts/{suffix}.txt"] if spec.fit.has_layout else None,
-        html=first([*(f"wording/{stem}.{suffix}.html" for stem in stems), f"layouts/{suffix}.html"])
-        if spec.fit.has_markup
-        else None,
+        html=first(html) if spec.fit.has_markup else None,
     )
 
 
-def _stems(event_type: str) -> Iterator[str]:
-    """`norm.swap_demand` -> norm_swap_demand, norm_swap, norm, default."""
-    words = [word.lower() for word in _NAME_WORD.findall(event_type)][:8]
-    for count in range(len(words), 0, -1):
-        yield "_".join(words[:count])
-    yield "default"
+def _stems(event_type: str) -> list[str]:
+    """`norm.swap_demand` -> norm_swap_demand, norm_swap, norm."""
+    words = [word.lower() for word in _NAME_WORD.findall(event_type)]
+    return ["_".join(words[:count]) for count in range(len(words), 0, -1)]
 
 
-def _name(event_type: str) -> str:
-    """Name an event type: `norm.swap_demand` -> "Swap demand", `balance.update` -> "Balance update"."""
+def _name(event_type: str, *, whole: bool) -> str:
+    """Name an event type: `norm.swap_demand` -> "Swap demand", or `whole` "Norm swap demand"."""
     parts = [part for part in event_type.split(".") if part]
-    local = parts[-1:] if "_" in "".join(parts[-1:]) else parts[-2:]
-    return " ".join(restore_spaces(clean(sentence(" ".join(local)))).split()) or "Notification"
+    if not whole:
+        parts = parts[-1:] if "_" in "".join(parts[-1:]) else parts[-2:]
+    return " ".join(restore_spaces(clean(sentence(" ".join(parts)))).split()) or "Notification"
 
 
 @cache

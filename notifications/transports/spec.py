@@ -48,6 +48,7 @@ class Fit:
 
     has_layout: bool = False  # `layouts/<name>.txt`: the text repeats the title; else it is the body alone
     has_markup: bool = False  # `layouts/<name>.html`: the channel shows HTML
+    shows_all: bool = False  # no value is shortened, and the layout lists every field
     max_units: int | None = None  # longest text or HTML, in UTF-16 code units
     critical_prefix: str = ""  # before the title of a CRITICAL event
 

@@ -23,7 +23,7 @@ EMAIL = ChannelSpec(
     transport=EmailTransport,
     address=AddressForm(hint="e-mail address", check=validate_email),
     templates=Path(__file__).parent / "templates",
-    fit=Fit(has_layout=True, has_markup=True, critical_prefix="Critical: "),
+    fit=Fit(has_layout=True, has_markup=True, shows_all=True, critical_prefix="Critical: "),
     timeout_s=15.0,  # SMTP servers may pause for seconds before they answer (RFC 5321, 4.5.3.2: minutes)
     waits_s={
         Priority.CRITICAL: QUICK_WAITS_S[:2],

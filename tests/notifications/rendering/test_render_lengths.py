@@ -2,7 +2,7 @@
 
 import pytest
 
-from notifications.rendering.render import cut_html, cut_text
+from notifications.rendering.lengths import cut_html, cut_text
 from notifications.states import Channel
 from tests.notifications.rendering.rendered_messages import (
     SHOWN,
@@ -10,6 +10,7 @@ from tests.notifications.rendering.rendered_messages import (
     Markup,
     assert_presentable,
     rendered,
+    telegram_markup,
     units,
 )
 
@@ -27,11 +28,22 @@ def test_long_values_are_cut(letter: str, event_type: str, channel: Channel) -> 
     assert_presentable(message, channel)
 
 
-def test_what_is_cut_ends_in_an_ellipsis_and_closed_tags() -> None:
-    message = rendered("STRATEGY_LOG", {"message": "&" * 5_000}, Channel.TELEGRAM)
+def test_markup_that_is_cut_ends_in_an_ellipsis_and_closed_tags() -> None:
+    cut = cut_html(f"<b>{'&amp;' * 5_000}</b>", TELEGRAM_UNITS)
 
-    assert message.html.endswith("&amp;…")
-    assert units(message.html) > TELEGRAM_UNITS - len("&amp;")
+    assert cut.endswith("&amp;…</b>")
+    assert units(cut) > TELEGRAM_UNITS - len("&amp;")
+
+
+@pytest.mark.parametrize("letter", ["x", "&", "🚀", "<"])
+def test_a_telegram_message_that_is_too_long_says_so_and_keeps_both_ends(letter: str) -> None:
+    message = rendered("STRATEGY_LOG", {"message": f"Start {letter * 5_000} End"}, Channel.TELEGRAM)
+
+    for text in (message.text, telegram_markup(message).text):
+        assert "\n\nStart " in text
+        assert " characters left out] … " in text
+        assert " End\n\n20 Nov 2025" in text
+    assert_presentable(message, Channel.TELEGRAM)
 
 
 @pytest.mark.parametrize("limit", range(20, 60))

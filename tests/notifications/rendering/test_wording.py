@@ -5,8 +5,9 @@ from datetime import UTC
 import pytest
 
 from notifications.events import Content
+from notifications.rendering.payload import local_time, sentence
 from notifications.rendering.render import render
-from notifications.rendering.wording import local_time, number, percent, sentence, signed
+from notifications.rendering.wording import number, percent, signed
 from notifications.states import Channel, Priority
 from tests.notifications.rendering.rendered_messages import rendered
 
@@ -78,7 +79,7 @@ def test_signs_and_percentages() -> None:
 
 
 def test_numbers_that_are_json_numbers_read_alike() -> None:
-    message = rendered(payload={"symbol": "X", "side": "buy", "quantity": 1200, "price": 0.0000001})
+    message = rendered(payload={"symbol": "X", "side": "buy", "quantity": 1200, "fill_price": 0.0000001})
 
     assert message.title == "BUY 1,200 X filled at 0.0000001"
 
