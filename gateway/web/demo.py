@@ -29,6 +29,7 @@ from users.models import Source, User
 
 DEMO_SOURCE = "demo"
 _EVENTS_SHOWN = 20
+_ENTRIES_SHOWN = 30
 
 View = Callable[..., HttpResponse]
 
@@ -115,8 +116,7 @@ def _event_with_timeline(event: Event, time_zone: str) -> dict[str, Any]:
 def provider_log(request: HttpRequest, person: User) -> HttpResponse:
     """Return the latest log entries of the provider simulator, newest first."""
     try:
-        newest = _sandbox("GET", "/control/log?limit=1")["last"]
-        entries = _sandbox("GET", f"/control/log?after={max(0, newest - 30)}&limit=30")["entries"]
+        entries = _sandbox("GET", f"/control/log?newest={_ENTRIES_SHOWN}")["entries"]
     except httpx.HTTPError:
         return problem("unavailable", "The provider simulator does not answer; is it running?")
     return JsonResponse({"entries": entries[::-1]})

@@ -1,5 +1,10 @@
-"""The simulator's control API under `/control`: faults, and the log."""
+"""The simulator's control API under `/control`: faults, and the log.
 
+It has no login, so no web page may reach it: neither another site's, nor one whose name resolves to us (DNS
+rebinding). A call must name an IP address or localhost as its host, and carry no browser's `Origin`.
+"""
+
+import ipaddress
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -21,6 +26,8 @@ class Control:
         self._log = log
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        if not _is_from_a_tool(request):
+            return json_answer({"error": "not for web pages; call it by IP address or localhost"}, status=403)
         part, _, rest = request.path.removeprefix("/control/").partition("/")
         try:
             if part == "faults":
@@ -67,9 +74,9 @@ class Control:
         return _not_found(request) if rest not in ("", "count") else _not_allowed(request)
 
     async def _read_log(self, query: Mapping[str, str]) -> web.StreamResponse:
-        _refuse_unknown(query, {"after", "limit", "channel", "kind", "wait_s"})
+        _refuse_unknown(query, {"after", "newest", "limit", "channel", "kind", "wait_s"})
         page = await self._log.wait_for_page(
-            int(_number(query, "after", "0", low=0)),
+            self._after(query),
             limit=int(_number(query, "limit", _DEFAULT_LIMIT, low=1, high=_MAX_LIMIT)),
             channel=_channel(query),
             kind=query.get("kind"),
@@ -77,12 +84,30 @@ class Control:
         )
         return json_answer(page._asdict())
 
+    def _after(self, query: Mapping[str, str]) -> int:
+        """Return the number after which a page starts: `after`, or before the `newest` entries."""
+        after = int(_number(query, "after", "0", low=0))
+        if "newest" not in query:
+            return after
+        return max(after, self._log.last - int(_number(query, "newest", "0", low=1, high=_MAX_LIMIT)))
+
     def _count(self, query: Mapping[str, str]) -> web.StreamResponse:
         _refuse_unknown(query, {"channel", "kind"})
         channels = self._log.counts(_channel(query), query.get("kind"))
         kinds = [outcomes for by_kind in channels.values() for outcomes in by_kind.values()]
         accepted = sum(outcomes.get("accepted", 0) for outcomes in kinds)
         return json_answer({"accepted": accepted, "channels": channels})
+
+
+def _is_from_a_tool(request: web.BaseRequest) -> bool:
+    if "Origin" in request.headers or request.headers.get("Sec-Fetch-Site", "none") != "none":
+        return False
+    host = request.headers.get("Host", "")
+    name = host.rpartition(":")[0] if ":" in host.rpartition("]")[2] else host
+    try:
+        return name == "localhost" or bool(ipaddress.ip_address(name.strip("[]")))
+    except ValueError:
+        return False
 
 
 async def _read_object(request: web.BaseRequest) -> dict[str, Any]:

@@ -14,10 +14,22 @@ Channel = Literal["telegram", "smtp", "sink"]
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
 
 TELEGRAM_ERRORS = frozenset(
-    {"chat_not_found", "blocked", "deactivated", "cant_parse", "too_long", "unauthorized", "migrated"}
+    {
+        "chat_not_found",
+        "blocked",
+        "deactivated",
+        "write_forbidden",
+        "not_admin",
+        "cant_parse",
+        "too_long",
+        "unauthorized",
+        "migrated",
+    }
 )
 # The step at which each named error is answered, unless the rule has `at`.
 SMTP_ERRORS = {
+    "banned": "connect",
+    "sender_refused": "mail",
     "mailbox_unknown": "rcpt",
     "mailbox_full": "rcpt",
     "policy": "data",
@@ -63,6 +75,7 @@ class Rule:
     seed: int = 0
     at: str | None = None
     limits: bool = False
+    page: bool = False
     needs_to: bool = False
     hits: int = 0
     draws: random.Random = field(init=False)
@@ -146,8 +159,8 @@ def read_rule(channel: Channel, spec: Mapping[str, Any]) -> Rule:
 
 def _settle_smtp_step(rule: Rule) -> None:
     rule.at = rule.at or _default_smtp_step(rule)
-    if rule.at == "connect" and not (rule.refuse or rule.hang):
-        raise BadRule("at", "connect takes only refuse or hang")
+    if rule.at == "connect" and not (rule.refuse or rule.hang or rule.status or rule.error):
+        raise BadRule("at", "connect takes only refuse, hang, status or error")
     if rule.drop_answer and rule.at != "data":
         raise BadRule("at", "drop_answer happens after the final dot: data")
     if rule.match is not None and rule.at not in _STEPS_WITH_RECIPIENT:
@@ -216,6 +229,7 @@ _READERS: dict[Channel, dict[str, Reader]] = {
         "retry_after_s": _whole(0, 86_400),
         "error": _one_of(TELEGRAM_ERRORS),
         "limits": _flag,
+        "page": _flag,
         "at": _text,
     },
     "smtp": {

@@ -39,6 +39,11 @@ class Log:
         self._file: TextIO | None = path.open("a", encoding="utf-8") if path else None
         self._flush_planned = False
 
+    @property
+    def last(self) -> int:
+        """The number of the latest entry."""
+        return self._last
+
     def append(self, channel: str, kind: str, to: str, outcome: Outcome, **fields: Any) -> None:
         """Number and keep one entry; fields that are None or empty are left out."""
         self._last += 1

@@ -16,6 +16,8 @@ from sandbox.simulator.log import Log
 TAKEN = "250 2.0.0 OK: taken"
 # RFC 5321 section 4.2.3 and RFC 3463: the reply code, and the enhanced code after it.
 REPLIES = {
+    "banned": "554 5.7.1 Your host is banned",
+    "sender_refused": "550 5.1.8 Bad sender",
     "mailbox_unknown": "550 5.1.1 Mailbox unknown",
     "mailbox_full": "452 4.2.2 Mailbox full",
     "policy": "550 5.7.1 Refused by policy",
@@ -45,8 +47,9 @@ class MailServer:
     def protocol(self) -> asyncio.BaseProtocol:
         rule = self._faults.pick("smtp", "connect", ())
         if rule is not None:
-            self._log.append("smtp", "CONNECT", "", "refused" if rule.refuse else "hung", fault=rule.spec)
-            return Refusing() if rule.refuse else asyncio.Protocol()
+            refusal = _refusal(rule)
+            self._note_refused("CONNECT", "", rule, refusal)
+            return Refusing(refusal) if rule.refuse or refusal else asyncio.Protocol()
         conversation: asyncio.BaseProtocol = SMTP(
             self,
             data_size_limit=_MAX_MESSAGE_BYTES,
@@ -128,10 +131,17 @@ class MailServer:
 
 
 class Refusing(asyncio.Protocol):
-    """Resets the connection as soon as it is made."""
+    """Refuses in its greeting, or resets the connection as soon as it is made."""
+
+    def __init__(self, greeting: str | None) -> None:
+        self._greeting = greeting
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        abort(transport)
+        if self._greeting is None or not isinstance(transport, asyncio.Transport):
+            abort(transport)
+        else:
+            transport.write(f"{self._greeting}\r\n".encode())
+            transport.close()
 
 
 async def _cut(server: SMTP) -> None:

@@ -25,6 +25,8 @@ _ERRORS = {
     "chat_not_found": (400, "Bad Request: chat not found"),
     "blocked": (403, "Forbidden: bot was blocked by the user"),
     "deactivated": (403, "Forbidden: user is deactivated"),
+    "write_forbidden": (400, "Bad Request: CHAT_WRITE_FORBIDDEN"),
+    "not_admin": (400, "Bad Request: need administrator rights in the channel chat"),
     "cant_parse": (
         400,
         "Bad Request: can't parse entities: Can't find end tag corresponding to start tag \"b\"",
@@ -32,6 +34,8 @@ _ERRORS = {
     "too_long": (400, "Bad Request: message is too long"),
     "unauthorized": (401, "Unauthorized"),
 }
+
+_PROXY_PAGE = b"<!doctype html><title>Blocked</title><h1>chat not found: this site is blocked</h1>"
 
 
 class TelegramApi:
@@ -53,6 +57,10 @@ class TelegramApi:
         rule = self._faults.pick("telegram", call.method, (call.chat_id,))
         if rule is not None and (rule.refuse or rule.hang):
             return await self._break_off(request, call, rule)
+        if rule is not None and rule.page:
+            status = rule.status or 403
+            self._note(call, "refused", status=status, text=call.params.get("text"), fault=rule.spec)
+            return web.Response(body=_PROXY_PAGE, status=status, content_type="text/html")
         try:
             done = self._run(call, rule)
         except ApiError as refusal:

@@ -8,6 +8,7 @@ from django.contrib.auth.hashers import make_password
 from django.test import Client
 
 from notifications.models import Event
+from tests.kit.simulator import SimulatorProcess
 from users.models import Source
 
 DEMO_CALLS = [
@@ -128,3 +129,17 @@ def test_a_foreign_page_cannot_press_the_buttons(ann) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(ann)
     assert client.post("/demo/send", "{}", content_type="application/json").status_code == 403
+
+
+def test_the_providers_show_their_newest_messages(client: Client, ann, settings) -> None:
+    simulator = SimulatorProcess()
+    try:
+        settings.TOCSIN_DEMO, settings.SANDBOX_URL = True, simulator.url
+        for number in range(31):
+            simulator.http.post(f"/sink/{number}")
+        client.force_login(ann)
+        shown = client.get("/demo/provider").json()["entries"]
+        assert [entry["to"] for entry in shown] == [str(number) for number in range(30, 0, -1)]
+    finally:
+        simulator.close()
+        assert simulator.stop() == 0

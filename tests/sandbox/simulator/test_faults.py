@@ -102,3 +102,31 @@ def test_wrong_methods_are_not_allowed(sandbox):
         ("PUT", "/control/log"),
     ):
         assert sandbox.http.request(method, path, json={}).status_code == 405
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:8000"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Host": "evil.example"},
+        {"Host": "evil.example:8090"},
+        {"Host": "localhost.evil.example"},
+        {"Host": "127.0.0.1.nip.io"},
+        {"Host": ""},
+    ],
+)
+@pytest.mark.parametrize(("method", "path"), [("POST", "/control/faults/sink"), ("GET", "/control/log")])
+def test_no_web_page_reaches_the_control_api(sandbox, method, path, headers):
+    assert sandbox.http.request(method, path, json={"status": 410}, headers=headers).status_code == 403
+    assert sandbox.http.get("/control/faults/sink").json() == {"sink": []}
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "localhost:8090", "127.0.0.1", "10.1.2.3:80", "[::1]", "[::1]:8090"]
+)
+def test_a_tool_reaches_the_control_api_by_address(sandbox, host):
+    assert sandbox.http.get("/control/faults", headers={"Host": host}).status_code == 200

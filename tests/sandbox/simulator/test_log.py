@@ -121,3 +121,12 @@ def test_file_holds_every_entry(start_sandbox, tmp_path):
     entries = [json.loads(line) for line in path.read_text().splitlines()]
     assert [(entry["n"], entry["to"]) for entry in entries] == [(1, "a"), (2, "b")]
     assert entries[0]["text"] == "ä"
+
+
+def test_the_newest_entries_are_the_last_ones(sandbox):
+    for number in range(31):
+        sandbox.http.post(f"/sink/{number}")
+    entries = sandbox.http.get("/control/log", params={"newest": 30}).json()["entries"]
+    assert [entry["to"] for entry in entries] == [str(number) for number in range(1, 31)]
+    sandbox.http.delete("/control/log").raise_for_status()
+    assert sandbox.http.get("/control/log", params={"newest": 30}).json()["entries"] == []

@@ -46,6 +46,8 @@ def test_mail_that_is_no_mail_is_still_logged(sandbox):
         ("policy", smtplib.SMTPDataError, (550, b"5.7.1")),
         ("too_big", smtplib.SMTPDataError, (552, b"5.3.4")),
         ("auth_required", smtplib.SMTPSenderRefused, (530, b"5.7.0")),
+        ("sender_refused", smtplib.SMTPSenderRefused, (550, b"5.1.8")),
+        ("banned", smtplib.SMTPConnectError, (554, b"5.7.1")),
     ],
 )
 def test_named_error_is_answered_where_it_belongs(sandbox, error, raised, reply):
@@ -66,6 +68,7 @@ def test_named_error_is_answered_where_it_belongs(sandbox, error, raised, reply)
 @pytest.mark.parametrize(
     ("at", "raised"),
     [
+        ("connect", smtplib.SMTPConnectError),
         ("mail", smtplib.SMTPSenderRefused),
         ("rcpt", smtplib.SMTPRecipientsRefused),
         ("data", smtplib.SMTPDataError),

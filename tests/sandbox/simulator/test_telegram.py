@@ -90,6 +90,8 @@ async def test_bot_manages_its_webhook(bot):
         ("chat_not_found", BadRequest, "Chat not found"),
         ("blocked", Forbidden, "bot was blocked by the user"),
         ("deactivated", Forbidden, "user is deactivated"),
+        ("write_forbidden", BadRequest, "(?i)chat_write_forbidden"),
+        ("not_admin", BadRequest, "(?i)need administrator rights"),
         ("cant_parse", BadRequest, "[Cc]an't parse entities"),
         ("too_long", BadRequest, "Message is too long"),
         ("unauthorized", InvalidToken, "Unauthorized"),
@@ -220,3 +222,12 @@ def test_broken_bodies_are_bad_requests(sandbox):
     assert answer.json()["description"] == "Bad Request: strings must be encoded in UTF-8"
     answer = sandbox.http.post(url, content=b"[1]", headers={"Content-Type": "application/json"})
     assert answer.json()["error_code"] == 400
+
+
+@pytest.mark.parametrize(("rule", "status"), [({"page": True}, 403), ({"page": True, "status": 400}, 400)])
+def test_a_page_is_the_answer_of_something_in_between(sandbox, rule, status):
+    sandbox.misbehave("telegram", **rule)
+    answer = sandbox.api("sendMessage", chat_id="5", text="x")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (status, "text/html")
+    [entry] = sandbox.entries()
+    assert (entry["outcome"], entry["status"]) == ("refused", status)
