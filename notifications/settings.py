@@ -55,7 +55,7 @@ class PipelineSettings:
         10.0, "wait before the one flagged repeat of a send whose outcome is unknown", tuning=True
     )
     ring_again_s: float = setting(60.0, "the sweep rings again for a row that no worker took", tuning=True)
-    sweep_limit: int = setting(500, "rows per sweep", tuning=True)
+    sweep_limit: int = setting(5_000, "rows that one sweep handles at most", tuning=True)
     fan_out_chunk: int = setting(500, "recipients per task of an event to a topic", tuning=True)
 
 

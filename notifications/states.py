@@ -165,6 +165,9 @@ DELIVERY_TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
 }
 
 DELIVERY_OPEN = frozenset({_D.PENDING, _D.SENDING, _D.DEFERRED, _D.UNKNOWN})
+# Of the rows that the sweep visits: those that a worker may claim, and those whose outcome is awaited.
+DELIVERY_WAITING = frozenset({_D.PENDING, _D.DEFERRED, _D.UNKNOWN})
+DELIVERY_IN_FLIGHT = frozenset({_D.SENDING, _D.SENT})
 
 
 def sql_list(states: Iterable[StrEnum]) -> str:

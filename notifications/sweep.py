@@ -1,11 +1,16 @@
 """The sweep: finds rows that are due, whose lease expired or that are unconfirmed, and continues them."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Collection, Iterator
 from datetime import datetime
 
 from notifications import store
 from notifications.events import Effects
 from notifications.settings import pipeline_settings
+from notifications.states import Priority
+
+_WITHIN_S = 0.3  # the next sweep begins a second later, and goes on where this one stopped
+_places: store.Places = {}  # of this process: another one looks from the start
 
 
 def sweep(*, now: datetime) -> Effects:
@@ -16,9 +21,18 @@ def sweep(*, now: datetime) -> Effects:
     return effects
 
 
-def sweep_in_parts(*, now: datetime) -> Iterator[Effects]:
-    """Sweep, and yield the effects after every few rows."""
+def sweep_in_parts(
+    *, now: datetime, idle: Collection[Priority] = store.SWEPT_PRIORITIES
+) -> Iterator[Effects]:
+    """Sweep for a part of a second, and yield the effects after every few rows.
+
+    `idle`: priorities whose queue is short; rows that only wait for a worker are rung for these alone.
+    """
     settings = pipeline_settings()
-    yield from store.sweep_deliveries_in_parts(now=now, settings=settings)
+    stop_at = time.monotonic() + _WITHIN_S
     if broadcasts := store.broadcasts.sweep(now=now, again_s=settings.ring_again_s):
         yield broadcasts
+    for part in store.sweep_deliveries_in_parts(now=now, settings=settings, idle=idle, places=_places):
+        yield part
+        if time.monotonic() > stop_at:
+            break

@@ -8,13 +8,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from amqp.exceptions import AMQPError, MessageNacked
-from celery import shared_task
+from amqp.exceptions import AMQPError, ChannelError, MessageNacked
+from celery import current_app, shared_task
 from celery.signals import worker_process_shutdown
 from django.utils import timezone
 from kombu.exceptions import OperationalError
+from redis import RedisError
 
-from notifications.delivery import attempt, slow_sends
+from notifications.delivery import attempt, further, slow_sends
 from notifications.delivery.attempt import AlreadyClaimed
 from notifications.delivery.retries import QUICK_TRIES
 from notifications.events import Effects, FanOut, Ring
@@ -36,6 +37,9 @@ RINGS_LOST = SharedCounter(
 )
 
 CONFIRM_WITHIN_S = 10.0  # RabbitMQ confirms each message; Redis has no confirms
+_SHORT = 10  # messages
+_ASKED_WITHIN_S = 1.0
+_BROKER_AWAY = (OperationalError, OSError, AMQPError, RedisError)
 _QUEUES = {Priority.CRITICAL: "critical", Priority.NORMAL: "normal", Priority.INFORMATIONAL: "normal"}
 
 
@@ -61,12 +65,20 @@ def deliver(self: Any, *, delivery_id: str, **_: Any) -> None:
         log.info("already_claimed", extra={"delivery_id": delivery_id})
     except LimitedError as limited:
         raise self.retry(exc=limited, countdown=limited.retry_after_s) from limited
+    _take_along([delivery_id])
 
 
 @shared_task(name="tocsin.deliver_many")
 def deliver_many(*, delivery_ids: list[str], **_: Any) -> None:
     """Try a batch of deliveries. Each one that has to be retried continues as a `deliver` of its own."""
     for effects in attempt.attempt_many(delivery_ids, clock=timezone.now, run_effects=run_effects):
+        run_effects(effects)
+    _take_along(delivery_ids)
+
+
+def _take_along(delivery_ids: list[str]) -> None:
+    """Fill the batch of this doorbell up with rows that have waited too long for theirs."""
+    for effects in further.attempt_further(delivery_ids, clock=timezone.now, run_effects=run_effects):
         run_effects(effects)
 
 
@@ -85,9 +97,30 @@ def fan_out_next(*, broadcast_id: str, **_: Any) -> None:
 
 @shared_task(name="tocsin.sweep")
 def sweep_due(**_: Any) -> None:
-    """Ring for every row that is due, including those whose doorbell was lost."""
-    for effects in sweep_in_parts(now=timezone.now()):
+    """Continue every row that is due, including those whose doorbell was lost."""
+    for effects in sweep_in_parts(now=timezone.now(), idle=_idle_priorities()):
         run_effects(effects)
+
+
+def _idle_priorities() -> set[Priority]:
+    """Return the priorities whose queues have so few doorbells that further ones would soon find a worker.
+
+    None while the broker does not answer: the doorbells would be lost.
+    """
+    with current_app.connection_for_write(connect_timeout=_ASKED_WITHIN_S) as connection:
+        try:
+            return {one for one, queue in _QUEUES.items() if _length(connection, queue) < _SHORT}
+        except _BROKER_AWAY as error:
+            log.warning("queues_unknown", extra={"error": type(error).__name__})
+            return set()
+
+
+def _length(connection: Any, queue: str) -> int:
+    with connection.channel() as channel:
+        try:
+            return int(channel.queue_declare(queue, passive=True).message_count)
+        except ChannelError:  # there is no such queue: on Redis, an empty one
+            return 0
 
 
 @shared_task(name="tocsin.canary")

@@ -1,6 +1,7 @@
 """Deliveries and attempts: a row for each destination, and one for each send."""
 
 import uuid
+from collections.abc import Iterable
 from typing import ClassVar
 
 from django.db import models
@@ -10,6 +11,10 @@ from notifications import states
 from notifications.models.choices import CHANNELS, PRIORITIES, choices
 from notifications.models.event import Event
 from users.models import Destination
+
+
+def _values(some: Iterable[states.DeliveryState]) -> list[str]:
+    return sorted(state.value for state in some)  # in the same order in every process: migrations compare
 
 
 class Delivery(models.Model):
@@ -63,7 +68,17 @@ class Delivery(models.Model):
             ),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["ring_at"], condition=Q(ring_at__isnull=False), name="delivery_to_ring"),
+            # Two: the sweep finds a lease that has expired at once, however many rows wait.
+            models.Index(
+                fields=["priority", "ring_at"],
+                condition=Q(ring_at__isnull=False, state__in=_values(states.DELIVERY_WAITING)),
+                name="delivery_waiting",
+            ),
+            models.Index(
+                fields=["priority", "ring_at"],
+                condition=Q(ring_at__isnull=False, state__in=_values(states.DELIVERY_IN_FLIGHT)),
+                name="delivery_in_flight",
+            ),
             models.Index(
                 fields=["destination"],
                 condition=Q(destination__isnull=False),

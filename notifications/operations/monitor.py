@@ -8,11 +8,12 @@ from django.db import connection
 from django.db.models import Count, Exists, Min, OuterRef
 from django.db.models.functions import Coalesce
 
+from notifications import store
 from notifications.events import JsonObject
 from notifications.models import Broadcast, Delivery, Event
 from notifications.operations import canary
 from notifications.settings import pipeline_settings
-from notifications.states import Channel, EventState, Priority
+from notifications.states import DELIVERY_IN_FLIGHT, DELIVERY_WAITING, Channel, EventState, Priority
 
 STUCK_AFTER_S = 60  # the sweep visits a row within a second or two of its `ring_at`
 RECENT_S = 300
@@ -20,10 +21,10 @@ RECENT_S = 300
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The figures to alert on. `overdue` and `orphaned` above 0 mean a bug, or that the sweep is down."""
+    """The figures to alert on. `orphaned` above 0 means a bug, `overdue` that sweep or workers are behind."""
 
     oldest_critical_s: float  # age of the oldest unfinished CRITICAL event; 0: there is none
-    overdue: int  # deliveries and broadcasts that were due over a minute ago
+    overdue: int  # deliveries and broadcasts that were due over a minute ago, those of a backlog included
     orphaned: int  # accepted events without an open delivery: no sweep would ever visit them
     unfinished: dict[str, int]  # accepted events by priority
     dead_letters: int
@@ -52,9 +53,11 @@ def oldest_critical_s(*, now: datetime, source_id: int | None = None) -> float:
 
 def overdue(*, now: datetime) -> int:
     due_before = now - timedelta(seconds=STUCK_AFTER_S)
-    deliveries = Delivery.objects.filter(ring_at__lte=due_before).order_by().values("ring_at")
-    broadcasts = Broadcast.objects.filter(ring_at__lte=due_before).order_by().values("ring_at")
-    return deliveries.union(broadcasts, all=True).count()
+    of_each = Delivery.objects.filter(priority__in=store.SWEPT_PRIORITIES, ring_at__lte=due_before)
+    deliveries = (of_each.filter(state__in=states) for states in (DELIVERY_WAITING, DELIVERY_IN_FLIGHT))
+    rows = [*deliveries, Broadcast.objects.filter(ring_at__lte=due_before)]
+    first, *others = (some.order_by().values("ring_at") for some in rows)
+    return first.union(*others, all=True).count()
 
 
 def orphaned() -> int:

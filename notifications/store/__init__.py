@@ -4,7 +4,7 @@ Every change is a compare-and-set in one short transaction, along the transition
 for nothing but Postgres. It returns what must happen after the commit, as `Effects`.
 """
 
-from notifications.store import broadcasts, inbox
+from notifications.store import backlog, broadcasts, inbox
 from notifications.store.accept import accept
 from notifications.store.acceptance import Acceptance, Stored, acceptance, expires_at
 from notifications.store.broadcasts import Kept
@@ -24,12 +24,14 @@ from notifications.store.outcomes import (
 )
 from notifications.store.replay import Rerouted, may_replay, open_replay, replay, replay_of
 from notifications.store.replies import Ended, Tried, take_broadcast_replies_due, take_replies_due
-from notifications.store.sweep import sweep_deliveries, sweep_deliveries_in_parts
+from notifications.store.sweep import PRIORITIES as SWEPT_PRIORITIES
+from notifications.store.sweep import Places, sweep_deliveries, sweep_deliveries_in_parts
 from notifications.store.topic_ids import taken_by_topics
 
 __all__ = [
     "GRACE_S",
     "SLOT_LEAD_S",
+    "SWEPT_PRIORITIES",
     "Acceptance",
     "AmbiguousEvent",
     "Claimed",
@@ -37,6 +39,7 @@ __all__ = [
     "Failure",
     "Kept",
     "LeaseLost",
+    "Places",
     "Rerouted",
     "Stored",
     "Success",
@@ -45,6 +48,7 @@ __all__ = [
     "accept",
     "acceptance",
     "acknowledge",
+    "backlog",
     "broadcasts",
     "claim",
     "confirm",

@@ -1,8 +1,9 @@
 """The sweep of deliveries: handles due rows, even if their doorbell was lost."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 
@@ -10,6 +11,8 @@ from notifications.events import Effects, Ring
 from notifications.models import Attempt, Delivery
 from notifications.settings import PipelineSettings
 from notifications.states import AttemptOutcome, Channel, DeliveryState, EventState, FailureKind, Priority
+from notifications.store import backlog
+from notifications.store.backlog import START, Place
 from notifications.store.deliveries import end_delivery, postpone_sweep
 from notifications.store.events import lock_event
 from notifications.store.give_up import expire, give_up
@@ -19,34 +22,71 @@ from runtime.failpoints import failpoint
 log = logging.getLogger(__name__)
 
 _PART = 50  # rows after which the effects so far are returned
+_LOOKED_AT = 2_000  # waiting rows of a priority that one sweep looks at
+_WAKERS = 10  # doorbells for a backlog, whose workers then take further rows along
+_NOT_NEEDED = ("event__payload", "event__raw", "event__digest", "event__trace")
+PRIORITIES = (Priority.CRITICAL, Priority.NORMAL)
+
+Places = dict[Priority, Place]
 
 
-def sweep_deliveries(*, now: datetime, settings: PipelineSettings) -> Effects:
-    """Handle every delivery whose `ring_at` has passed, as `sweep_deliveries_in_parts` does."""
+def sweep_deliveries(*, now: datetime, settings: PipelineSettings, **how: Any) -> Effects:
+    """Handle the deliveries whose `ring_at` has passed, as `sweep_deliveries_in_parts` does."""
     effects = Effects()
-    for part in sweep_deliveries_in_parts(now=now, settings=settings):
+    for part in sweep_deliveries_in_parts(now=now, settings=settings, **how):
         effects.add(part)
     return effects
 
 
-def sweep_deliveries_in_parts(*, now: datetime, settings: PipelineSettings) -> Iterator[Effects]:
-    """Handle every delivery whose `ring_at` has passed, the most urgent first.
+def sweep_deliveries_in_parts(
+    *,
+    now: datetime,
+    settings: PipelineSettings,
+    idle: Collection[Priority] = PRIORITIES,
+    places: Places | None = None,
+) -> Iterator[Effects]:
+    """Handle deliveries whose `ring_at` has passed, the most urgent first, up to `sweep_limit`.
 
-    Yields the effects after every few rows: the first doorbell must not wait for the last row.
-    Idempotent; any number may run in parallel, since each takes rows that no other has locked.
+    `idle`: priorities whose queue is short. Rows that only wait for a worker are rung for these alone:
+    elsewhere the doorbells in the queue bring workers, and they take the rows along. `places`: where the
+    last look at the waiting rows of a priority ended, so that a few sweeps see all of a long backlog.
+
+    Yields the effects after every few rows: the first doorbell must not wait for the last row, and a caller
+    that stops leaves the other rows as they are. Idempotent; any number may run in parallel.
     """
+    due = _due(now, settings, idle, {} if places is None else places)
+    for start in range(0, len(due), _PART):
+        rows = _take(due[start : start + _PART], now, settings)
+        failpoint("sweep_postponed")
+        yield _handle_part(rows, now, settings)
+
+
+def _due(now: datetime, settings: PipelineSettings, idle: Collection[Priority], places: Places) -> list[str]:
+    """Return the ids of the rows to handle. Rows that are left to the workers are only read."""
+    found: list[str] = []
+    for priority in PRIORITIES:
+        after = places.get(priority, START)
+        look = backlog.look(priority, after=after, now=now, max_tries=settings.max_tries, limit=_LOOKED_AT)
+        # Not beyond rows that are still to be handled: this sweep may be stopped before it reaches them.
+        places[priority] = after if look.others else look.end
+        if priority in idle:
+            all_seen = after == look.end == START
+            few = all_seen and len(look.claimable) <= settings.batch_size
+            found += look.claimable if few else look.claimable[:_WAKERS]
+        found += look.others
+        found += backlog.in_flight(priority, now=now, limit=settings.sweep_limit)
+    return found[: settings.sweep_limit]
+
+
+def _take(ids: Sequence[str], now: datetime, settings: PipelineSettings) -> list[Delivery]:
+    """Return these rows, in order, but for those of other sweeps. Those skip what this one has postponed."""
     with transaction.atomic():
-        rows = list(
-            Delivery.objects.select_for_update(skip_locked=True, of=("self",))
-            .select_related("event")
-            .filter(ring_at__lte=now)
-            .order_by("-priority", "ring_at")[: settings.sweep_limit]
-        )
-        # Other sweeps skip these rows while this one works.
-        postpone_sweep([str(row.pk) for row in rows], until=now + timedelta(seconds=settings.ring_again_s))
-    failpoint("sweep_postponed")
-    for start in range(0, len(rows), _PART):
-        yield _handle_part(rows[start : start + _PART], now, settings)
+        due = Delivery.objects.select_for_update(skip_locked=True).filter(pk__in=ids, ring_at__lte=now)
+        taken = [str(pk) for pk in due.order_by("pk").values_list("pk", flat=True)]
+        postpone_sweep(taken, until=now + timedelta(seconds=settings.ring_again_s))
+    still_open = Delivery.objects.filter(pk__in=taken, ended_at__isnull=True).select_related("event")
+    rows = {str(row.pk): row for row in still_open.defer(*_NOT_NEEDED)}
+    return [rows[pk] for pk in ids if pk in rows]
 
 
 def _handle_part(rows: list[Delivery], now: datetime, settings: PipelineSettings) -> Effects:

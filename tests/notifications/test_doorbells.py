@@ -166,6 +166,36 @@ def test_the_sweep_task_rings_for_due_rows(desk, event, doorbells, now) -> None:
     assert doorbells.take() == [("critical", "tocsin.deliver", str(desk.delivery(event).pk))]
 
 
+def test_the_sweep_task_leaves_rows_to_the_doorbells_of_a_long_queue(
+    desk, ada, chat, event, doorbells, now
+) -> None:
+    desk.event(ada, chat, event_id="normal")
+    Delivery.objects.update(ring_at=now - timedelta(seconds=1))
+    tasks.ring(rings(1_000))
+    tasks.sweep_due()
+    found = doorbells.take()
+    assert [ids for queue, _, ids in found if queue == "critical"] == [str(desk.delivery(event).pk)]
+    assert len(found) == 11
+
+
+def test_the_sweep_rings_for_nothing_while_no_broker_would_take_it() -> None:
+    environment = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "config.settings.test",
+        "CELERY_BROKER_URL": "redis://127.0.0.1:1/0",
+    }
+    command = [sys.executable, "-W", "ignore", "-c", _ASK_WITHOUT_BROKER]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines()[-1:] == ["[set(), set()]"], done.stderr
+
+
+_ASK_WITHOUT_BROKER = """
+import django
+django.setup()
+from notifications import tasks
+print([tasks._idle_priorities() for _ in range(2)])
+"""
+
+
 def test_every_queue_is_consumed_by_a_process_of_the_procfile() -> None:
     consumed = {
         queue
