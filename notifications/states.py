@@ -54,8 +54,8 @@ class DeliveryState(StrEnum):
 class FailureKind(StrEnum):
     TEMPORARY = "temporary"  # no attempts were left
     RECIPIENT = "recipient"  # the address is dead: the destination is disabled
-    MESSAGE = "message"  # it cannot be rendered, or the provider refuses its content
-    CONFIGURATION = "configuration"  # our credentials or settings
+    MESSAGE = "message"  # the provider refuses its content
+    CONFIGURATION = "configuration"  # our credentials, keys, settings or templates
     UNCONFIRMED = "unconfirmed"  # the client did not confirm before the deadline
 
 

@@ -16,7 +16,7 @@ from kombu.exceptions import OperationalError
 from redis import RedisError
 
 from notifications.delivery import attempt, further, slow_sends
-from notifications.delivery.attempt import AlreadyClaimed
+from notifications.delivery.attempt import NotDue
 from notifications.delivery.retries import QUICK_TRIES
 from notifications.events import Effects, FanOut, Ring
 from notifications.live import pubsub
@@ -61,8 +61,8 @@ def deliver(self: Any, *, delivery_id: str, **_: Any) -> None:
     """
     try:
         run_effects(attempt.attempt_one(delivery_id, clock=timezone.now, run_effects=run_effects))
-    except AlreadyClaimed:
-        log.info("already_claimed", extra={"delivery_id": delivery_id})
+    except NotDue:
+        log.info("not_due", extra={"delivery_id": delivery_id})
     except LimitedError as limited:
         raise self.retry(exc=limited, countdown=limited.retry_after_s) from limited
     _take_along([delivery_id])
@@ -85,6 +85,7 @@ def _take_along(delivery_ids: list[str]) -> None:
 @worker_process_shutdown.connect
 def wait_for_slow_sends(**_: object) -> None:
     """Wait until the sends in flight are recorded: without a record they end as unknown outcomes."""
+    slow_sends.start_no_more()
     if not slow_sends.wait_until_recorded(within_s=pipeline_settings().send_timeout_s + 2):
         log.warning("slow_sends_left_behind")
 

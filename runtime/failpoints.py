@@ -24,7 +24,7 @@ POINTS: dict[str, str] = {
     "pushed_before_record": "the frame is on the socket, the row still says sending",
     "ring_before_publish": "a row is due and its doorbell was never published",
     "ring_after_publish": "the doorbell is published, its publisher is gone",
-    "claimed_before_send": "the lease is committed, nothing was sent",
+    "claimed_before_send": "a few sends are committed as begun, no provider was called",
     "sent_before_record": "the provider has it, and nothing is recorded",
     "recorded_before_effects": "the result is committed; the next doorbell and the final ack are missing",
     "defer_before_commit": "a failed try is written and not committed",

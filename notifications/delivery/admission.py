@@ -9,7 +9,7 @@ from notifications.delivery import breaker, rate_limits
 from notifications.events import Effects, Ring
 from notifications.settings import PipelineSettings, pipeline_settings
 from notifications.states import AttemptOutcome, Channel, Priority
-from notifications.store import Claimed, Failure, LeaseLost
+from notifications.store import Due, Failure, LeaseLost
 
 Clock = Callable[[], datetime]
 
@@ -19,14 +19,14 @@ _AFTER_S = 0.01  # a doorbell must not ring before its slot
 _LIMIT_HORIZON_NORMAL_S = 4.0  # the same for NORMAL: a CRITICAL send waits for at most this much of it
 
 
-def admit(rows: Sequence[Claimed], *, clock: Clock) -> tuple[list[Claimed], Effects]:
+def admit(rows: Sequence[Due], *, clock: Clock) -> tuple[list[Due], Effects]:
     """Return the rows that may be sent now; the others are postponed or go to their next channel.
 
     An open breaker sends CRITICAL to its next channel at once and postpones the rest. A send over the rate
     limit is postponed to its slot, when its doorbell rings again.
     """
     effects = Effects()
-    free: list[Claimed] = []
+    free: list[Due] = []
     for channel in dict.fromkeys(row.channel for row in rows):
         mine = [row for row in rows if row.channel is channel]
         decision = breaker.decision(channel.name)
@@ -41,7 +41,7 @@ def admit(rows: Sequence[Claimed], *, clock: Clock) -> tuple[list[Claimed], Effe
     return admitted, effects
 
 
-def _divert(rows: Sequence[Claimed], wait_s: float, now: datetime) -> Effects:
+def _divert(rows: Sequence[Due], wait_s: float, now: datetime) -> Effects:
     effects = Effects()
     waiting = []
     for row in rows:
@@ -60,7 +60,7 @@ def _divert(rows: Sequence[Claimed], wait_s: float, now: datetime) -> Effects:
     return effects
 
 
-def _within_limits(rows: list[Claimed], now: datetime) -> tuple[list[Claimed], Effects]:
+def _within_limits(rows: list[Due], now: datetime) -> tuple[list[Due], Effects]:
     settings = pipeline_settings()
     asks = [
         (row, rate_limits.Ask(limits, _horizon_s(row, settings), row.has_slot))
@@ -78,15 +78,13 @@ def _within_limits(rows: list[Claimed], now: datetime) -> tuple[list[Claimed], E
     return [row for row in rows if row.delivery_id not in postponed], effects
 
 
-def _horizon_s(row: Claimed, settings: PipelineSettings) -> float:
+def _horizon_s(row: Due, settings: PipelineSettings) -> float:
     """Return how far ahead a slot may be: less for NORMAL, since CRITICAL waits for the slots it reserved."""
     critical = row.priority is Priority.CRITICAL
     return rate_limits.LONGEST_HORIZON_S if critical else _LIMIT_HORIZON_NORMAL_S
 
 
-def _wait_for_slots(
-    late: Sequence[tuple[Claimed, float]], now: datetime, settings: PipelineSettings
-) -> Effects:
+def _wait_for_slots(late: Sequence[tuple[Due, float]], now: datetime, settings: PipelineSettings) -> Effects:
     """Postpone rows to their slots.
 
     For a near slot a delayed doorbell rings at the exact time: the sweep can be off by a second, and a

@@ -1,38 +1,41 @@
-"""Trying deliveries: claim and commit, send, record and commit. No transaction spans a send."""
+"""Trying deliveries: look up and prepare, claim and commit, send, record and commit.
 
-from collections import Counter
+No transaction spans a send, and nothing that can fail lies between a claim and its send.
+"""
+
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from queue import Empty
 from random import uniform
 
 from notifications import store
-from notifications.delivery import admission, pages, record, sending, sending_loop, slow_sends
+from notifications.delivery import admission, pages, record, room, slow_sends
+from notifications.delivery.prepare import Prepared, each_alone, prepare, usable
 from notifications.delivery.record import Clock
-from notifications.delivery.slow_sends import Results, RunEffects
+from notifications.delivery.sends import Sends
+from notifications.delivery.slow_sends import RunEffects
 from notifications.events import Effects
 from notifications.settings import pipeline_settings
 from notifications.states import Channel
-from notifications.store import Claimed
+from notifications.store import Due
 from notifications.transports.base import TemporaryError, TransportError
-from runtime.failpoints import failpoint
 
 
-class AlreadyClaimed(Exception):
-    """The row is claimed by another worker, has ended, or is not due; the sweep rings for it if needed."""
+class NotDue(Exception):
+    """The row is under a lease, has ended, or is not due; the sweep rings for it if needed."""
 
 
 def attempt_one(delivery_id: str, *, clock: Clock, run_effects: RunEffects) -> Effects:
     """Try one delivery as a batch of one, and return what its caller has to run.
 
-    Raises: `AlreadyClaimed`; `TemporaryError` after the row was deferred for a short time: the caller's own
+    Raises: `NotDue`; `TemporaryError` after the row was deferred for a short time: the caller's own
     retry comes first, and the row's `ring_at` a little later if that retry is lost.
     """
-    claimed = _claim([delivery_id], clock)
-    if not claimed:
-        raise AlreadyClaimed(delivery_id)
+    due = _look_up([delivery_id], clock)
+    if not due:
+        raise NotDue(delivery_id)
     effects, errors = Effects(), list[TransportError]()
-    for part in _attempt(claimed, clock, run_effects, errors):
+    for part in _attempt(due, clock, run_effects, errors):
         effects.add(part)
     for error in errors:
         if isinstance(error, TemporaryError) and any(r.delivery_id == delivery_id for r in effects.rings):
@@ -46,39 +49,43 @@ def attempt_many(delivery_ids: Sequence[str], *, clock: Clock, run_effects: RunE
     A row that is deferred for a short time is returned as a `Ring`. Slow sends are recorded by another
     thread, which calls `run_effects`.
     """
-    yield from _attempt(_claim(delivery_ids, clock), clock, run_effects, [])
+    yield from _attempt(_look_up(delivery_ids, clock), clock, run_effects, [])
 
 
-def _claim(delivery_ids: Sequence[str], clock: Clock) -> list[Claimed]:
-    settings = pipeline_settings()
-    claimed = store.claim(delivery_ids, now=clock(), lease_s=settings.lease_s, max_tries=settings.max_tries)
-    if claimed:
-        failpoint("claimed_before_send")
-    return claimed
+def _look_up(delivery_ids: Sequence[str], clock: Clock) -> list[Due]:
+    return store.look_up(delivery_ids, now=clock(), max_tries=pipeline_settings().max_tries)
 
 
 def _attempt(
-    claimed: list[Claimed], clock: Clock, run_effects: RunEffects, errors: list[TransportError]
+    due: list[Due], clock: Clock, run_effects: RunEffects, errors: list[TransportError]
 ) -> Iterator[Effects]:
     """Push the pages, send the rest. The errors of recorded sends are appended to `errors`."""
-    web = [row for row in claimed if row.channel is Channel.WEB]
+    rows, unusable = usable(due, clock)
+    if unusable:
+        yield unusable
+    web = [row for row in rows if row.channel is Channel.WEB]
     if web:
         yield pages.push(web, clock)
-    others = _with_room([row for row in claimed if row.channel is not Channel.WEB], clock)
-    admitted, moved_on = admission.admit(others, clock=clock)
+    others = _with_room([row for row in rows if row.channel is not Channel.WEB], clock)
+    if not others:
+        return
+    prepared, moved_on = each_alone(others, lambda some: _prepare(some, clock), clock)
     if moved_on:
         yield moved_on
-    if admitted:
-        yield from _send_and_record(admitted, clock, run_effects, errors)
+    if prepared:
+        yield from _send_and_record(Sends(prepared, clock), run_effects, errors)
 
 
-def _with_room(rows: list[Claimed], clock: Clock) -> list[Claimed]:
-    """Return the rows of channels that have free slots; postpone the others for a moment.
+def _prepare(rows: Sequence[Due], clock: Clock) -> tuple[list[Prepared], Effects]:
+    """Render first: a row that cannot be rendered must not have taken a place within the limits."""
+    prepared = {row.delivery_id: prepare(row) for row in rows}
+    admitted, moved_on = admission.admit(rows, clock=clock)
+    return [prepared[row.delivery_id] for row in admitted], moved_on
 
-    So a provider that hangs fills its own slots only, and no worker waits for it.
-    """
-    most = pipeline_settings().send_concurrency
-    full = {row.channel for row in rows if slow_sends.unrecorded_count(row.channel) >= most}
+
+def _with_room(rows: list[Due], clock: Clock) -> list[Due]:
+    """Return the rows of channels that have free slots; postpone the others for a moment."""
+    full = {channel for channel in {row.channel for row in rows} if room.is_full(channel)}
     crowded = [row for row in rows if row.channel in full]
     if crowded:
         until = [clock() + timedelta(seconds=uniform(1, 3)) for _ in crowded]  # noqa: S311
@@ -87,27 +94,26 @@ def _with_room(rows: list[Claimed], clock: Clock) -> list[Claimed]:
 
 
 def _send_and_record(
-    claimed: list[Claimed], clock: Clock, run_effects: RunEffects, errors: list[TransportError]
+    sends: Sends, run_effects: RunEffects, errors: list[TransportError]
 ) -> Iterator[Effects]:
-    results = Results()
-    sends = sending_loop.submit(sending.send_all(claimed, results, clock))
-    open_rows = Counter(row.channel for row in claimed)
-    effects = Effects()
     try:
-        while open_rows.total():
+        effects = sends.start()
+        while running := +sends.running:
             try:
-                batch = results.get(within_s=slow_sends.patience_s(list(+open_rows)))
+                batch = sends.results.get(within_s=slow_sends.patience_s(list(running)))
             except Empty:
-                results.hand_over(open_rows, clock, run_effects)
-                return
-            open_rows.subtract(Counter(tried.claimed.channel for tried in batch))
-            effects.add(record.record(batch, clock))
+                slow_sends.hand_over(sends, run_effects)
+                break
+            effects.add(record.record(batch, sends.clock))
             errors += [tried.error for tried in batch if tried.error]
-            sending_loop.call(slow_sends.free_slots, batch)
+            sends.recorded(batch)
+            effects.add(sends.start())
             # Effects can wait, results cannot: a crash before their commit repeats the message.
-            if results.empty():
+            if sends.results.empty():
                 yield effects
                 effects = Effects()
     except BaseException:
-        sends.cancel()  # nothing would record the results of further sends
+        sends.cancel()
         raise
+    if effects:
+        yield effects

@@ -1,41 +1,57 @@
 """Pushing WEB deliveries that come after other channels to the recipients' open pages."""
 
 import logging
+import uuid
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from notifications import store
+from notifications.delivery.prepare import each_alone
 from notifications.delivery.record import Clock
 from notifications.events import Effects
 from notifications.live import pubsub
 from notifications.live.frames import event_frame, stored_content
+from notifications.settings import pipeline_settings
 from notifications.states import AttemptOutcome
-from notifications.store import Claimed, Failure, LeaseLost, Success
+from notifications.store import Claimed, Due, Failure, LeaseLost, Success
 
 log = logging.getLogger(__name__)
 
 
-def push(rows: list[Claimed], clock: Clock) -> Effects:
-    """Push the rows and record the result. A row without an open page is skipped."""
+def push(rows: Sequence[Due], clock: Clock) -> Effects:
+    """Claim the rows, push them and record the result. A row without an open page is skipped."""
     started_at = clock()
-    deadlines = [started_at + timedelta(milliseconds=row.ack_timeout_ms) for row in rows]
-    frames = [
-        (row.person_id, event_frame(stored_content(row, row.time_zone), ack_by=deadline, repeat=True))
-        for row, deadline in zip(rows, deadlines, strict=True)
-    ]
-    receivers = pubsub.push(frames)
+    framed, effects = each_alone(rows, lambda some: (_with_frames(some, started_at), Effects()), clock)
+    frames = {row.delivery_id: frame for row, frame in framed}
+    claimed = store.claim(
+        [row for row, _ in framed], token=uuid.uuid4(), now=started_at, lease_s=pipeline_settings().lease_s
+    )
+    receivers = pubsub.push([(row.person_id, frames[row.delivery_id]) for row in claimed])
     ended_at = clock()
-    pushed = [
-        (Success(row.delivery_id, row.token, started_at, ended_at), deadline)
-        for row, deadline, count in zip(rows, deadlines, receivers, strict=True)
-        if count
-    ]
+    pushed = [row for row, count in zip(claimed, receivers, strict=True) if count]
     if pushed:
-        store.record_pushed([success for success, _ in pushed], [deadline for _, deadline in pushed])
-    unpushed = [row for row, count in zip(rows, receivers, strict=True) if not count]
-    return _skip(unpushed, started_at, ended_at)
+        successes = [Success(row.delivery_id, row.token, started_at, ended_at) for row in pushed]
+        store.record_pushed(successes, [_deadline(row, started_at) for row in pushed])
+    unpushed = [row for row, count in zip(claimed, receivers, strict=True) if not count]
+    effects.add(_skip(unpushed, started_at, ended_at))
+    return effects
 
 
-def _skip(rows: list[Claimed], started_at: datetime, ended_at: datetime) -> Effects:
+def _with_frames(rows: Sequence[Due], now: datetime) -> list[tuple[Due, bytes]]:
+    return [
+        (
+            row,
+            event_frame(stored_content(row, row.time_zone), ack_by=_deadline(row, now), repeat=True),
+        )
+        for row in rows
+    ]
+
+
+def _deadline(row: Due, now: datetime) -> datetime:
+    return now + timedelta(milliseconds=row.ack_timeout_ms)
+
+
+def _skip(rows: Sequence[Claimed], started_at: datetime, ended_at: datetime) -> Effects:
     effects = Effects()
     for row in rows:
         failure = Failure(row, started_at, ended_at, AttemptOutcome.NO_SESSION, "no_session")

@@ -1,15 +1,14 @@
 """Recording the results of sends while their leases last, and deciding what follows."""
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import random
 from typing import TypeVar
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
 
 from notifications import store
 from notifications.delivery import breaker, channel_health, rate_limits, retries, sending_loop
@@ -28,6 +27,7 @@ from notifications.transports.base import (
     TransportError,
 )
 from runtime.failpoints import failpoint
+from runtime.postgres.away import DATABASE_AWAY
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,6 @@ class Tried:
     ended_at: datetime
     receipt: Receipt | None = None
     error: TransportError | None = None
-    recorded: asyncio.Event = field(default_factory=asyncio.Event, compare=False)
 
 
 def record(batch: Sequence[Tried], clock: Clock) -> Effects:
@@ -66,7 +65,7 @@ def record(batch: Sequence[Tried], clock: Clock) -> Effects:
         effects.add(_record_sent(sent))
     unstarted = [tried.claimed for tried in batch if tried.receipt is None and tried.error is None]
     if unstarted:
-        given_back = set(_retry_while_database_away(lambda: store.release(unstarted, now=clock())))
+        given_back = set(retry_while_database_away(lambda: store.release(unstarted, now=clock())))
         for row in unstarted:
             if row.delivery_id not in given_back:
                 log.warning("late_result_refused", extra={"delivery_id": row.delivery_id})
@@ -78,13 +77,13 @@ def record(batch: Sequence[Tried], clock: Clock) -> Effects:
     return effects
 
 
-def _retry_while_database_away(write: Callable[[], T]) -> T:
+def retry_while_database_away(write: Callable[[], T]) -> T:
     """Write, and retry while Postgres restarts. A write that was committed before finds its lease gone."""
     give_up_at = time.monotonic() + _WRITE_WITHIN_S
     while True:
         try:
             return write()
-        except (OperationalError, InterfaceError) as error:
+        except DATABASE_AWAY as error:
             if time.monotonic() > give_up_at:
                 raise
             log.warning("result_not_written_yet", extra={"error": type(error).__name__})
@@ -93,14 +92,23 @@ def _retry_while_database_away(write: Callable[[], T]) -> T:
 
 
 def _record_sent(sent: Sequence[Tried]) -> Effects:
-    done, lost = _retry_while_database_away(lambda: store.record_sent([_success(tried) for tried in sent]))
+    done, lost = retry_while_database_away(lambda: store.record_sent([_success(tried) for tried in sent]))
     log.info("sent", extra=_ids([tried.claimed for tried in sent]))
     for delivery_id in lost:
         log.warning("late_result_refused", extra={"delivery_id": delivery_id})
     for tried in sent:
         if tried.receipt and tried.receipt.moved_to:
-            store.move_address(tried.claimed.delivery_id, tried.receipt.moved_to, now=tried.ended_at)
+            _move_address(tried, tried.receipt.moved_to)
     return done
+
+
+def _move_address(tried: Tried, moved_to: str) -> None:
+    """Note a new address. A failure costs a redirect of the next send, and must not cost other results."""
+    delivery_id = tried.claimed.delivery_id
+    try:
+        retry_while_database_away(lambda: store.move_address(delivery_id, moved_to, now=tried.ended_at))
+    except Exception:
+        log.exception("address_not_moved", extra={"delivery_id": delivery_id})
 
 
 def _ids(rows: Sequence[Claimed]) -> dict[str, list[str]]:
@@ -131,10 +139,14 @@ def _record_error(tried: Tried, error: TransportError, clock: Clock) -> Effects:
     if isinstance(error, LimitedError):
         rate_limits.hold(rate_limits.limits_of(row.channel, row.address), wait_s=error.retry_after_s)
     try:
-        return _retry_while_database_away(lambda: _decide(failure, error, clock()))
+        return retry_while_database_away(lambda: _decide(failure, error, clock()))
     except LeaseLost:
         log.warning("late_result_refused", extra=extra)
-        return Effects()
+    except DATABASE_AWAY:
+        raise
+    except Exception:  # its lease ends as an unknown outcome; the batch's other results are written
+        log.exception("result_not_recorded", extra=extra)
+    return Effects()
 
 
 def _described(error: TransportError, row: Claimed) -> dict[str, object]:

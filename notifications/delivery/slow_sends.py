@@ -1,8 +1,8 @@
 """The bulkhead between channels: the results of slow sends are recorded by a thread, not by the worker.
 
 The worker is then free for other channels. The send keeps its slot and its lease, and its result is recorded
-with the same effects. Same guarantee as in the worker: after a crash the lease expires and the outcome is
-unknown.
+with the same effects; then the next sends of its batch start. Same guarantee as in the worker: after a crash
+the lease expires and the outcome is unknown.
 """
 
 import logging
@@ -10,6 +10,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
+from typing import Protocol
 
 from django.db import connection
 
@@ -23,7 +24,21 @@ from runtime.batching import ThreadBatcher
 log = logging.getLogger(__name__)
 
 RunEffects = Callable[[Effects], None]
-_Item = tuple[Tried, Clock, RunEffects]
+
+
+class Batch(Protocol):
+    """A batch of sends, as `sends.Sends` is."""
+
+    clock: Clock
+    running: Counter[Channel]
+    results: "Results"
+
+    def recorded(self, batch: Sequence[Tried]) -> None: ...
+    def start(self) -> Effects: ...
+    def leave(self) -> Effects: ...
+
+
+_Item = tuple[Tried, Batch, RunEffects]
 
 _TYPICAL_TIMES = 4  # a send is slow after this many times its channel's typical time,
 _QUICK_SHARE = 0.1  # but not before this share of `slow_send_s`
@@ -37,7 +52,7 @@ class Results:
 
     def __init__(self) -> None:
         self._queue: SimpleQueue[Tried] = SimpleQueue()
-        self._later: tuple[Clock, RunEffects] | None = None
+        self._later: tuple[Batch, RunEffects] | None = None
 
     def put(self, tried: Tried) -> None:
         """Called on the sending loop only."""
@@ -57,20 +72,23 @@ class Results:
     def empty(self) -> bool:
         return self._queue.empty()
 
-    def hand_over(self, rows: Counter[Channel], clock: Clock, run_effects: RunEffects) -> None:
-        """Let the recorder write all outstanding results, `rows` of each channel."""
-        with _lock:
-            _open.update(rows)
-        sending_loop.call(self._hand_over, clock, run_effects)
-
-    def _hand_over(self, clock: Clock, run_effects: RunEffects) -> None:
-        self._later = (clock, run_effects)
+    def redirect(self, batch: Batch, run_effects: RunEffects) -> None:
+        """Let the recorder have all results from now on. Called on the sending loop only."""
+        self._later = (batch, run_effects)
         while not self._queue.empty():
-            _recorder.put((self._queue.get(), clock, run_effects))
+            _recorder.put((self._queue.get(), batch, run_effects))
+
+
+def hand_over(batch: Batch, run_effects: RunEffects) -> None:
+    """Let the recorder write all outstanding results of a batch, and go on with it. The caller lets it go."""
+    with _lock:
+        _open.update(+batch.running)
+    sending_loop.call(batch.results.redirect, batch, run_effects)
 
 
 _open: Counter[Channel] = Counter()  # rows whose results the recorder awaits
 _typical_s: dict[Channel, float] = {}
+_stopping = threading.Event()
 _lock = threading.Lock()
 _all_recorded = threading.Condition(_lock)
 
@@ -90,9 +108,9 @@ def patience_s(channels: Sequence[Channel]) -> float:
     return min(max(_QUICK_SHARE * slow_s, _TYPICAL_TIMES * typical_s), slow_s)
 
 
-def unrecorded_count(channel: Channel) -> int:
-    """Return the number of rows of this channel whose results the recorder awaits."""
-    return _open[channel]
+def start_no_more() -> None:
+    """Let the recorder only record from now on: this process ends."""
+    _stopping.set()
 
 
 def wait_until_recorded(*, within_s: float) -> bool:
@@ -110,25 +128,33 @@ def _note(tried: Tried) -> None:
 
 
 def _record(items: Sequence[_Item]) -> None:
-    batch = [tried for tried, _, _ in items]
-    _, clock, run_effects = items[0]  # the same ones in all items of a process
+    for batch in {id(batch): batch for _, batch, _ in items}.values():
+        mine = [(tried, run_effects) for tried, other, run_effects in items if other is batch]
+        effects = _record_and_go_on(batch, [tried for tried, _ in mine])
+        mine[0][1](effects)
+
+
+def _record_and_go_on(batch: Batch, results: Sequence[Tried]) -> Effects:
+    """Record results of a batch, and start its next sends."""
+    before, effects, well = +batch.running, Effects(), not _stopping.is_set()
     try:
-        run_effects(record(batch, clock))
+        effects.add(record(results, batch.clock))
     except Exception:  # the leases expire, and the sweep takes over
-        log.exception("slow_sends_not_recorded", extra={"rows": len(batch)})
+        log.exception("slow_sends_not_recorded", extra={"rows": len(results)})
         connection.close()  # it may be the cause
-    finally:
-        sending_loop.call(free_slots, batch)
-        with _lock:
-            _open.subtract(Counter(tried.claimed.channel for tried in batch))
-            _all_recorded.notify_all()
+        well = False
+    batch.recorded(results)
+    try:
+        effects.add(batch.start() if well else batch.leave())
+    except Exception:  # what was not claimed is as it was
+        log.exception("slow_sends_not_started")
+        effects.add(batch.leave())
+    with _lock:
+        _open.subtract(before)
+        _open.update(+batch.running)
+        _all_recorded.notify_all()
+    return effects
 
 
 # The next send may be hours away: an idle recorder gives its connection back.
 _recorder = ThreadBatcher("recorder", _record, idle_s=_IDLE_S, on_idle=lambda: connection.close())
-
-
-def free_slots(batch: Sequence[Tried]) -> None:
-    """Free the slots of these sends. Called on the sending loop."""
-    for tried in batch:
-        tried.recorded.set()

@@ -13,7 +13,7 @@ from notifications.live import pubsub
 from notifications.models import Event
 from notifications.rendering.render import render
 from notifications.states import Channel, Priority
-from notifications.store import Claimed
+from notifications.store import Due
 from notifications.transports.base import Message
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ def to_ms(at: datetime) -> int:
     return round(at.timestamp() * 1000)
 
 
-def stored_content(row: Event | Claimed, time_zone: str) -> Content:
+def stored_content(row: Event | Due, time_zone: str) -> Content:
     """Return the content of a stored event, which was read as a row or with a claimed delivery."""
     return Content(
         row.event_id,
@@ -67,7 +67,7 @@ def stored_content(row: Event | Claimed, time_zone: str) -> Content:
         time_zone,
         row.topic,
         row.seq,
-        row.source if isinstance(row, Claimed) else row.source.name,
+        row.source if isinstance(row, Due) else row.source.name,
     )
 
 

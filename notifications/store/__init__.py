@@ -11,6 +11,7 @@ from notifications.store.broadcasts import Kept
 from notifications.store.claim import GRACE_S, SLOT_LEAD_S, Claimed, LeaseLost, claim, postpone, release
 from notifications.store.confirm import AmbiguousEvent, UnknownEvent, acknowledge, confirm
 from notifications.store.destinations import move_address
+from notifications.store.due import Due, look_up
 from notifications.store.give_up import expire, give_up, skip_unpushed
 from notifications.store.outcomes import (
     Failure,
@@ -35,6 +36,7 @@ __all__ = [
     "Acceptance",
     "AmbiguousEvent",
     "Claimed",
+    "Due",
     "Ended",
     "Failure",
     "Kept",
@@ -56,6 +58,7 @@ __all__ = [
     "expires_at",
     "give_up",
     "inbox",
+    "look_up",
     "may_replay",
     "move_address",
     "open_replay",

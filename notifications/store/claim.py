@@ -1,157 +1,145 @@
-"""Claiming deliveries by compare-and-set, with a lease: one claim allows one send."""
+"""Claiming deliveries by compare-and-set, with a lease: one claim allows one send, and says that it began."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 
-from notifications.events import JsonObject
-from notifications.states import Channel, DeliveryState, EventState, Priority
-from users.encryption import decrypt
+from notifications.states import DeliveryState
+from notifications.store.due import CLAIMABLE, IS_DUE, Due
 
 
 class LeaseLost(Exception):
-    """The lease had expired and the row has changed since; the late result was not written."""
+    """The row has changed since it was looked up or claimed; the result was not written."""
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
-    """One delivery under a lease, with everything an attempt needs: no further query."""
+class Claimed(Due):
+    """One delivery under a lease: its send begins now."""
 
-    delivery_id: str
     token: str
-    attempt: int
     lease_until: datetime
-    channel: Channel
-    priority: Priority
-    possible_duplicate: bool
-    event_pk: int
-    event_id: str
-    seq: int
-    event_type: str
-    payload: JsonObject
-    occurred_at: datetime
-    ack_timeout_ms: int
-    person_id: int
-    time_zone: str
-    address: str  # "" for WEB, and where the destination is gone
-    topic: str
-    source: str
-    unusable: str  # why the destination may not be used any more
-    position: int = 0  # of this step in the event's plan
-    last: bool = False  # the plan has no further step
-    has_slot: bool = False  # its reserved slot within the rate limit has come
 
 
-# One statement also reads what the attempt needs: this is the hottest query of a worker.
+_VALUES = attrgetter(*(field.name for field in fields(Due)))
+
+# Rows that this token claimed before are returned again: the answer to their commit may have been lost.
 _CLAIM = f"""
 WITH free AS (
     SELECT d.id FROM notifications_delivery d JOIN notifications_event e ON e.id = d.event_id
-    WHERE d.id = ANY(%(ids)s::uuid[]) AND d.state = ANY(%(from)s) AND d.ended_at IS NULL
-      AND d.not_before <= %(now)s AND d.attempts < %(max_tries)s
-      AND e.state = '{EventState.ACCEPTED}' AND e.expires_at > %(now)s
-    ORDER BY d.id FOR UPDATE OF d SKIP LOCKED
+    JOIN unnest(%(ids)s::uuid[], %(attempts)s::int[]) AS seen(id, attempt) ON seen.id = d.id
+    WHERE d.attempts = seen.attempt - 1 AND {IS_DUE}
+    ORDER BY d.id FOR UPDATE OF d {{skip_locked}}
 ), claimed AS (
     UPDATE notifications_delivery d
-    SET state = '{DeliveryState.SENDING}', attempts = d.attempts + 1, lease_token = gen_random_uuid(),
+    SET state = '{DeliveryState.SENDING}', attempts = d.attempts + 1, lease_token = %(token)s,
         lease_until = %(until)s, ring_at = %(until)s
     FROM free WHERE d.id = free.id
-    RETURNING d.*
+    RETURNING d.id, d.lease_until
 )
-SELECT d.id::text, d.lease_token::text, d.attempts, d.lease_until, d.channel, d.priority,
-    d.possible_duplicate, e.id, e.event_id, e.seq, e.event_type, e.payload, e.occurred_at, e.ack_timeout_ms,
-    e.person_id, p.time_zone, COALESCE(a.address, ''), e.topic, s.name,
-    CASE WHEN d.channel = {Channel.WEB} THEN ''
-        WHEN a.id IS NULL THEN 'the destination was removed'
-        WHEN a.disabled_at IS NOT NULL THEN 'disabled: ' || a.disabled_reason ELSE '' END,
-    d.position, d.position + 1 >= jsonb_array_length(e.plan),
-    COALESCE(d.slot_at > %(slot_kept_since)s, false)
-FROM claimed d JOIN notifications_event e ON e.id = d.event_id JOIN users_user p ON p.id = e.person_id
-JOIN users_source s ON s.id = e.source_id
-LEFT JOIN users_destination a ON a.id = d.destination_id
-ORDER BY d.event_id, d.position
+SELECT id::text, lease_until FROM claimed
+UNION ALL
+SELECT id::text, lease_until FROM notifications_delivery
+WHERE id = ANY(%(ids)s::uuid[]) AND lease_token = %(token)s AND state = '{DeliveryState.SENDING}'
 """
+_FIRST, _AGAIN = _CLAIM.format(skip_locked="SKIP LOCKED"), _CLAIM.format(skip_locked="")
 
 GRACE_S = 5.0  # the sweep visits a row this long after its doorbell
 SLOT_LEAD_S = 2.0  # and this long before a reserved slot, so that the doorbell can be timed exactly
-# A claim may come a little after its slot; slots that passed long ago would add up to a burst.
-_SLOT_KEPT = timedelta(seconds=GRACE_S)
-_CLAIMABLE = [DeliveryState.PENDING, DeliveryState.DEFERRED, DeliveryState.UNKNOWN]
 
 
-def claim(ids: Sequence[str], *, now: datetime, lease_s: float, max_tries: int) -> list[Claimed]:
-    """Claim what is due among `ids` until `now + lease_s`, and return it.
+def claim(
+    rows: Sequence[Due], *, token: UUID, now: datetime, lease_s: float, again: bool = False
+) -> list[Claimed]:
+    """Claim rows under this new token until `now + lease_s`, and return those whose sends may begin.
 
-    A missing row was claimed by another worker, has ended, is not due yet, or has no attempts left; the
-    sweep handles all of these.
+    A missing row was claimed by another worker, or has changed since it was looked up. `again`: a claim
+    under this token whose answer was lost is repeated; what it had claimed is among the result.
     """
+    values: dict[str, Any] = {
+        "ids": [row.delivery_id for row in rows],
+        "attempts": [row.attempt for row in rows],
+        "from": CLAIMABLE,
+        "now": now,
+        "token": token,
+        "until": now + timedelta(seconds=lease_s),
+    }
     with connection.cursor() as cursor:
-        cursor.execute(
-            _CLAIM,
-            {
-                "ids": list(ids),
-                "from": _CLAIMABLE,
-                "now": now,
-                "until": now + timedelta(seconds=lease_s),
-                "max_tries": max_tries,
-                "slot_kept_since": now - _SLOT_KEPT,
-            },
-        )
-        return [_claimed(row) for row in cursor.fetchall()]
-
-
-def _claimed(row: tuple[Any, ...]) -> Claimed:
-    """Return a row of `_CLAIM`; its columns are in the order of `Claimed`."""
-    made = Claimed(*row)
-    return replace(
-        made,
-        channel=Channel(made.channel),
-        priority=Priority(made.priority),
-        payload=json.loads(row[11]),  # Django leaves jsonb as text
-        address=decrypt(made.address) if made.address else "",
-    )
+        cursor.execute(_AGAIN if again else _FIRST, values)
+        leases = dict(cursor.fetchall())
+    return [
+        Claimed(*[*_VALUES(row), str(token), leases[row.delivery_id]])
+        for row in rows
+        if row.delivery_id in leases
+    ]
 
 
 _RELEASE = f"""
 UPDATE notifications_delivery d
 SET state = '{DeliveryState.PENDING}', attempts = d.attempts - 1, lease_token = NULL, lease_until = NULL,
-    not_before = g.at, ring_at = LEAST(g.ring_at, e.expires_at),
-    slot_at = CASE WHEN g.slot THEN g.at END
-FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[], %s::timestamptz[], %s::bool[])
-    AS g(id, token, at, ring_at, slot), notifications_event e
+    not_before = %(now)s, ring_at = LEAST(%(ring_at)s, e.expires_at), slot_at = NULL
+FROM unnest(%(ids)s::uuid[], %(tokens)s::uuid[]) AS g(id, token), notifications_event e
 WHERE e.id = d.event_id AND d.id = g.id AND d.lease_token = g.token AND d.state = '{DeliveryState.SENDING}'
-RETURNING d.id
+RETURNING d.id::text
 """
 
 
 def release(claimed: Sequence[Claimed], *, now: datetime) -> list[str]:
-    """Undo the claim of rows for which nothing was sent. Return their ids.
+    """Undo the claim of rows whose sends did not begin after all. Return their ids.
 
     The caller rings their doorbells again; the sweep visits them later.
     """
-    count = len(claimed)
-    ring_at = now + timedelta(seconds=GRACE_S)
-    return postpone(claimed, until=[now] * count, ring_at=[ring_at] * count, slots=[False] * count)
+    ids, tokens = id_arrays(claimed)
+    values: dict[str, Any] = {
+        "ids": ids,
+        "tokens": tokens,
+        "now": now,
+        "ring_at": now + timedelta(seconds=GRACE_S),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_RELEASE, values)
+        return [row[0] for row in cursor.fetchall()]
+
+
+# The lease of a row that has ended or was given back is gone too.
+UNCLAIMED = "d.lease_token IS NULL AND d.ended_at IS NULL"
+
+_POSTPONE = f"""
+UPDATE notifications_delivery d
+SET not_before = g.until, ring_at = LEAST(g.ring_at, e.expires_at),
+    slot_at = CASE WHEN g.slot THEN g.until END
+FROM unnest(%(ids)s::uuid[], %(attempts)s::int[], %(until)s::timestamptz[], %(ring_at)s::timestamptz[],
+        %(slots)s::bool[]) AS g(id, attempt, until, ring_at, slot),
+    notifications_event e
+WHERE e.id = d.event_id AND d.id = g.id AND {UNCLAIMED} AND d.attempts = g.attempt - 1
+"""
 
 
 def postpone(
-    claimed: Sequence[Claimed],
+    rows: Sequence[Due],
     *,
     until: Sequence[datetime],
     ring_at: Sequence[datetime],
     slots: Sequence[bool],
-) -> list[str]:
-    """Undo the claim of rows until a time of their own; `slots`: that time is reserved. Return their ids.
+) -> None:
+    """Let rows that nobody has claimed wait until a time of their own; `slots`: that time is reserved.
 
-    The sweep visits a row at its `ring_at`, or when its event expires, whichever comes first.
+    No attempt is counted. The sweep visits a row at its `ring_at`, or when its event expires, whichever
+    comes first.
     """
+    values: dict[str, Any] = {
+        "ids": [row.delivery_id for row in rows],
+        "attempts": [row.attempt for row in rows],
+        "until": list(until),
+        "ring_at": list(ring_at),
+        "slots": list(slots),
+    }
     with connection.cursor() as cursor:
-        given: list[Any] = [list(until), list(ring_at), list(slots)]
-        cursor.execute(_RELEASE, [*id_arrays(claimed), *given])
-        return [str(row[0]) for row in cursor.fetchall()]
+        cursor.execute(_POSTPONE, values)
 
 
 def id_arrays(claimed: Sequence[Any]) -> list[list[str]]:

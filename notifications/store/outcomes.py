@@ -1,4 +1,4 @@
-"""Recording the outcome of an attempt. A worker whose lease has expired cannot write."""
+"""Recording the outcome of an attempt, or why none was made. A worker without its lease cannot write."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +23,7 @@ from notifications.states import (
 from notifications.store.claim import Claimed, LeaseLost, id_arrays
 from notifications.store.deliveries import ENDED_AT, allow_repeat, end_delivery
 from notifications.store.destinations import disable_destination
+from notifications.store.due import Due
 from notifications.store.events import end_event, lock_event
 from notifications.store.next_step import has_next, next_step
 from runtime.failpoints import failpoint
@@ -40,7 +41,7 @@ class Success:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    claimed: Claimed
+    claimed: Due  # `Claimed`, unless no send could begin
     started_at: datetime
     ended_at: datetime
     outcome: AttemptOutcome
@@ -136,7 +137,7 @@ def record_deferred(failure: Failure, *, not_before: datetime, ring_at: datetime
     with transaction.atomic():
         expires_at = Event.objects.values_list("expires_at", flat=True).get(pk=failure.claimed.event_pk)
         ring_at = min(ring_at, expires_at or ring_at)
-        changed = _leased(failure, DeliveryState.DEFERRED).update(
+        changed = _unchanged(failure, DeliveryState.DEFERRED).update(
             state=DeliveryState.DEFERRED,
             error=failure.error[:300],
             lease_token=None,
@@ -165,7 +166,7 @@ def record_skipped(failure: Failure, *, now: datetime) -> Effects:
         return _go_on(event, failure.claimed, code=failure.outcome, now=now)
 
 
-def _go_on(event: Event, claimed: Claimed, *, code: str, now: datetime) -> Effects:
+def _go_on(event: Event, claimed: Due, *, code: str, now: datetime) -> Effects:
     return next_step(
         event, claimed.position, now=now, possible_duplicate=claimed.possible_duplicate, code=code
     )
@@ -198,18 +199,18 @@ def after_unknown(row: Delivery, *, now: datetime, backoff_s: float) -> Effects:
 
 
 def _end(failure: Failure, state: DeliveryState, *, now: datetime, **changes: object) -> None:
-    """End the delivery if its lease still holds, and add the attempt. Raises: `LeaseLost`."""
-    leased = _leased(failure, state)
-    changed = end_delivery(leased, state, now=now, error=failure.error[:300], **changes)
+    """End the delivery if it is as it was seen, and add the attempt. Raises: `LeaseLost`."""
+    changed = end_delivery(_unchanged(failure, state), state, now=now, error=failure.error[:300], **changes)
     _add_attempt(failure, changed)
 
 
-def _leased(failure: Failure, state: DeliveryState) -> "QuerySet[Delivery]":
-    """Return the delivery, if its lease still holds and it may become `state`."""
-    claimed = failure.claimed
-    return Delivery.objects.filter(
-        pk=claimed.delivery_id, lease_token=claimed.token, state__in=may_become(state)
-    )
+def _unchanged(failure: Failure, state: DeliveryState) -> "QuerySet[Delivery]":
+    """Return the delivery, if it is as it was claimed, or seen without a claim, and may become `state`."""
+    seen = failure.claimed
+    rows = Delivery.objects.filter(pk=seen.delivery_id, state__in=may_become(state))
+    if isinstance(seen, Claimed):
+        return rows.filter(lease_token=seen.token)
+    return rows.filter(lease_token=None, ended_at=None, attempts=seen.attempt - 1)
 
 
 def _add_attempt(failure: Failure, changed: int) -> None:

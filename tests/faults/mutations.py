@@ -38,8 +38,8 @@ _ALL = (
         "m01",
         "a result is recorded without its lease",
         "notifications/store/outcomes.py",
-        "pk=claimed.delivery_id, lease_token=claimed.token, state__in=may_become(state)",
-        "pk=claimed.delivery_id, state__in=may_become(state)",
+        "        return rows.filter(lease_token=seen.token)\n",
+        "        return rows\n",
         tests=("tests/notifications/store",),
     ),
     Mutant(
@@ -54,8 +54,8 @@ _ALL = (
     Mutant(
         "m03",
         "a claim ignores that the event has ended or expired",
-        "notifications/store/claim.py",
-        "      AND e.state = '{EventState.ACCEPTED}' AND e.expires_at > %(now)s\n",
+        "notifications/store/due.py",
+        "    AND e.state = '{EventState.ACCEPTED}' AND e.expires_at > %(now)s\n",
         "",
         rows=("L1", "O5"),
         tests=("tests/notifications/store/test_claim.py",),
@@ -93,10 +93,11 @@ _ALL = (
         "m07",
         "one send in ten is not made, and recorded as refused",
         "notifications/delivery/sending.py",
-        "async def _send(row: Claimed) -> Receipt:\n",
-        "async def _send(row: Claimed) -> Receipt:\n"
-        "    if int(row.delivery_id[:4], 16) % 10 == 0:\n"
-        '        raise MessageError("refused")\n',
+        "        timeout_s = retries.timeout_s(row.channel)\n",
+        "        timeout_s = retries.timeout_s(row.channel)\n"
+        "        if int(row.delivery_id[:4], 16) % 10 == 0:\n"
+        "            from notifications.transports.base import MessageError\n\n"
+        '            raise MessageError("refused")\n',
         rows=("L1", "L2", "L4", "L5", "D2", "D3", "O3"),
     ),
     Mutant(
@@ -142,10 +143,10 @@ _ALL = (
         "m11",
         "one transaction stays open around the send",
         "notifications/delivery/attempt.py",
-        "    yield from _attempt(_claim(delivery_ids, clock), clock, run_effects, [])\n",
+        "    yield from _attempt(_look_up(delivery_ids, clock), clock, run_effects, [])\n",
         "    from django.db import transaction\n\n"
         "    with transaction.atomic():\n"
-        "        yield from _attempt(_claim(delivery_ids, clock), clock, run_effects, [])\n",
+        "        yield from _attempt(_look_up(delivery_ids, clock), clock, run_effects, [])\n",
         rows=("L1",),
         tests=("tests/notifications/delivery/test_attempt_batch.py",),
     ),
@@ -320,9 +321,9 @@ _ALL = (
     Mutant(
         "m31",
         "a claim takes a row that another worker holds",
-        "notifications/store/claim.py",
-        "_CLAIMABLE = [DeliveryState.PENDING,",
-        "_CLAIMABLE = [DeliveryState.SENDING, DeliveryState.PENDING,",
+        "notifications/store/due.py",
+        "CLAIMABLE = [DeliveryState.PENDING,",
+        "CLAIMABLE = [DeliveryState.SENDING, DeliveryState.PENDING,",
         rows=("L2",),
         tests=("tests/notifications/store/test_claim.py",),
     ),

@@ -6,6 +6,7 @@ pytest loads this before Django is set up, so models are imported where they are
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from notifications.events import Effects, Envelope, Plan, PlanStep, SourceGrant
 from notifications.states import AttemptOutcome, Channel, FailureKind, Priority
@@ -87,12 +88,16 @@ class Desk:
 
     def claim(self, row: "Delivery | str", *, now: datetime | None = None, **limits: Any) -> "Claimed":
         """Claim one row, which must be due."""
-        from notifications import store
-
-        values = {"lease_s": 55, "max_tries": 8} | limits
-        pk = row if isinstance(row, str) else str(row.pk)
-        [claimed] = store.claim([pk], now=now or self.now, **values)
+        [claimed] = claim([row if isinstance(row, str) else str(row.pk)], now=now or self.now, **limits)
         return claimed
+
+
+def claim(ids: list[str], *, now: datetime, lease_s: float = 55, max_tries: int = 8) -> "list[Claimed]":
+    """Claim what is due among these deliveries, as a worker does that has room for all of them."""
+    from notifications import store
+
+    due = store.look_up(ids, now=now, max_tries=max_tries)
+    return store.claim(due, token=uuid4(), now=now, lease_s=lease_s)
 
 
 def _step(destination: "Destination | None") -> PlanStep:

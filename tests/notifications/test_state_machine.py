@@ -23,6 +23,7 @@ from hypothesis.stateful import (
 from notifications import store
 from notifications.events import Effects
 from notifications.states import AttemptOutcome, Channel, DeliveryState, EventState, FailureKind, Priority
+from tests.notifications.desk import claim
 from tests.notifications.promises import PICK, SETTINGS, Hold, Promises, by_holder
 
 EXAMPLES = int(os.environ.get("TOCSIN_STATE_MACHINE_EXAMPLES", "0"))
@@ -93,7 +94,7 @@ class Deliveries(Promises, RuleBasedStateMachine):
 
     # --- workers ----------------------------------------------------------------------------------------
     def _claim(self, ids):
-        for claimed in store.claim(ids, now=self.now, lease_s=SETTINGS.lease_s, max_tries=SETTINGS.max_tries):
+        for claimed in claim(ids, now=self.now, lease_s=SETTINGS.lease_s, max_tries=SETTINGS.max_tries):
             event, row = self.events[claimed.event_pk], self.rows[claimed.delivery_id]
             assert event["state"] == EventState.ACCEPTED, "a send would start after the end"
             assert event["expires_at"] > self.now >= row["not_before"]

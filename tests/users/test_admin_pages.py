@@ -13,6 +13,7 @@ from notifications import store
 from notifications.events import Envelope, Plan, PlanStep, SourceGrant
 from notifications.models import Attempt, Broadcast, DeadLetter, Delivery, Event, Quarantine, Replay
 from notifications.states import Channel, Priority
+from tests.notifications.desk import claim
 from users import keys
 from users.models import (
     ApiKey,
@@ -94,7 +95,7 @@ def deliver_one_of_two(person, chat, source):
         ],
         now=NOW,
     )
-    [claimed] = store.claim([stored.delivery_id], now=NOW, lease_s=55, max_tries=8)
+    [claimed] = claim([stored.delivery_id], now=NOW, lease_s=55, max_tries=8)
     store.record_sent([store.Success(claimed.delivery_id, claimed.token, NOW, NOW, "m1")])
 
 

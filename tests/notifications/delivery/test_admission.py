@@ -28,9 +28,9 @@ def mailbox(desk, ada):
     return desk.address(ada, Channel.EMAIL)
 
 
-def claimed(desk, now, *events):
+def due(desk, now, *events):
     rows = [str(desk.delivery(event).pk) for event in events]
-    return store.claim(rows, now=now, lease_s=55, max_tries=8)
+    return store.look_up(rows, now=now, max_tries=8)
 
 
 def open_breaker() -> None:
@@ -39,7 +39,7 @@ def open_breaker() -> None:
 
 @pytest.mark.django_db
 def test_with_all_well_everything_may_be_sent(desk, ada, chat, now) -> None:
-    rows = claimed(desk, now, desk.event(ada, chat))
+    rows = due(desk, now, desk.event(ada, chat))
     assert admission.admit(rows, clock=lambda: now)[0] == rows
 
 
@@ -47,7 +47,7 @@ def test_with_all_well_everything_may_be_sent(desk, ada, chat, now) -> None:
 def test_an_open_breaker_moves_critical_to_its_next_channel_at_once(desk, ada, chat, mailbox, now) -> None:
     event = desk.event(ada, chat, mailbox, priority=Priority.CRITICAL)
     open_breaker()
-    admitted, effects = admission.admit(claimed(desk, now, event), clock=lambda: now)
+    admitted, effects = admission.admit(due(desk, now, event), clock=lambda: now)
     assert admitted == []
     assert desk.delivery(event).state == "skipped"
     assert [ring.delivery_id for ring in effects.rings] == [str(desk.delivery(event, 1).pk)]
@@ -59,7 +59,7 @@ def test_an_open_breaker_moves_critical_to_its_next_channel_at_once(desk, ada, c
 def test_what_has_nowhere_else_to_go_waits_and_no_try_is_counted(desk, ada, chat, now, priority) -> None:
     event = desk.event(ada, chat, priority=priority)
     open_breaker()
-    admitted, effects = admission.admit(claimed(desk, now, event), clock=lambda: now)
+    admitted, effects = admission.admit(due(desk, now, event), clock=lambda: now)
     row = desk.delivery(event)
     assert (admitted, effects.rings) == ([], [])
     assert (row.state, row.attempts) == ("pending", 0)
@@ -72,29 +72,29 @@ def test_an_open_breaker_of_one_provider_leaves_the_other_alone(desk, ada, chat,
     by_chat = desk.event(ada, chat, event_id="a", priority=Priority.NORMAL)
     by_mail = desk.event(ada, mailbox, event_id="b", priority=Priority.NORMAL)
     open_breaker()
-    admitted, _ = admission.admit(claimed(desk, now, by_chat, by_mail), clock=lambda: now)
+    admitted, _ = admission.admit(due(desk, now, by_chat, by_mail), clock=lambda: now)
     assert [row.channel for row in admitted] == [Channel.EMAIL]
 
 
 @pytest.mark.django_db
 def test_a_limited_send_waits_for_its_slot_and_then_needs_no_other(desk, ada, chat, now, limited) -> None:
     first, second = (desk.event(ada, chat, event_id=name) for name in "ab")
-    [row], _ = admission.admit(claimed(desk, now, first), clock=lambda: now)
-    admitted, _ = admission.admit(claimed(desk, now, second), clock=lambda: now)
+    [row], _ = admission.admit(due(desk, now, first), clock=lambda: now)
+    admitted, _ = admission.admit(due(desk, now, second), clock=lambda: now)
     assert (row.event_id, admitted) == ("a", [])
     waiting = desk.delivery(second)
     assert (waiting.state, waiting.attempts) == ("pending", 0)
     assert now < waiting.slot_at == waiting.not_before <= now + timedelta(seconds=1)
     at_slot = waiting.slot_at
-    rows = claimed(desk, at_slot, second)
+    rows = due(desk, at_slot, second)
     assert admission.admit(rows, clock=lambda: at_slot)[0] == rows
 
 
 @pytest.mark.django_db
 def test_a_near_slot_is_rung_for_to_the_moment(desk, ada, chat, now, limited) -> None:
     first, second = (desk.event(ada, chat, event_id=name) for name in "ab")
-    admission.admit(claimed(desk, now, first), clock=lambda: now)
-    _, effects = admission.admit(claimed(desk, now, second), clock=lambda: now)
+    admission.admit(due(desk, now, first), clock=lambda: now)
+    _, effects = admission.admit(due(desk, now, second), clock=lambda: now)
     waiting = desk.delivery(second)
     [ring] = effects.rings
     assert (ring.delivery_id, ring.alone) == (str(waiting.pk), True)
@@ -108,8 +108,8 @@ def test_a_broker_without_countdowns_leaves_the_slot_to_the_sweep(
 ) -> None:
     override(telegram_per_s=25, countdown_max_s=0.0)
     first, second = (desk.event(ada, chat, event_id=name) for name in "ab")
-    admission.admit(claimed(desk, now, first), clock=lambda: now)
-    assert admission.admit(claimed(desk, now, second), clock=lambda: now)[1].rings == []
+    admission.admit(due(desk, now, first), clock=lambda: now)
+    assert admission.admit(due(desk, now, second), clock=lambda: now)[1].rings == []
     waiting = desk.delivery(second)
     assert waiting.ring_at == waiting.slot_at
 
@@ -123,7 +123,7 @@ def hold(chat, wait_s: float) -> None:
 def test_a_far_slot_is_rung_for_by_the_sweep_just_before_it(desk, ada, chat, now, limited) -> None:
     hold(chat, 30)
     event = desk.event(ada, chat, priority=Priority.CRITICAL)
-    assert admission.admit(claimed(desk, now, event), clock=lambda: now)[1].rings == []
+    assert admission.admit(due(desk, now, event), clock=lambda: now)[1].rings == []
     waiting = desk.delivery(event)
     assert waiting.ring_at == waiting.slot_at - timedelta(seconds=store.SLOT_LEAD_S)
     [ring] = store.sweep_deliveries(now=waiting.ring_at, settings=PipelineSettings()).rings
@@ -134,7 +134,7 @@ def test_a_far_slot_is_rung_for_by_the_sweep_just_before_it(desk, ada, chat, now
 def test_normal_reserves_a_few_seconds_ahead_only_and_comes_again(desk, ada, chat, now, limited) -> None:
     hold(chat, 30)
     event = desk.event(ada, chat)
-    assert admission.admit(claimed(desk, now, event), clock=lambda: now)[1].rings == []
+    assert admission.admit(due(desk, now, event), clock=lambda: now)[1].rings == []
     waiting = desk.delivery(event)
     assert waiting.slot_at is None
     assert now + timedelta(seconds=4) <= waiting.ring_at <= now + timedelta(seconds=12)
@@ -143,20 +143,20 @@ def test_normal_reserves_a_few_seconds_ahead_only_and_comes_again(desk, ada, cha
 @pytest.mark.django_db
 def test_who_waits_for_a_slot_is_looked_at_when_the_event_expires(desk, ada, chat, now, limited) -> None:
     for name in "abcd":
-        admission.admit(claimed(desk, now, desk.event(ada, chat, event_id=name)), clock=lambda: now)
+        admission.admit(due(desk, now, desk.event(ada, chat, event_id=name)), clock=lambda: now)
     event = desk.event(ada, chat, event_id="e", expires_s=0.3)
-    admission.admit(claimed(desk, now, event), clock=lambda: now)
+    admission.admit(due(desk, now, event), clock=lambda: now)
     assert desk.delivery(event).ring_at == now + timedelta(seconds=0.3)
 
 
 @pytest.mark.django_db
 def test_a_slot_that_is_long_past_is_asked_for_again(desk, ada, chat, now, limited) -> None:
     for name in "ab":
-        admission.admit(claimed(desk, now, desk.event(ada, chat, event_id=name)), clock=lambda: now)
+        admission.admit(due(desk, now, desk.event(ada, chat, event_id=name)), clock=lambda: now)
     event = desk.event(ada, chat, event_id="c")
-    admission.admit(claimed(desk, now, event), clock=lambda: now)
+    admission.admit(due(desk, now, event), clock=lambda: now)
     late = desk.delivery(event).slot_at + timedelta(seconds=60)
-    [row] = claimed(desk, late, event)
+    [row] = due(desk, late, event)
     assert not row.has_slot
 
 
@@ -176,7 +176,7 @@ def test_mail_is_limited_while_the_limits_of_telegram_are_off(
     mailbox = desk.address(ada, Channel.EMAIL, address="ada@limited.example")
     events = [desk.event(ada, mailbox, event_id=f"m{number}") for number in range(25)]
     events += [desk.event(ada, chat, event_id=f"t{number}") for number in range(25)]
-    admitted, _ = admission.admit(claimed(desk, now, *events), clock=lambda: now)
+    admitted, _ = admission.admit(due(desk, now, *events), clock=lambda: now)
     channels = [row.channel for row in admitted]
     assert channels.count(Channel.TELEGRAM) == 25
     assert 20 <= channels.count(Channel.EMAIL) < 25

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection, transaction
 
-from notifications.delivery.attempt import AlreadyClaimed, attempt_one
+from notifications.delivery.attempt import NotDue, attempt_one
 from notifications.models import Attempt, Delivery, Event
 from notifications.states import Channel, Priority
 from notifications.transports.base import (
@@ -67,7 +67,7 @@ def test_the_task_itself_waits_for_a_short_limit(desk, event, provider, attempt,
     row = desk.delivery(event)
     assert row.not_before == now + timedelta(seconds=30)
     assert row.ring_at == now + timedelta(seconds=30 + 5)
-    with pytest.raises(AlreadyClaimed):
+    with pytest.raises(NotDue):
         attempt(at=now + timedelta(seconds=29))
     assert attempt(at=now + timedelta(seconds=30)).finals == [event.pk]
 
@@ -129,7 +129,7 @@ def test_a_lost_answer_and_a_transports_bug_are_unknown_and_not_repeated(
     assert desk.delivery(event).state == "unknown"
     assert desk.delivery(event, 1).possible_duplicate
     assert [ring.delivery_id for ring in effects.rings] == [next_pk(desk, event)]
-    with pytest.raises(AlreadyClaimed):
+    with pytest.raises(NotDue):
         attempt()
     assert len(fake.sent) == 1
 
@@ -142,13 +142,15 @@ def test_a_possible_duplicate_says_so_in_its_text(desk, event, provider, attempt
     assert "may have received this already" in by_mail.sent[0][1].text
 
 
-def test_a_message_that_cannot_be_rendered_fails_without_a_send(desk, event, provider, attempt) -> None:
+def test_a_message_that_cannot_be_rendered_ends_as_our_fault_without_a_claim(
+    desk, event, provider, attempt
+) -> None:
     Event.objects.update(payload=["not", "an", "object"])
     fake = provider()
     effects = attempt()
     row = desk.delivery(event)
-    assert (row.state, row.failure_kind, fake.sent) == ("failed", "message", [])
-    assert row.error == "the message cannot be rendered"
+    assert (row.state, row.failure_kind, row.attempts, fake.sent) == ("failed", "configuration", 0, [])
+    assert row.error == "the message cannot be made: see the log"
     assert [ring.delivery_id for ring in effects.rings] == [next_pk(desk, event)]
 
 
@@ -164,10 +166,10 @@ def test_a_destination_that_was_disabled_in_the_meantime_is_skipped_without_a_se
     assert [ring.delivery_id for ring in effects.rings] == [next_pk(desk, event)]
 
 
-def test_a_channel_without_a_transport_is_not_lost(desk, event, attempt) -> None:
+def test_a_channel_without_a_transport_leads_to_the_next_one(desk, event, attempt) -> None:
     Delivery.objects.update(channel=Channel.PUSH)
-    assert attempt().rings != []
-    assert desk.delivery(event).state == "unknown"
+    assert [ring.delivery_id for ring in attempt().rings] == [next_pk(desk, event)]
+    assert desk.delivery(event).failure_kind == "configuration"
 
 
 def test_a_chat_that_moved_gets_its_new_address(desk, event, chat, provider, attempt) -> None:
@@ -180,7 +182,7 @@ def test_a_chat_that_moved_gets_its_new_address(desk, event, chat, provider, att
 def test_a_row_that_another_worker_has_claimed_is_not_tried(desk, event, provider, attempt) -> None:
     fake = provider()
     desk.claim(desk.delivery(event))
-    with pytest.raises(AlreadyClaimed):
+    with pytest.raises(NotDue):
         attempt()
     assert fake.sent == []
 

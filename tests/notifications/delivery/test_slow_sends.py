@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 
-from notifications.delivery import slow_sends
+from notifications.delivery import room, slow_sends
 from notifications.delivery.attempt import attempt_many, attempt_one
 from notifications.events import Effects
 from notifications.states import Channel, Priority
@@ -93,7 +93,7 @@ def test_a_channel_that_is_full_takes_no_more_and_counts_no_try(desk, ada, chat,
     hang(Receipt(), Receipt())
     events = [desk.event(ada, chat, event_id=f"e{n}", priority=Priority.CRITICAL) for n in range(3)]
     attempt(*events[:2])
-    assert slow_sends.unrecorded_count(Channel.TELEGRAM) == 2
+    assert room.is_full(Channel.TELEGRAM)
     at_once, _ = attempt(events[2])
     row = desk.delivery(events[2])
     assert (at_once.rings, row.state, row.attempts) == ([], "pending", 0)
@@ -121,3 +121,18 @@ def test_only_brief_sends_are_waited_for(
 
     attempt_one(str(desk.delivery(desk.event(ada, chat)).pk), clock=clock, run_effects=Effects().add)
     assert slow_sends.patience_s([Channel.TELEGRAM]) == pytest.approx(patience_s)
+
+
+def test_the_recorder_goes_on_with_the_batch_where_the_worker_left_it(
+    desk, ada, chat, hang, answer, attempt
+) -> None:
+    hang(*[Receipt(f"m{n}") for n in range(5)])
+    events = [desk.event(ada, chat, event_id=f"e{n}") for n in range(5)]
+    attempt(*events)
+    states = [desk.delivery(event).state for event in events]
+    assert sorted(states) == ["pending"] * 3 + ["sending"] * 2  # only what has room is claimed
+    answer.set()
+    assert slow_sends.wait_until_recorded(within_s=10)
+    assert {desk.delivery(event).state for event in events} == {"sent"}
+    assert room.take(Channel.TELEGRAM, 9) == 2  # all slots are free again
+    room.give_back(Channel.TELEGRAM, 2)

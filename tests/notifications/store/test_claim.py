@@ -8,6 +8,7 @@ from notifications import store
 from notifications.models import Attempt, Delivery, Event
 from notifications.states import AttemptOutcome, Channel, FailureKind, Priority
 from notifications.store import LeaseLost
+from tests.notifications.desk import claim
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def row(desk, ada, chat):
 @pytest.fixture
 def try_claim(now):
     def try_claim(*rows, at=now, max_tries=8):
-        return store.claim([str(row.pk) for row in rows], now=at, lease_s=55, max_tries=max_tries)
+        return claim([str(row.pk) for row in rows], now=at, lease_s=55, max_tries=max_tries)
 
     return try_claim
 

@@ -8,6 +8,7 @@ from notifications import acks, store
 from notifications.models import Attempt, Delivery, Event
 from notifications.settings import PipelineSettings
 from notifications.states import Channel, FailureKind, Priority
+from tests.notifications.desk import claim
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def test_what_waits_on_other_channels_is_cancelled(desk, ada, event, push, now, 
     assert (row.state, row.ring_at, row.ended_at) == ("cancelled", None, late)
     event.refresh_from_db()
     assert (event.delivered_via, event.evidence) == (Channel.WEB, "client")
-    assert store.claim([str(row.pk)], now=late, lease_s=55, max_tries=8) == []
+    assert claim([str(row.pk)], now=late, lease_s=55, max_tries=8) == []
 
 
 def test_a_send_in_flight_is_left_to_its_worker(desk, ada, event, push, records, now) -> None:

@@ -7,6 +7,7 @@ import pytest
 from notifications import store
 from notifications.models import Attempt, Delivery, Event
 from notifications.states import AttemptOutcome, Channel, FailureKind, Priority
+from tests.notifications.desk import claim
 from users.models import Destination
 
 
@@ -193,7 +194,7 @@ def test_a_row_that_waits_longer_than_its_event_lives_is_looked_at_when_the_even
     expires_at = now + timedelta(seconds=10)
     Event.objects.update(expires_at=expires_at)
     row = desk.delivery(event)
-    [claimed] = store.claim([str(row.pk)], now=now, lease_s=55, max_tries=8)
+    [claimed] = claim([str(row.pk)], now=now, lease_s=55, max_tries=8)
     failure = store.Failure(claimed, now, now, AttemptOutcome.TEMPORARY, "busy")
     later = now + timedelta(seconds=300)
     store.record_deferred(failure, not_before=later, ring_at=later)

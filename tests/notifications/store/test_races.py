@@ -11,6 +11,7 @@ from notifications import store
 from notifications.models import Delivery, Event, InboxCursor
 from notifications.settings import PipelineSettings
 from notifications.states import Channel
+from tests.notifications.desk import claim
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -126,11 +127,11 @@ def test_a_row_is_claimed_by_one_of_many(desk, people, now, side_by_side) -> Non
         for answer in store.accept([desk.acceptance(person, f"e{n}", chat) for n in range(60)], now=now)
     ]
 
-    def claim(order):
-        return store.claim(order, now=now, lease_s=55, max_tries=8)
+    def claim_all(order):
+        return claim(order, now=now)
 
     orders = [ids, ids[::-1]] * (THREADS // 2)
-    won = side_by_side(*(partial(claim, order) for order in orders))
+    won = side_by_side(*(partial(claim_all, order) for order in orders))
     claimed = [item.delivery_id for found in won for item in found]
     assert sorted(claimed) == sorted(set(claimed))
     assert set(Delivery.objects.values_list("attempts", flat=True)) <= {0, 1}
@@ -142,14 +143,14 @@ def test_a_claim_passes_over_a_row_that_another_is_just_claiming(desk, people, n
     chat = desk.address(person, Channel.TELEGRAM)
     row = desk.delivery(desk.event(person, chat))
 
-    def claim():
+    def claim_it():
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET LOCAL lock_timeout = '3s'")
-            return store.claim([str(row.pk)], now=now, lease_s=55, max_tries=8)
+            return claim([str(row.pk)], now=now)
 
     with transaction.atomic():
         desk.claim(row)
-        assert side_by_side(claim) == [[]]
+        assert side_by_side(claim_it) == [[]]
     row.refresh_from_db()
     assert row.attempts == 1
 

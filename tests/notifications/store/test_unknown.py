@@ -7,6 +7,7 @@ import pytest
 from notifications import store
 from notifications.models import Attempt, Delivery, Event
 from notifications.states import AttemptOutcome, Channel, FailureKind, Priority
+from tests.notifications.desk import claim
 from users.models import Destination
 
 CRITICAL = Priority.CRITICAL
@@ -58,7 +59,7 @@ def test_the_last_channel_is_repeated_once_marked_and_after_a_wait(desk, ada, ch
     assert (effects.rings, effects.finals) == ([], [])
     assert (row.state, row.possible_duplicate, row.ended_at) == ("unknown", True, None)
     assert (row.not_before, row.ring_at) == (due, due)
-    assert store.claim([str(row.pk)], now=now, lease_s=55, max_tries=8) == []
+    assert claim([str(row.pk)], now=now, lease_s=55, max_tries=8) == []
     assert desk.claim(row, now=due).possible_duplicate
 
 
@@ -72,7 +73,7 @@ def test_the_last_channel_is_never_repeated_twice(desk, ada, chat, records, now)
     assert (event.state, event.code, effects.finals) == ("failed", "outcome_unknown", [event.pk])
     assert (row.state, row.ended_at, row.ring_at) == ("unknown", records.now, None)
     much_later = now + timedelta(hours=1)
-    assert store.claim([str(row.pk)], now=much_later, lease_s=55, max_tries=8) == []
+    assert claim([str(row.pk)], now=much_later, lease_s=55, max_tries=8) == []
 
 
 def test_the_channel_is_repeated_when_those_behind_it_are_unusable_by_now(

@@ -1,0 +1,107 @@
+"""Looking up deliveries that are due, without a lock: what has to be known before a send may begin."""
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+
+from notifications.events import JsonObject
+from notifications.states import Channel, DeliveryState, EventState, Priority
+from users.encryption import decrypt
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One delivery that is due, with everything an attempt needs: no further query."""
+
+    delivery_id: str
+    attempt: int  # the number of the coming attempt, from 1
+    channel: Channel
+    priority: Priority
+    possible_duplicate: bool
+    event_pk: int
+    event_id: str
+    seq: int
+    event_type: str
+    payload: JsonObject
+    occurred_at: datetime
+    ack_timeout_ms: int
+    person_id: int
+    time_zone: str
+    address: str = field(repr=False)  # "" for WEB, and where the destination is gone
+    topic: str
+    source: str
+    unusable: str  # why the destination may not be used any more
+    position: int  # of this step in the event's plan
+    last: bool  # the plan has no further step
+    has_slot: bool  # its reserved slot within the rate limit has come
+    unreadable: str  # why no attempt can be made of this row, else ""
+
+
+# A row of an ended or expired event is not due: the sweep ends it.
+IS_DUE = f"""
+    d.state = ANY(%(from)s) AND d.ended_at IS NULL AND d.not_before <= %(now)s
+    AND e.state = '{EventState.ACCEPTED}' AND e.expires_at > %(now)s
+"""
+CLAIMABLE = [DeliveryState.PENDING, DeliveryState.DEFERRED, DeliveryState.UNKNOWN]
+
+# The hottest query of a worker: one for a whole doorbell.
+_LOOK_UP = f"""
+SELECT d.id::text, d.attempts + 1, d.channel, d.priority, d.possible_duplicate,
+    e.id, e.event_id, e.seq, e.event_type, e.payload, e.occurred_at, e.ack_timeout_ms,
+    e.person_id, p.time_zone, COALESCE(a.address, ''), e.topic, s.name,
+    CASE WHEN d.channel = {Channel.WEB} THEN ''
+        WHEN a.id IS NULL THEN 'the destination was removed'
+        WHEN a.disabled_at IS NOT NULL THEN 'disabled: ' || a.disabled_reason ELSE '' END,
+    d.position, d.position + 1 >= jsonb_array_length(e.plan),
+    COALESCE(d.slot_at > %(slot_kept_since)s, false)
+FROM notifications_delivery d
+JOIN notifications_event e ON e.id = d.event_id JOIN users_user p ON p.id = e.person_id
+JOIN users_source s ON s.id = e.source_id
+LEFT JOIN users_destination a ON a.id = d.destination_id
+WHERE d.id = ANY(%(ids)s::uuid[]) AND d.attempts < %(max_tries)s AND {IS_DUE}
+ORDER BY d.event_id, d.position
+"""
+
+# A doorbell may ring a little after its slot; slots that passed long ago would add up to a burst.
+_SLOT_KEPT = timedelta(seconds=5)
+_PAYLOAD, _ADDRESS = 9, 14  # columns of `_LOOK_UP`, which are in the order of `Due`
+
+
+def look_up(ids: Sequence[str], *, now: datetime, max_tries: int) -> list[Due]:
+    """Return what is due among `ids`. Nothing is locked: another worker may claim a row first.
+
+    A missing row is under a lease, has ended, is not due yet, or has no attempts left; the sweep handles all
+    of these. A row that cannot be read says why in `unreadable`, and the others come without it.
+    """
+    values: dict[str, Any] = {
+        "ids": list(ids),
+        "from": CLAIMABLE,
+        "now": now,
+        "max_tries": max_tries,
+        "slot_kept_since": now - _SLOT_KEPT,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_LOOK_UP, values)
+        return [_due(list(row)) for row in cursor.fetchall()]
+
+
+def _due(row: list[Any]) -> Due:
+    unreadable = ""
+    try:
+        row[_PAYLOAD] = json.loads(row[_PAYLOAD])  # Django leaves jsonb as text
+        row[_ADDRESS] = decrypt(row[_ADDRESS]) if row[_ADDRESS] else ""
+    except Exception as error:
+        log.exception("delivery_unreadable", extra={"delivery_id": row[0]})
+        row[_ADDRESS], unreadable = (
+            "",
+            f"its address cannot be read ({type(error).__name__}): see FIELD_ENCRYPTION_KEYS",
+        )
+    row[2:4] = Channel(row[2]), Priority(row[3])
+    return Due(*[*row, unreadable])
