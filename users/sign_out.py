@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from django.db import transaction
 from django.db.models import QuerySet
 
 from users.models import User
@@ -12,6 +13,7 @@ def sign_out_everywhere(people: QuerySet[User], *, now: datetime) -> list[int]:
 
     This applies to HTTP requests at once, and to open sockets when the gateway is notified or checks again.
     """
-    ids = list(people.values_list("pk", flat=True))
-    User.objects.filter(pk__in=ids).update(sessions_valid_from=now)
+    with transaction.atomic():
+        ids = list(people.values_list("pk", flat=True))
+        User.objects.filter(pk__in=ids).update(sessions_valid_from=now)
     return ids

@@ -17,6 +17,7 @@ from notifications.operations import canary, monitor, search
 from notifications.operations.replay import Operator, preview, replay
 from notifications.operations.search import EventFilter
 from notifications.states import Channel, EventState, Priority, Surface
+from runtime.postgres.commits import commits_noticed
 from users.keys import LiveKey
 
 IDS_AT_MOST = 1_000
@@ -121,6 +122,7 @@ def stats(source_id: int, window_s: int) -> dict[str, Any]:
     return monitor.stats(source_id, now=now, window_s=window_s) | {"system": system}
 
 
+@commits_noticed()
 def replay_as_asked(request: HttpRequest) -> tuple[dict[str, Any], bool]:
     """Replay what the body names, or count it. Return the answer, and whether anything was accepted.
 

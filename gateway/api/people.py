@@ -20,6 +20,7 @@ from gateway.codec.limits import InvalidEvent, check_text
 from gateway.codec.problems import problem
 from gateway.settings import edge_settings
 from notifications.live.frames import to_ms
+from runtime.postgres.commits import commits_noticed
 from users.models import User
 from users.sign_out import sign_out_everywhere
 
@@ -106,6 +107,7 @@ async def revoke(request: HttpRequest, external_id: str) -> HttpResponse:
     return await sync_to_async(_revoke)(request.auth, external_id)  # type: ignore[attr-defined]
 
 
+@commits_noticed()
 def _revoke(caller: Caller, external_id: str) -> HttpResponse:
     person, now = _meant(caller, external_id), timezone.now()
     if person is None:

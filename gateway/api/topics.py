@@ -11,6 +11,7 @@ from ninja import Router
 from gateway.auth.callers import Caller, KeyOrPerson
 from gateway.codec.problems import problem
 from notifications.topics import subscriptions
+from runtime.postgres.commits import commits_noticed
 from users.models import User
 
 router = Router(auth=KeyOrPerson("admin"))
@@ -48,6 +49,7 @@ async def _answer(request: HttpRequest, external_id: str, ask: Asked) -> HttpRes
     return await sync_to_async(_asked)(caller, external_id, ask)
 
 
+@commits_noticed()
 def _asked(caller: Caller, external_id: str, ask: Asked) -> HttpResponse:
     person = _meant(caller, external_id)
     if person is None:

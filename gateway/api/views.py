@@ -12,10 +12,10 @@ from gateway.api import openapi, operate, people, read, topics
 from gateway.auth.bearer import AuthFailed, SourceKey
 from gateway.auth.callers import person_of_request
 from gateway.codec.limits import InvalidEvent
-from gateway.codec.problems import from_malformed, not_allowed, problem, unavailable
+from gateway.codec.problems import commit_unknown, from_malformed, not_allowed, problem, unavailable
 from gateway.hub.waiting import until_final
 from notifications.live import inbox
-from runtime.postgres.away import DATABASE_AWAY
+from runtime.postgres.away import DATABASE_AWAY, CommitUnknown
 from users.models import User
 
 
@@ -126,5 +126,16 @@ def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     return problem("invalid_parameter", str(first["msg"]), field=str(first["loc"][-1]))
 
 
+@api.exception_handler(CommitUnknown)
+def _commit_unknown(request: HttpRequest, error: CommitUnknown) -> HttpResponse:
+    detail = "The database went away while it was committing, so it is not known whether this was done."
+    return commit_unknown(f"{detail} Send it again.")
+
+
 for _away in DATABASE_AWAY:
-    api.add_exception_handler(_away, lambda request, error: unavailable())
+    api.add_exception_handler(
+        _away,
+        lambda request, error: unavailable(
+            "The database cannot be reached; nothing was changed. Send it again."
+        ),
+    )

@@ -25,7 +25,9 @@ _STATUS = {
     "not_signed_in": 401,
     "unsupported_media_type": 415,
     "unavailable": 503,
+    "commit_unknown": 503,
 }
+_LATER = {"Retry-After": "5"}
 
 
 def problem(
@@ -65,7 +67,11 @@ def status_of(code: str) -> int:
     return _STATUS.get(code, 422)
 
 
-def unavailable() -> JsonResponse:
-    """Return the answer for a database that is away: nothing was accepted, try again."""
-    detail = "The database cannot be reached; nothing was accepted. Send it again with the same event_id."
-    return problem("unavailable", detail, headers={"Retry-After": "5"})
+def unavailable(detail: str) -> JsonResponse:
+    """Return the answer for a database that went away before it was to commit anything."""
+    return problem("unavailable", detail, headers=_LATER)
+
+
+def commit_unknown(detail: str) -> JsonResponse:
+    """Return the answer for a database that went away when it was to commit: it may have done so."""
+    return problem("commit_unknown", detail, headers=_LATER)

@@ -17,12 +17,12 @@ from django.http import HttpRequest, HttpResponse
 
 from gateway.auth.bearer import AuthFailed
 from gateway.codec.limits import OTHER_BYTES, PUBLISH, PUBLISH_BATCH, InvalidEvent, body_limit
-from gateway.codec.problems import not_allowed, problem, unavailable
+from gateway.codec.problems import commit_unknown, not_allowed, problem, unavailable
 from gateway.hub.threads import publishing
 from gateway.hub.waiting import until_final
 from gateway.ingress import publishing as posts
 from gateway.ingress.batching import batched
-from gateway.ingress.publishing import PublishRequest
+from gateway.ingress.publishing import OutcomeUnknown, PublishRequest
 from gateway.server.arrivals import body_refusal
 from gateway.server.flow import Application, Receive
 from notifications.events import Ack
@@ -35,6 +35,12 @@ log = logging.getLogger(__name__)
 _DJANGOS = frozenset({"GET", "HEAD", "OPTIONS"})
 _TOGETHER = 500  # events of one call
 _PATIENCE_S = 5.0  # until a thread is free; as long as for a connection of the pool
+
+_NOTHING = "The database cannot be reached; nothing was accepted. Send it again with the same event_id."
+_NOT_KNOWN = (
+    "The database went away while it was committing, so it is not known whether this was accepted."
+    " Send it again with the same event_id: what was accepted is answered as a duplicate."
+)
 
 _gathering = per_loop(lambda: batched(posts.take, publishing, weight=_TOGETHER, patience_s=_PATIENCE_S))
 
@@ -86,8 +92,10 @@ async def _answer(scope: dict[str, Any], receive: Receive, *, many: bool) -> Htt
         raise
     except AuthFailed as error:
         return not_allowed(error.code, error.detail)
+    except OutcomeUnknown:
+        return commit_unknown(_NOT_KNOWN)
     except Unavailable:
-        return unavailable()
+        return unavailable(_NOTHING)
     except Exception:
         log.exception("publish_failed")
         detail = "Our fault, and logged. Send it again with the same event_id: it may have been accepted."

@@ -16,7 +16,8 @@ from gateway.codec.problems import from_ack, from_malformed, status_of
 from notifications.events import Ack, Envelope, SourceGrant, rejected_ack
 from notifications.ingest import ingest
 from runtime.batching import Unavailable
-from runtime.postgres.away import DATABASE_AWAY
+from runtime.postgres.away import DATABASE_AWAY, CommitUnknown
+from runtime.postgres.commits import commits_noticed
 from users import keys
 from users.keys import LiveKey
 
@@ -24,6 +25,10 @@ log = logging.getLogger(__name__)
 
 SCOPE = "publish"
 Read = list[Envelope | InvalidEvent]
+
+
+class OutcomeUnknown(Unavailable):
+    """Postgres went away after a COMMIT had been sent: some or all of it may be accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ def take(posts: Sequence[PublishRequest]) -> list[list[Ack] | Exception]:
     (`AuthFailed`, `InvalidEvent`).
 
     One query for all keys and one domain call for all events. In a batch the bad ones do not stop the others.
-    Raises: `Unavailable` when Postgres is away; then nothing was accepted, or it may be sent again.
+    Raises: `Unavailable` when Postgres is away, which means that nothing was accepted, or `OutcomeUnknown`.
     """
     now = timezone.now()
     try:
@@ -59,7 +64,11 @@ def take(posts: Sequence[PublishRequest]) -> list[list[Ack] | Exception]:
         reads = [_read(post, known.get(post.key)) for post in posts]
         envelopes = [item for read in reads if isinstance(read, list) for item in read]
         good = [item for item in envelopes if isinstance(item, Envelope)]
-        acks = iter(ingest(good, now=now) if good else [])
+        with commits_noticed():
+            acks = iter(ingest(good, now=now) if good else [])
+    except CommitUnknown as error:
+        log.exception("ingest_unknown")
+        raise OutcomeUnknown from error
     except DATABASE_AWAY as error:
         log.exception("ingest_failed")
         raise Unavailable from error

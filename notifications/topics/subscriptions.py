@@ -92,7 +92,9 @@ def _refusal(name: str, allowed: bool, room: bool) -> Refused | None:
 def unsubscribe(person_id: int, names: Sequence[str]) -> list[str]:
     """Unsubscribe the person from these topics. Return those that they still follow. Idempotent."""
     rows = TopicSubscription.objects.filter(person_id=person_id, topic__in=list(filter(is_topic, names)))
-    if rows.delete()[0]:
+    with transaction.atomic():
+        deleted = rows.delete()[0]
+    if deleted:
         notify([person_id])
     return followed(person_id)
 

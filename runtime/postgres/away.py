@@ -18,6 +18,10 @@ class NotWriting(OperationalError, InternalError):
     """
 
 
+class CommitUnknown(OperationalError):
+    """Postgres went away after a COMMIT had been sent: what it was to make durable may be, or may not."""
+
+
 # Postgres is away, full, read-only, not migrated or has no free connection: nothing was accepted, and all
 # may be sent again. Errors of the data or the statement are not among them: sent again, they fail again.
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)

@@ -52,6 +52,12 @@ class _Errors(DatabaseErrorWrapper):
 
 class DatabaseWrapper(base.DatabaseWrapper):
     Database = _Driver()  # type: ignore[assignment]
+    commits_sent = 0  # on this thread, whether or not they were answered
+
+    def _commit(self) -> None:
+        if self.connection is not None and not self.connection.closed:
+            self.commits_sent += 1
+        super()._commit()
 
     @cached_property
     def wrap_database_errors(self) -> _Errors:

@@ -30,13 +30,27 @@ class Diary:
     statuses: Counter[str] = field(default_factory=Counter)
     answered: list[tuple[float, str, float]] = field(default_factory=list)  # when, status, seconds
     without_retry_after: int = 0
+    codes: Counter[str] = field(default_factory=Counter)  # of the answers that ask to send again
+    nothing: set[str] = field(default_factory=set)  # every try so far was answered "nothing was accepted"
+    unsure: set[str] = field(default_factory=set)  # at least one try had another answer, or none
+    wrongly_nothing: set[str] = field(default_factory=set)
     sent_once: set[str] = field(default_factory=set)  # these may stay without an answer
     reads_finals: set[str] = field(default_factory=set)  # the senders of these wait for their final acks
     finals: Counter[str] = field(default_factory=Counter)
 
     def promise(self, event_id: str, *, kind: str) -> None:
         self.acks[kind] += 1
+        if kind == "duplicate" and event_id in self.nothing:
+            self.wrongly_nothing.add(event_id)
         self.acked.setdefault(event_id, time.time())
+
+    def failed(self, ids: set[str], code: str) -> None:
+        """Note a try that has to be repeated."""
+        self.codes[code] += 1
+        self.nothing |= {one for one in ids if code == "unavailable" and one not in self.unsure}
+        if code != "unavailable":
+            self.unsure |= ids
+            self.nothing -= ids
 
     def awaits_finals(self) -> bool:
         return any(not self.finals[event_id] for event_id in self.reads_finals & self.acked.keys())
@@ -168,6 +182,8 @@ class HttpProducer(_Producer):
         diary.statuses[status] += 1
         diary.answered.append((started, status, time.time() - started))
         if not status.startswith(("2", "4")):
+            code = json.loads(text)["code"] if status == "503" else status
+            diary.failed({item["event_id"] for item in items}, code)
             return items
         answered = json.loads(text)
         if status.startswith("4"):

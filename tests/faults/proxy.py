@@ -18,6 +18,8 @@ class Proxy:
         self._open = asyncio.Event()
         self._delay_s = 0.0
         self._refusing = False
+        self.cut_answer_to = b""  # a connection that asks this is cut when the answer comes
+        self.cuts = 0
         self.filter: Callable[[], Callable[[bytes], bytes]] | None = None  # of a new connection's answers
         started = threading.Event()
         self.port = 0
@@ -43,7 +45,7 @@ class Proxy:
         self._call(self._abort_all)
 
     def heal(self) -> None:
-        self._delay_s, self._refusing = 0.0, False
+        self._delay_s, self._refusing, self.cut_answer_to = 0.0, False, b""
         self._call(self._open.set)
 
     def close(self) -> None:
@@ -85,7 +87,11 @@ class Proxy:
         try:
             answers, upstream = await asyncio.open_connection(HOST, self._target_port)
             self._writers.add(upstream)
-            pumps = [self._pump(reader, upstream, answer=False), self._pump(answers, writer, answer=True)]
+            asked = asyncio.Event()
+            pumps = [
+                self._pump(reader, upstream, asked, answer=False),
+                self._pump(answers, writer, asked, answer=True),
+            ]
             await asyncio.wait(
                 [asyncio.ensure_future(pump) for pump in pumps], return_when=asyncio.FIRST_COMPLETED
             )
@@ -98,12 +104,22 @@ class Proxy:
                     side.transport.abort() if self._refusing else side.close()
 
     async def _pump(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answer: bool
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        asked: asyncio.Event,
+        *,
+        answer: bool,
     ) -> None:
         passing = self.filter() if answer and self.filter is not None else None
         try:
             while data := await reader.read(65_536):
                 await self._open.wait()
+                if answer and asked.is_set():
+                    self.cuts += 1
+                    return
+                if not answer and self.cut_answer_to and self.cut_answer_to in data:
+                    asked.set()
                 if self._delay_s:
                     await asyncio.sleep(self._delay_s)
                 writer.write(passing(data) if passing is not None else data)

@@ -13,6 +13,7 @@ MODULES = (
     "live",
     "load",
     "edge",
+    "commits",
     "crowd",
 )
 
