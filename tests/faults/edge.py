@@ -57,7 +57,9 @@ def published(stage: Stage, person: str, count: int, *, secret: str = "") -> lis
         item |= {"user_id": person, "delivery": {"priority": "NORMAL", "channels": ["WEB", "EMAIL"]}}
         item["payload"] = {**item["payload"], "note": secret}
     stage.produce(items, batch=1).join(60)
-    return [item["event_id"] for item in items]
+    ids = [item["event_id"] for item in items]
+    stage.expect_dead("no_channel", ids)  # no page is open, and not everybody has a mailbox
+    return ids
 
 
 def call(stage: Stage, method: str, path: str, bearer: str, **how: object) -> httpx.Response:

@@ -242,11 +242,14 @@ def _is_late(message: Message, story: Story | None) -> bool:
 
 
 def _flagged(came: Sequence[Message], story: Story | None) -> bool:
-    """Tell whether each repeat is admitted in the story, and says so itself after an earlier message."""
+    """Tell whether each repeat is admitted in the story, and all messages but one say that they may be one.
+
+    Not all but the first: the network may have held that one back.
+    """
     if story is None or len(came) - 1 > story.admitted:
         return False
-    sent = [message for message in came if message.to != PAGE]
-    return all(message.says_repeat for message in sent[1:])
+    silent = [message for message in came if message.to != PAGE and not message.says_repeat]
+    return len(silent) <= 1
 
 
 def _end(story: Story | None) -> str:

@@ -92,6 +92,7 @@ def test_a_repeat_must_be_admitted_in_the_story_and_say_so_itself():
     admitted = replace(GOOD, admitted=1, leases_expired=1, attempts=2)
     assert drawn(GOOD, ONCE, AGAIN).unflagged == [REF]
     assert drawn(admitted, ONCE, replace(ONCE, at=2.0)).unflagged == [REF]
+    assert drawn(admitted, replace(AGAIN, at=0.5), ONCE).holds  # the first one was held back on its way
     flagged = drawn(admitted, ONCE, AGAIN)
     assert flagged.holds
     assert (flagged.duplicated, flagged.repeats, flagged.recovered) == ([REF], 1, 1)

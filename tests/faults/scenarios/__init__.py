@@ -15,6 +15,8 @@ MODULES = (
     "edge",
     "commits",
     "crowd",
+    "begun",
+    "clocks",
 )
 
 

@@ -49,6 +49,8 @@ def _judge_sequences(stage: Stage, clients: LiveClients) -> None:
 def random_disconnects(stage: Stage) -> None:
     persons, each = stage.scaled(200, 20), stage.scaled(500, 25)
     clients = stage.open_live(persons)
+    for code in ("no_channel", "no_session", "unconfirmed"):  # with no page open there is no other channel
+        stage.expect_dead(code)
     clients.come_and_go(1, stage.scaled(10, 3))
     stage.produce(_items(stage, persons, each), batch=stage.scaled(50, 10), rate=stage.scaled(700, 60))
     for producer in stage.producers:
@@ -77,6 +79,7 @@ def lost_wakes(stage: Stage) -> None:
     stage.system.until_ready()
     persons = stage.scaled(100, 20)
     clients = stage.open_live(persons)
+    stage.expect_dead("unconfirmed")  # what is pushed again in time is confirmed too late
     stage.produce(_items(stage, persons, stage.scaled(60, 8)), batch=1, rate=stage.scaled(50, 10))
     for producer in stage.producers:
         producer.join(600)
