@@ -48,7 +48,6 @@ _ALL = (
         "notifications/store/accept.py",
         "if key not in known and key not in fresh:",
         "if key not in fresh:",
-        rows=("D2",),
         tests=("tests/notifications/store/test_accept.py",),
     ),
     Mutant(
@@ -76,7 +75,6 @@ _ALL = (
         "notifications/delivery/sending.py",
         "        error = failure\n    except",
         '        receipt = Receipt("")\n    except',
-        rows=("L6", "L5"),
         tests=("tests/notifications/delivery/test_attempt.py",),
     ),
     Mutant(
@@ -106,7 +104,6 @@ _ALL = (
         "notifications/store/sweep.py",
         "    return goes_on and deadline is not None and deadline <= now\n",
         "    return False and goes_on and deadline is not None and deadline <= now\n",
-        rows=("O5",),
         tests=("tests/notifications/store",),
     ),
     Mutant(
@@ -115,7 +112,6 @@ _ALL = (
         "notifications/store/next_step.py",
         "list(enumerate(event.plan))[after + 1 :]",
         "list(enumerate(event.plan))[after + 2 :]",
-        rows=("L5", "O5"),
         tests=("tests/notifications/store",),
     ),
     Mutant(
@@ -156,7 +152,6 @@ _ALL = (
         "notifications/store/sweep.py",
         "        return _lease_expired(row, now, settings)\n",
         "        return Effects()\n",
-        rows=("L1",),
         tests=("tests/notifications/store",),
     ),
     Mutant(
@@ -190,7 +185,6 @@ _ALL = (
         "notifications/store/sweep.py",
         "        return expire(event.pk, now=now)\n",
         "        return Effects()\n",
-        rows=("L1", "O5"),
         tests=("tests/notifications/store",),
     ),
     Mutant(
@@ -199,7 +193,6 @@ _ALL = (
         "notifications/store/accept.py",
         "    if digest != item.envelope.digest:\n",
         "    if False:\n",
-        rows=("D2",),
         tests=("tests/notifications/store/test_accept.py",),
     ),
     Mutant(
@@ -242,7 +235,6 @@ _ALL = (
         "notifications/rendering/render.py",
         "notice = _NOTICE if possible_duplicate and not spec.confirms else",
         "notice = _NOTICE if False else",
-        rows=("L1", "D3"),
         tests=("tests/notifications/rendering",),
     ),
     Mutant(
@@ -251,7 +243,6 @@ _ALL = (
         "notifications/store/outcomes.py",
         "    if row.possible_duplicate or has_next(locked, row.position):\n",
         "    if has_next(locked, row.position):\n",
-        rows=("D3",),
         tests=("tests/notifications/store",),
     ),
     Mutant(
@@ -268,7 +259,6 @@ _ALL = (
         "gateway/ingress/streams.py",
         "                    self._create_group()\n",
         "                    stopping.wait(RETRY_S)\n",
-        rows=("L2",),
         tests=("tests/gateway/ingress",),
     ),
     Mutant(
@@ -277,7 +267,6 @@ _ALL = (
         "notifications/store/sweep.py",
         "    return Effects(rings=[Ring(pk, Priority(row.priority), alone=row.attempts > 0)])\n",
         "    return Effects()\n",
-        rows=("L2", "L5"),
         tests=("tests/notifications/store",),
     ),
     Mutant(
@@ -288,7 +277,6 @@ _ALL = (
         "        acks = iter(\n"
         "            [Ack(item.event_id, AckStatus.QUEUED, False, now, seq=1) for item in good]\n"
         "        )\n",
-        rows=("L4",),
         tests=("tests/gateway/ingress",),
     ),
     Mutant(
@@ -297,7 +285,6 @@ _ALL = (
         "notifications/delivery/record.py",
         "    carried = total_s <= pipeline_settings().countdown_max_s\n",
         "    total_s, carried = 86_400.0, False\n",
-        rows=("L6",),
         tests=("tests/notifications/delivery",),
     ),
     Mutant(
@@ -306,7 +293,6 @@ _ALL = (
         "notifications/delivery/sending.py",
         "    if started_at + timedelta(seconds=pipeline_settings().send_timeout_s) > row.lease_until:\n",
         "    if False:\n",
-        rows=("D4",),
         tests=("tests/notifications/delivery",),
     ),
     Mutant(
@@ -315,7 +301,6 @@ _ALL = (
         "notifications/live/recovery.py",
         "seq__gt=after,",
         "seq__gt=after + 1,",
-        rows=("O1",),
         tests=("tests/notifications/live",),
     ),
     Mutant(
@@ -324,7 +309,6 @@ _ALL = (
         "notifications/store/due.py",
         "CLAIMABLE = [DeliveryState.PENDING,",
         "CLAIMABLE = [DeliveryState.SENDING, DeliveryState.PENDING,",
-        rows=("L2",),
         tests=("tests/notifications/store/test_claim.py",),
     ),
     Mutant(
