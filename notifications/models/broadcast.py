@@ -10,6 +10,7 @@ from notifications import states
 from notifications.events import JsonObject
 from notifications.models.choices import PRIORITIES, choices
 from notifications.models.ends import final_has_a_time, reply_due
+from notifications.models.ordered_json import OrderedJSONField
 from users.models import Source
 
 
@@ -29,7 +30,7 @@ class Broadcast(models.Model):
     priority = models.SmallIntegerField(choices=PRIORITIES)
     accepted_at = models.DateTimeField()
     expires_at = models.DateTimeField()
-    content = models.JSONField[JsonObject, JsonObject](help_text="What else every person's event says.")
+    content = OrderedJSONField[JsonObject](help_text="What else every person's event says.")
     raw = models.BinaryField(help_text="The bytes as the producer sent them.")
     digest = models.BinaryField(max_length=32)
     state = models.CharField(max_length=12, choices=choices(states.EventState))

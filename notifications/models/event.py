@@ -12,6 +12,7 @@ from notifications.events import JsonObject
 from notifications.models.broadcast import Broadcast
 from notifications.models.choices import CHANNELS, PRIORITIES, choices
 from notifications.models.ends import final_has_a_time, reply_due
+from notifications.models.ordered_json import OrderedJSONField
 from notifications.models.replay import Replay
 from users.models import Source
 
@@ -35,7 +36,7 @@ class Event(models.Model):
     occurred_at = models.DateTimeField(help_text="The producer's timestamp.")
     accepted_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True, blank=True)
-    payload = models.JSONField[JsonObject, JsonObject](default=dict)
+    payload = OrderedJSONField[JsonObject](default=dict)
     raw = models.BinaryField(help_text="The bytes as the producer sent them.")
     digest = models.BinaryField(max_length=32)
     schema_version = models.IntegerField(default=0)

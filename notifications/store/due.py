@@ -1,6 +1,5 @@
 """Looking up deliveries that are due, without a lock: what has to be known before a send may begin."""
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -71,7 +70,7 @@ ORDER BY d.event_id, d.position
 
 # A doorbell may ring a little after its slot; slots that passed long ago would add up to a burst.
 _SLOT_KEPT = timedelta(seconds=5)
-_PAYLOAD, _ADDRESS = 9, 14  # columns of `_LOOK_UP`, which are in the order of `Due`
+_ADDRESS = 14  # a column of `_LOOK_UP`, which are in the order of `Due`
 
 
 def look_up(ids: Sequence[str], *, now: datetime, max_tries: int) -> list[Due]:
@@ -95,7 +94,6 @@ def look_up(ids: Sequence[str], *, now: datetime, max_tries: int) -> list[Due]:
 def _due(row: list[Any]) -> Due:
     unreadable = ""
     try:
-        row[_PAYLOAD] = json.loads(row[_PAYLOAD])  # Django leaves jsonb as text
         row[_ADDRESS] = decrypt(row[_ADDRESS]) if row[_ADDRESS] else ""
     except Exception as error:
         log.exception("delivery_unreadable", extra={"delivery_id": row[0]})

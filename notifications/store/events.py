@@ -21,7 +21,7 @@ EVENT_COLUMNS = {
     "occurred_at": "timestamptz",
     "accepted_at": "timestamptz",
     "expires_at": "timestamptz",
-    "payload": "jsonb",
+    "payload": "json",
     "raw": "bytea",
     "digest": "bytea",
     "schema_version": "int",

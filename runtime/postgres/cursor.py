@@ -35,4 +35,6 @@ def binary_cursor() -> "Iterator[psycopg.Cursor[tuple[Any, ...]]]":
 def array_parameters(columns: Mapping[str, str]) -> str:
     """Return the parameters of an unnest that takes one array for each column, by its SQL type."""
     kinds = columns.values()
-    return ", ".join(f"%b::{kind}[]" if kind != "jsonb" else "%b::text[]::jsonb[]" for kind in kinds)
+    return ", ".join(
+        f"%b::text[]::{kind}[]" if kind in {"json", "jsonb"} else f"%b::{kind}[]" for kind in kinds
+    )

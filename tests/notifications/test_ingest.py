@@ -131,7 +131,7 @@ def test_an_informational_event_is_not_sent_if_the_rest_of_its_batch_cannot_be_s
     desk, ada, open_page, now
 ) -> None:
     page = open_page(ada)
-    refused_by_postgres = desk.envelope(ada, "bad", payload={"a": "\0"})
+    refused_by_postgres = desk.envelope(ada, "bad", metadata={"a": "\0"})
     with pytest.raises(DataError):
         ingest([desk.envelope(ada, priority=INFO), refused_by_postgres], now=now)
     assert page.frames() == []  # the producer will send the batch again

@@ -46,6 +46,14 @@ def test_a_new_event_is_stored_whole_with_its_first_delivery_due(desk, ada, chat
     assert (row.not_before, row.ring_at) == (now, now + timedelta(seconds=5))
 
 
+def test_a_payload_keeps_the_order_of_its_fields(desk, ada, chat, accept, now) -> None:
+    payload = {"headline": "DB is down", "zone": {"b": 1, "a": 2}, "k2": 1e22, "k1": "1.10"}
+    accept(desk.acceptance(ada, "e1", chat, payload=payload))
+    claimed = desk.claim(Delivery.objects.get())
+    for stored in (Event.objects.get().payload, claimed.payload):
+        assert json.dumps(stored) == json.dumps(payload)
+
+
 def test_only_the_first_step_has_a_delivery(desk, ada, chat, mailbox, accept) -> None:
     accept(desk.acceptance(ada, "e1", chat, mailbox))
     assert Delivery.objects.get().destination == chat
@@ -157,7 +165,7 @@ def test_texts_come_back_as_they_were_given(desk, ada, accept, text) -> None:
 
 
 def test_a_batch_that_the_database_refuses_leaves_nothing(desk, ada, accept) -> None:
-    bad = desk.acceptance(ada, "e2", payload=json.loads('{"a": "\\u0000"}'))
+    bad = desk.acceptance(ada, "e2", metadata={"a": "\0"})
     with pytest.raises(DataError):
         accept(desk.acceptance(ada, "e1"), bad)
     assert not Event.objects.exists()
