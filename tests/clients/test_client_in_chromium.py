@@ -10,6 +10,7 @@ from notifications.ingest import ingest
 from notifications.models import Event
 from tests.gateway.good_events import event_json
 from tests.kit.eventually import eventually
+from users.models import Source
 
 pytestmark = pytest.mark.browser
 
@@ -93,6 +94,48 @@ def test_when_the_leader_is_closed_the_other_tab_takes_over(open_client, publish
     second.page.wait_for_function(HAS, arg=after)
     eventually(lambda: confirmed(after))
     assert second.page.evaluate("() => window.events.length") == 2
+
+
+HALT = "(ms) => void setTimeout(() => { for (const end = Date.now() + ms; Date.now() < end; ); })"
+
+
+def test_when_the_leaders_script_halts_another_tab_takes_over_and_the_first_follows(
+    open_client, publish
+) -> None:
+    tabs = [open_client() for _ in range(3)]
+    leader, others = tabs[0], tabs[1:]
+    before = publish()
+    for tab in tabs:
+        tab.page.wait_for_function(HAS, arg=before)
+    leader.page.evaluate(HALT, 10_000)
+    eventually(lambda: "leader" in [role(tab.page) for tab in others], 5)
+    during = publish()
+    for tab in others:
+        tab.page.wait_for_function(HAS, arg=during)
+    eventually(lambda: confirmed(during))
+    leader.page.wait_for_function("() => window.tocsin.role === 'follower'")
+    after = publish()
+    for tab in tabs:
+        tab.page.wait_for_function(HAS, arg=after)
+        assert tab.page.evaluate("() => window.events") == [before, during, after]
+
+
+def test_events_of_two_sources_with_one_id_are_both_shown_and_confirmed_apart(
+    open_client, ann, venue
+) -> None:
+    tab = open_client(confirm=False)
+    for source in (venue, Source.objects.create(name="bank")):
+        event = event_json(event_id="x", ack_timeout_ms=60_000)
+        ingest([events.from_json(event, grant_of(source))], now=timezone.now())
+    tab.page.wait_for_function("() => window.events.length === 2")
+    tab.page.evaluate("""() => {
+        window.tocsin.confirm([{ source: "bank", event_id: "x" }]);
+        window.tocsin.read([{ source: "venue", event_id: "x" }]);
+    }""")
+    eventually(lambda: Event.objects.get(source__name="bank").evidence == "client")
+    eventually(lambda: Event.objects.get(source__name="venue").read_at is not None)
+    assert Event.objects.get(source__name="venue").evidence == ""
+    assert Event.objects.get(source__name="bank").read_at is None
 
 
 def test_a_tab_that_does_not_share_has_a_socket_of_its_own(open_client, publish) -> None:

@@ -6,6 +6,7 @@ import { Outbox } from "./outbox.js";
 
 const READY_WITHIN_MS = 20_000;
 const LOST = 1006;
+const TOO_LARGE = 1009;
 const SIGNED_OUT = 4001;
 const ORIGIN_REFUSED = 4003;
 
@@ -160,6 +161,7 @@ export class Connection {
 
   #closed(code) {
     const planned = this.#plannedMs;
+    if (code === TOO_LARGE) this.#dropLargest();
     this.#drop();
     if (code === ORIGIN_REFUSED) return this.#end("origin refused");
     if (code === SIGNED_OUT) return this.#signedOut();
@@ -167,6 +169,12 @@ export class Connection {
     const { ms, patient } = this.#backoff.afterClose(code, planned);
     this.#patient = patient;
     this.#retry = this.#clock.setTimeout(() => this.open(), ms);
+  }
+
+  /** The frame would end every connection on which it is sent. */
+  #dropLargest() {
+    const size = this.#outbox.dropLargest();
+    if (size) this.#options.onProblem(new Error(`A frame of ${size} characters was too large, and is dropped.`));
   }
 
   /** Try new credentials once; after a second refusal the person is signed out. */

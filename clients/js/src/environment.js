@@ -11,6 +11,8 @@ const NETWORK = ["online", "offline"];
 export const browserPage = {
   isOnline: () => globalThis.navigator?.onLine !== false,
 
+  isHidden: () => globalThis.document?.hidden === true,
+
   /** Call `onWake` when the network comes or goes, or the person is back. Return a function that ends it. */
   watch(onWake) {
     const visible = () => globalThis.document.hidden || onWake();

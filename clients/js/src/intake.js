@@ -1,5 +1,6 @@
 // Passes each event to the page once, and confirms it when the page has handled it.
 
+import { keyOf } from "./naming.js";
 import { Recent } from "./recent.js";
 
 const REMEMBERED = 5_000;
@@ -16,7 +17,7 @@ export class Intake {
   #snapshotCame = false;
   #gapTimer = null;
 
-  /** `confirm(ids)` sends confirmations; `resync()` is called when events are missing. */
+  /** `confirm(event)` is called for each handled event; `resync()` is called when events are missing. */
   constructor({ emitter, position, clock, confirm, resync }) {
     this.#emitter = emitter;
     this.#position = position;
@@ -33,7 +34,8 @@ export class Intake {
   }
 
   async event(frame) {
-    const { event_id: id, seq } = frame;
+    const { seq } = frame;
+    const id = keyOf(frame);
     const stored = seq !== undefined;
     if (!this.#snapshotCame) this.#position.reset(); // this server sends no snapshot: it would have come first
     if (stored && !frame.repeat) this.#arrived(seq); // a repeat is outside the order
@@ -47,7 +49,7 @@ export class Intake {
     }
     if (!stored) return;
     this.#position.took(seq);
-    this.#confirm([id]);
+    this.#confirm(frame);
   }
 
   async snapshot(frame) {

@@ -2,8 +2,10 @@
 // order. Unproven frames of a broken connection are written again on the next one; all of our frames may be
 // sent twice without harm.
 
+import { Acks } from "./naming.js";
+
 const KEPT = 5_000;
-const IDS_PER_FRAME = 500;
+const MERGED = 500; // entries at most
 const PROOF_AFTER = 20; // frames; a ping after so many keeps the queue short
 // The server closes sockets that send more than 20 frames/s (burst 40); pings are extra.
 const BURST = 25;
@@ -48,6 +50,16 @@ export class Outbox {
     this.flush();
   }
 
+  /** A frame was too large for the server, or for something on the way: drop the largest, and return its size. */
+  dropLargest() {
+    const written = this.#kept.slice(0, this.#written);
+    const size = Math.max(0, ...written.map((entry) => entry.size));
+    const dropped = written.filter((entry) => entry.size === size);
+    this.#kept = this.#kept.filter((entry) => !dropped.includes(entry));
+    for (const { onProven } of dropped) onProven(); // nobody has to send it again
+    return size;
+  }
+
   lost() {
     this.#open = false;
     this.#written = 0;
@@ -69,28 +81,27 @@ export class Outbox {
 
   flush() {
     while (this.#open && this.#written < this.#kept.length) {
-      const { frame, entries } = this.#next();
-      if (frame && !this.#takeToken()) return this.#flushLater();
-      this.#written += entries;
-      if (!frame) continue;
-      this.#write(frame);
-      this.#unmarked += 1;
+      const { frames, entries } = this.#next();
+      if (!this.#takeTokens(frames.length)) return this.#flushLater();
+      for (const entry of entries) entry.size = Math.max(0, ...frames.map((frame) => JSON.stringify(frame).length));
+      this.#written += entries.length;
+      for (const frame of frames) this.#write(frame);
+      this.#unmarked += frames.length;
       if (this.#unmarked >= PROOF_AFTER) this.#wantProof();
     }
   }
 
-  /** Return the next frame to write, and the number of entries that it merges (confirmations). */
+  /** Return the next frames to write, and the entries that they merge (confirmations, one frame a source). */
   #next() {
-    const { frame } = this.#kept[this.#written];
-    if (frame.type !== "ack") return { frame, entries: 1 };
-    const ids = new Set();
-    let entries = 0;
-    for (const { frame: other } of this.#kept.slice(this.#written, this.#written + IDS_PER_FRAME)) {
-      if (other.type !== "ack" || ids.size + other.event_ids.length > IDS_PER_FRAME) break;
-      for (const id of other.event_ids) ids.add(id);
-      entries += 1;
+    const entries = this.#kept.slice(this.#written, this.#written + 1);
+    if (entries[0].frame.type !== "ack") return { frames: [entries[0].frame], entries };
+    const acks = new Acks();
+    acks.add(entries[0].frame);
+    for (const entry of this.#kept.slice(this.#written + 1, this.#written + MERGED)) {
+      if (entry.frame.type !== "ack" || !acks.add(entry.frame)) break;
+      entries.push(entry);
     }
-    return { frame: ids.size ? { type: "ack", event_ids: [...ids] } : null, entries };
+    return { frames: acks.frames, entries };
   }
 
   #forget(count) {
@@ -99,12 +110,12 @@ export class Outbox {
     return this.#kept.splice(0, count);
   }
 
-  #takeToken() {
+  #takeTokens(count) {
     const now = this.#clock.now();
     this.#tokens = Math.min(BURST, this.#tokens + ((now - this.#filledAt) / 1_000) * PER_S);
     this.#filledAt = now;
-    if (this.#tokens < 1) return false;
-    this.#tokens -= 1;
+    if (this.#tokens < count) return false;
+    this.#tokens -= count;
     return true;
   }
 

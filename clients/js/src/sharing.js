@@ -1,10 +1,13 @@
-// One connection for all tabs of a browser. The tab that holds a Web Lock is the leader: it has the socket, and
-// passes every frame to the others over a BroadcastChannel. When it closes or crashes, the browser gives the
-// lock to the next tab, which connects and resumes from its own position.
+// One connection for all tabs of a browser. One tab is the leader: it has the socket, and passes every frame to the
+// others over a BroadcastChannel. When it closes, crashes or halts, another tab leads (election.js), which connects
+// and resumes from its own position.
 
+import { Election } from "./election.js";
+import { keyOf } from "./naming.js";
 import { Recent } from "./recent.js";
 
 const REMEMBERED = 5_000;
+const FROM_A_LEADER = new Set(["leader", "welcome", "state", "frame", "proven"]);
 
 /** A connection of one tab, where locks are missing or sharing is off. */
 export class OwnLink {
@@ -35,8 +38,7 @@ export class OwnLink {
 
 /** A shared connection. Frames reach the server once a tab has been the leader for long enough. */
 export class SharedLink {
-  #name;
-  #locks;
+  #election;
   #channel;
   #options;
   #tab = crypto.randomUUID();
@@ -45,16 +47,19 @@ export class SharedLink {
   #ready = null; // the last `ready` with the current seq, for tabs that join
   #joined = false;
   #confirmed = new Recent(REMEMBERED);
-  #relayed = new Map(); // number -> frame that no leader has reported as read
+  #unproven = new Map(); // number -> frame of this tab that no leader has reported as read
   #lastNumber = 0;
-  #leave = new AbortController();
-  #release = () => {};
+  #closed = false;
 
-  /** Options: name, locks, BroadcastChannel, makeConnection(callbacks), onFrame, onState, onRole. */
+  /** Options: name, locks, BroadcastChannel, clock, random, makeConnection(callbacks), onFrame, onState, onRole. */
   constructor(options) {
     this.#options = options;
-    this.#name = options.name;
-    this.#locks = options.locks;
+    this.#election = new Election({
+      ...options,
+      ask: () => this.#post("ask"),
+      onLead: () => this.#lead(),
+      onDeposed: () => this.#follow(),
+    });
     this.#channel = new options.BroadcastChannel(options.name);
     this.#channel.onmessage = ({ data }) => this.#onMessage(data);
   }
@@ -62,15 +67,13 @@ export class SharedLink {
   open() {
     this.#options.onRole("follower");
     this.#post("hello");
-    const lead = () => new Promise((resolve) => this.#becomeLeader(resolve));
-    this.#locks.request(this.#name, { signal: this.#leave.signal }, lead).catch(() => {}); // closed while waiting
+    this.#election.join();
   }
 
   send(frame) {
-    if (this.#connection) return this.#sendToServer(frame);
-    this.#relayed.set(++this.#lastNumber, frame);
-    if (this.#relayed.size > REMEMBERED) this.#relayed.delete(this.#relayed.keys().next().value);
-    this.#post("send", { number: this.#lastNumber, frame });
+    this.#unproven.set(++this.#lastNumber, frame);
+    if (this.#unproven.size > REMEMBERED) this.#unproven.delete(this.#unproven.keys().next().value);
+    this.#pass(this.#lastNumber, frame);
   }
 
   wake() {
@@ -86,34 +89,46 @@ export class SharedLink {
   }
 
   close() {
-    this.#leave.abort();
+    this.#closed = true;
     this.#connection?.close();
-    this.#release();
+    this.#election.leave();
     this.#channel.close();
     this.#options.onState("closed");
   }
 
   // --- leading ------------------------------------------------------------------------------------------
-  #becomeLeader(release) {
-    if (this.#leave.signal.aborted) return release();
-    this.#release = release;
+  #lead() {
     this.#ready = null;
-    this.#connection = this.#options.makeConnection({
-      onFrame: (frame, asked) => this.#onFrame(frame, asked),
-      onState: (state) => this.#onState(state),
-    });
-    for (const frame of this.#relayed.values()) this.#sendToServer(frame);
-    this.#relayed.clear();
+    this.#confirmed = new Recent(REMEMBERED);
+    const isMine = () => !this.#closed && this.#connection === connection; // else closing concerns nobody
+    const connection = (this.#connection = this.#options.makeConnection({
+      onFrame: (frame, asked) => isMine() && this.#onFrame(frame, asked),
+      onState: (state) => isMine() && this.#onState(state),
+    }));
+    this.#passAll();
     this.#options.onRole("leader");
     this.#post("leader");
     this.#onState(this.#joined ? "reconnecting" : "connecting");
-    this.#connection.open();
+    connection.open();
+  }
+
+  /** Another tab leads: this one was halted for a while. What it has not sent goes through the new leader. */
+  #follow() {
+    const connection = this.#connection;
+    this.#connection = null;
+    connection.close();
+    this.#options.onRole("follower");
+    this.#post("ask");
+    this.#passAll();
   }
 
   #onFrame(frame, asked) {
-    if (frame.type === "ready") this.#ready = frame;
+    if (frame.type === "ready") {
+      this.#ready = frame;
+      this.#joined = true;
+    }
     if (frame.type === "event") {
-      this.#confirmed.delete(frame.event_id); // the server expects a confirmation (again)
+      this.#confirmed.delete(keyOf(frame)); // the server expects a confirmation (again)
       if (frame.seq > this.#ready?.seq) this.#ready = { ...this.#ready, seq: frame.seq };
     }
     this.#post("frame", { frame, asked });
@@ -121,7 +136,6 @@ export class SharedLink {
   }
 
   #onState(state) {
-    if (this.#leave.signal.aborted) return; // closing concerns this tab only
     this.#state = state;
     this.#post("state", { state });
     this.#options.onState(state);
@@ -130,9 +144,10 @@ export class SharedLink {
   /** Several tabs handle an event; one confirmation is enough. */
   #sendToServer(frame, onProven) {
     if (frame.type !== "ack") return this.#connection.send(frame, onProven);
-    const ids = frame.event_ids.filter((id) => !this.#confirmed.has(id));
-    for (const id of ids) this.#confirmed.add(id);
-    this.#connection.send({ type: "ack", event_ids: ids }, onProven); // an empty one keeps the order
+    const isNew = (id) => !this.#confirmed.has(keyOf({ ...frame, event_id: id }));
+    const ids = frame.event_ids.filter(isNew);
+    for (const id of ids) this.#confirmed.add(keyOf({ ...frame, event_id: id }));
+    this.#connection.send({ ...frame, event_ids: ids }, onProven); // an empty one keeps the order
   }
 
   #welcome(tab) {
@@ -148,27 +163,37 @@ export class SharedLink {
   }
 
   #onMessage(message) {
+    if (FROM_A_LEADER.has(message.kind)) this.#election.heard();
     if (message.to !== undefined && message.to !== this.#tab) return;
     if (this.#connection) this.#handleAsLeader(message);
     else this.#handleAsFollower(message);
   }
 
-  #handleAsLeader({ kind, from, number, frame }) {
+  #handleAsLeader({ kind, from, number, frame, asked }) {
+    // From a tab that has taken over while this one was halted; this one does not know it yet.
+    if (kind === "frame" && frame.type === "event") this.#options.onFrame(frame, asked);
     if (kind === "hello") this.#welcome(from);
+    if (kind === "ask") this.#post("state", { state: this.#state });
     if (kind === "wake") this.#connection.wake();
     if (kind === "send") this.#sendToServer(frame, () => this.#post("proven", { to: from, number }));
   }
 
   #handleAsFollower({ kind, state, ready, frame, asked, number: proven }) {
-    if (kind === "leader") this.#relayAgain();
-    if (kind === "proven") for (const number of this.#relayed.keys()) if (number <= proven) this.#relayed.delete(number);
+    if (kind === "leader") this.#passAll();
+    if (kind === "proven") for (const number of this.#unproven.keys()) if (number <= proven) this.#unproven.delete(number);
     if (kind === "state" || kind === "welcome") this.#options.onState(state);
     if (kind === "welcome" && ready && !this.#joined) this.#handleFrame(ready, false);
     if (kind === "frame") this.#handleFrame(frame, asked);
   }
 
-  #relayAgain() {
-    for (const [number, frame] of this.#relayed) this.#post("send", { number, frame });
+  /** Send a frame of this tab to the server, through the leader. */
+  #pass(number, frame) {
+    if (this.#connection) this.#sendToServer(frame, () => this.#unproven.delete(number));
+    else this.#post("send", { number, frame });
+  }
+
+  #passAll() {
+    for (const [number, frame] of this.#unproven) this.#pass(number, frame);
   }
 
   /** The leader resumed from its own position; a tab without state has recovered nothing. */

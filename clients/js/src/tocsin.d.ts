@@ -16,7 +16,10 @@ export interface Ready extends Position {
 
 export interface TocsinEvent {
   type: "event";
+  /** Unique per source. */
   event_id: string;
+  /** The producer. */
+  source: string;
   event_type: string;
   priority: Priority;
   /** Unix ms. */
@@ -40,6 +43,7 @@ export interface TocsinEvent {
 export interface InboxItem {
   seq: number;
   event_id: string;
+  source: string;
   event_type: string;
   priority: Priority;
   timestamp: number;
@@ -60,10 +64,17 @@ export interface Snapshot {
   items: InboxItem[];
 }
 
+/** Events of one source. */
 export interface Ids<Type extends string> {
   type: Type;
+  source: string;
   event_ids: string[];
+  /** Those of `event_ids`, in the same order. */
+  seqs: number[];
 }
+
+/** An event or inbox item itself, its name, or an id alone: that works only if a single source uses it. */
+export type Named = string | { event_id: string; source?: string };
 
 export interface AnyFrame {
   type: string;
@@ -113,6 +124,9 @@ export type Credential = string | (() => string | null | undefined | Promise<str
 /** A list or a set; a single string is refused. */
 export type Names = readonly string[] | ReadonlySet<string>;
 
+/** Events to confirm or mark; a single string is refused. */
+export type NamedList = readonly Named[] | ReadonlySet<Named>;
+
 export interface Clock {
   now(): number;
   setTimeout(callback: () => void, ms: number): unknown;
@@ -121,6 +135,8 @@ export interface Clock {
 
 export interface PageEnvironment {
   isOnline(): boolean;
+  /** Whether nobody can see the page. Missing: it is always seen. */
+  isHidden?(): boolean;
   /** Call `onWake` when the network or the person is back; return a function that stops it. */
   watch(onWake: () => void): () => void;
 }
@@ -143,7 +159,12 @@ export interface Options {
   /** Whether the tabs of this browser share one connection. True by default. */
   share?: boolean;
   /** Whether handled events are confirmed. True by default. */
-  confirm?: boolean | (() => boolean);
+  confirm?: boolean | ((event: TocsinEvent | InboxItem) => boolean);
+  /**
+   * Whether an event is confirmed that is handled while the page is hidden; otherwise it is when the page is seen
+   * again. By default all but CRITICAL ones are.
+   */
+  confirmHidden?: boolean | ((event: TocsinEvent | InboxItem) => boolean);
   WebSocket?: new (url: string) => unknown;
   clock?: Clock;
   random?: () => number;
@@ -158,13 +179,15 @@ export interface Client {
   /** Call `handler` for each; the returned function removes it. */
   on<Type extends keyof Events>(type: Type, handler: (detail: Events[Type]) => unknown): () => void;
   on(type: string, handler: (frame: AnyFrame) => unknown): () => void;
-  /** Confirm these events, in addition to those that the handlers have processed. */
-  confirm(eventIds: Names): void;
+  /** Confirm these events now, in addition to those that the handlers have processed. */
+  confirm(events: NamedList): void;
+  /** The page shows these, from a snapshot: confirm them as if the handlers had processed them. */
+  shown(events: readonly InboxItem[]): void;
   /** The person has acknowledged it: evidence HUMAN. */
-  acknowledge(eventId: string): void;
-  seen(eventIds: Names): void;
-  read(eventIds: Names): void;
-  archive(eventIds: Names): void;
+  acknowledge(event: Named): void;
+  seen(events: NamedList): void;
+  read(events: NamedList): void;
+  archive(events: NamedList): void;
   subscribe(topics: Names): void;
   unsubscribe(topics: Names): void;
   /** End the connection. Nothing is sent or dispatched after this. */

@@ -1,14 +1,15 @@
 // Live events of Tocsin. `connect` returns a client; README.md has examples, tocsin.d.ts every type.
 
+import { Confirmer } from "./confirmer.js";
 import { Connection } from "./connection.js";
 import { Credentials } from "./credentials.js";
 import { Emitter } from "./emitter.js";
 import { browserPage, systemClock, tabStorage } from "./environment.js";
 import { Intake } from "./intake.js";
+import { framesNaming, framesOfTopics, nameOf } from "./naming.js";
 import { Position } from "./position.js";
 import { OwnLink, SharedLink } from "./sharing.js";
 
-const IDS_PER_FRAME = 500;
 // Types of the client's own events. A server frame of such a type reaches only the "frame" handlers.
 const OWN_TYPES = new Set(["frame", "state", "role", "problem"]);
 
@@ -21,22 +22,24 @@ class Client {
   #emitter = new Emitter();
   #intake;
   #link;
-  #mayConfirm;
+  #confirmer;
   #unwatch;
   #state = "connecting";
   #role = "alone";
 
-  constructor({ url, storage = tabStorage(), person = "", confirm = true, page = browserPage, ...options }) {
+  constructor({ url, storage = tabStorage(), person = "", page = browserPage, ...options }) {
     const address = socketAddress(url);
     const clock = options.clock ?? systemClock;
     const credentials = new Credentials({ ...options, clock });
     const position = new Position(storage, `tocsin:position:${person}:${address}`);
-    this.#mayConfirm = typeof confirm === "function" ? confirm : () => confirm;
+    const { confirm = true, confirmHidden = isNotCritical } = options;
+    const send = (events) => this.confirm(events);
+    this.#confirmer = new Confirmer({ may: confirm, mayHidden: confirmHidden, page, send });
     this.#intake = new Intake({
       emitter: this.#emitter,
       position,
       clock,
-      confirm: (ids) => this.#mayConfirm() && this.confirm(ids),
+      confirm: (event) => this.#confirmer.handled(event),
       resync: () => this.#link.resync(),
     });
     const makeConnection = (callbacks) =>
@@ -53,8 +56,8 @@ class Client {
         ...callbacks,
       });
     this.#link = this.#makeLink(options, person, address, makeConnection);
-    this.#unwatch = page.watch(() => this.#link.wake());
-    if (listed(options.topics ?? []).length) this.subscribe(options.topics);
+    this.#unwatch = page.watch(() => this.#wake());
+    this.subscribe(options.topics ?? []);
     // Start later, so that handlers added right after `connect` miss nothing, not even "state" and "role".
     queueMicrotask(() => this.#state === "closed" || this.#link.open());
   }
@@ -69,7 +72,14 @@ class Client {
     };
     // Without the person's name, a tab of another person could receive the events.
     if (!share || !person || !locks || !BroadcastChannel) return new OwnLink(link);
-    return new SharedLink({ ...link, name: `tocsin:${person}:${address}`, locks, BroadcastChannel });
+    return new SharedLink({
+      ...link,
+      name: `tocsin:${person}:${address}`,
+      locks,
+      BroadcastChannel,
+      clock: options.clock ?? systemClock,
+      random: options.random ?? Math.random,
+    });
   }
 
   /** "connecting", "live", "reconnecting", "offline", "signed out", "origin refused" or "closed". */
@@ -87,34 +97,41 @@ class Client {
     return this.#emitter.on(type, handler);
   }
 
-  /** Confirm these events, in addition to those that the "event" handlers have processed. */
-  confirm(eventIds) {
-    this.#sendIds("ack", eventIds);
+  // Events are named by themselves (or an item of the inbox), so that their source is known; or by an id alone.
+
+  /** Confirm these events now, in addition to those that the "event" handlers have processed. */
+  confirm(events) {
+    this.#send(framesNaming("ack", events));
+  }
+
+  /** The page shows these events, from a snapshot: confirm them as if a handler had processed them. */
+  shown(events) {
+    for (const event of events) this.#confirmer.handled(event);
   }
 
   /** The person has acknowledged the event. */
-  acknowledge(eventId) {
-    this.#send({ type: "acknowledge", event_id: eventId });
+  acknowledge(event) {
+    this.#send([{ type: "acknowledge", ...nameOf(event) }]);
   }
 
-  seen(eventIds) {
-    this.#sendIds("seen", eventIds);
+  seen(events) {
+    this.#send(framesNaming("seen", events));
   }
 
-  read(eventIds) {
-    this.#sendIds("read", eventIds);
+  read(events) {
+    this.#send(framesNaming("read", events));
   }
 
-  archive(eventIds) {
-    this.#sendIds("archive", eventIds);
+  archive(events) {
+    this.#send(framesNaming("archive", events));
   }
 
   subscribe(topics) {
-    this.#send({ type: "subscribe", topics: listed(topics) });
+    this.#send(framesOfTopics("subscribe", topics));
   }
 
   unsubscribe(topics) {
-    this.#send({ type: "unsubscribe", topics: listed(topics) });
+    this.#send(framesOfTopics("unsubscribe", topics));
   }
 
   /** End the connection. Nothing is sent or dispatched after this. */
@@ -126,16 +143,14 @@ class Client {
     this.#setState("closed");
   }
 
-  #sendIds(type, given) {
-    const ids = listed(given);
-    for (let from = 0; from < ids.length; from += IDS_PER_FRAME) {
-      this.#send({ type, event_ids: ids.slice(from, from + IDS_PER_FRAME) });
-    }
+  /** A handler may finish after `close`: its event is then not confirmed. */
+  #send(frames) {
+    if (this.#state !== "closed") for (const frame of frames) this.#link.send(frame);
   }
 
-  /** A handler may finish after `close`: its event is then not confirmed. */
-  #send(frame) {
-    if (this.#state !== "closed") this.#link.send(frame);
+  #wake() {
+    this.#confirmer.wake();
+    this.#link.wake();
   }
 
   #receive(frame, asked) {
@@ -158,9 +173,8 @@ class Client {
   }
 }
 
-function listed(names) {
-  if (typeof names === "string") throw new TypeError("Give a list of ids or topics, not one string.");
-  return [...names];
+function isNotCritical({ priority }) {
+  return priority !== "CRITICAL";
 }
 
 function socketAddress(url) {

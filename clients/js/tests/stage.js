@@ -46,7 +46,10 @@ export class ManualClock {
 /** A page whose network and visibility a test decides. */
 export class FakePage {
   online = true;
+  hidden = false;
   #wakers = new Set();
+
+  isHidden = () => this.hidden;
 
   isOnline = () => this.online;
 
@@ -54,6 +57,11 @@ export class FakePage {
     this.#wakers.add(onWake);
     return () => this.#wakers.delete(onWake);
   };
+
+  show() {
+    this.hidden = false;
+    this.wake();
+  }
 
   wake() {
     for (const onWake of [...this.#wakers]) onWake();
@@ -74,17 +82,23 @@ export class MemoryStorage {
 export class Locks {
   #queue = [];
 
-  request(name, { signal }, callback) {
+  request(name, { signal, steal = false }, callback) {
     return new Promise((resolve, reject) => {
-      const entry = { name, callback, resolve, held: false };
-      signal.addEventListener("abort", () => {
+      const entry = { name, callback, resolve, reject, held: false };
+      signal?.addEventListener("abort", () => {
         if (entry.held) return;
         this.#queue = this.#queue.filter((other) => other !== entry);
         reject(signal.reason);
       });
-      this.#queue.push(entry);
+      if (steal) this.#steal(entry);
+      else this.#queue.push(entry);
       this.#grant();
     });
+  }
+
+  #steal(entry) {
+    if (this.#queue[0]?.held) this.#queue.shift().reject(new DOMException("stolen", "AbortError"));
+    this.#queue.unshift(entry);
   }
 
   kill() {

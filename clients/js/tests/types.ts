@@ -11,6 +11,10 @@ const off: () => void = client.on("event", async (event: TocsinEvent) => {
   if (seq === undefined) client.seen([event.event_id]);
 });
 client.on("event.read", ({ event_ids }) => client.archive(new Set(event_ids)));
+client.on("snapshot", ({ items }) => client.shown(items));
+client.on("event", (event) => client.acknowledge(event));
+client.read([{ source: "bank", event_id: "e-1" }, "e-2"]);
+connect({ url: "/ws", confirm: (event) => event.priority !== "NORMAL", confirmHidden: true });
 client.on("state", (state: State) => state === "signed out" && off());
 client.on("of.tomorrow", (frame) => frame["anything"]);
 

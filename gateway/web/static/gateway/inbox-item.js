@@ -15,17 +15,18 @@ export function renderItem(item, { onRead, onArchive }) {
     item.body ? h("span", { class: "item-body" }, item.body) : null,
     h("span", { class: "item-meta" }, priorityBadge(item.priority), h("span", { class: "type" }, item.event_type)),
   );
-  open.addEventListener("click", () => onRead(item.event_id));
+  open.addEventListener("click", () => onRead(item));
   const archive = h("button", { class: "icon-button item-archive", type: "button", "data-testid": "archive",
     "aria-label": `Archive: ${title}`, title: "Archive" }, icon("archive"));
-  archive.addEventListener("click", () => onArchive(item.event_id));
-  return h(
+  const row = h(
     "li",
     { class: "item", "data-testid": "inbox-item", "data-event-id": item.event_id, "data-priority": item.priority,
       "data-read": String(item.read) },
     open,
     archive,
   );
+  archive.addEventListener("click", () => onArchive(item, row));
+  return row;
 }
 
 /** Update the relative times of a list. */

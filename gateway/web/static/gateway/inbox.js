@@ -5,6 +5,7 @@
 
 import { reconcile, setText } from "./dom.js";
 import { refreshAges, renderItem } from "./inbox-item.js";
+import { keyOf } from "../tocsin/naming.js";
 
 const PATH = "/api/v1/users/me/inbox?limit=30";
 const MAX_PAGES_AT_ONCE = 20;
@@ -13,9 +14,9 @@ const KNOWN_FRAMES = 2_000;
 export class Inbox extends EventTarget {
   #api;
   #client;
-  #items = new Map();
+  #items = new Map(); // by `keyOf`
   #archived = new Set();
-  #framed = new Set(); // ids that arrived as a frame: a repeated one is not new
+  #framed = new Set(); // keys of events that arrived as a frame: a repeated one is not new
   #unread = 0;
   #seq = 0;
   #epoch = null;
@@ -45,12 +46,13 @@ export class Inbox extends EventTarget {
 
   /** Handle an `event` frame. Return whether the event is new on this page. */
   add(frame) {
-    const { event_id: id, seq } = frame;
-    const isNew = !this.#framed.has(id) && !this.#archived.has(id) && !this.#items.get(id)?.read;
-    this.#framed.add(id);
+    const { seq } = frame;
+    const key = keyOf(frame);
+    const isNew = !this.#framed.has(key) && !this.#archived.has(key) && !this.#items.get(key)?.read;
+    this.#framed.add(key);
     if (this.#framed.size > KNOWN_FRAMES) this.#framed.delete(this.#framed.values().next().value);
     if (seq === undefined) return isNew; // INFORMATIONAL: shown, not kept
-    if (isNew && !this.#items.has(id)) this.#items.set(id, { ...frame, seen: false, read: false });
+    if (isNew && !this.#items.has(key)) this.#items.set(key, { ...frame, seen: false, read: false });
     if (seq > this.#seq) this.#advance(seq);
     this.#render();
     return isNew;
@@ -63,19 +65,19 @@ export class Inbox extends EventTarget {
   }
 
   /** Handle a mirror frame: an action of the person on another page. */
-  mirror(type, ids) {
-    if (type === "event.seen") return ids.forEach((id) => this.#mark(id, "seen"));
-    if (ids.some((id) => !this.#items.has(id) && !this.#archived.has(id))) this.takeSnapshot();
-    if (type === "event.read") ids.forEach((id) => this.#mark(id, "read"));
-    if (type === "event.archived") ids.forEach((id) => this.#drop(id));
+  mirror(type, keys) {
+    if (type === "event.seen") return keys.forEach((key) => this.#mark(key, "seen"));
+    if (keys.some((key) => !this.#items.has(key) && !this.#archived.has(key))) this.takeSnapshot();
+    if (type === "event.read") keys.forEach((key) => this.#mark(key, "read"));
+    if (type === "event.archived") keys.forEach((key) => this.#drop(key));
     this.#render();
   }
 
   /** Mark all items as seen: the person has opened the inbox. */
   see() {
-    const ids = [...this.#items.values()].filter((item) => !item.seen).map((item) => item.event_id);
-    ids.forEach((id) => this.#mark(id, "seen"));
-    this.#client.seen(ids);
+    const items = [...this.#items.values()].filter((item) => !item.seen);
+    items.forEach((item) => this.#mark(keyOf(item), "seen"));
+    this.#client.seen(items);
   }
 
   /** Fetch the newest page. Calls during a running request cause one further request. */
@@ -93,11 +95,11 @@ export class Inbox extends EventTarget {
   #applySnapshot(page) {
     const before = this.#items;
     const newer = [...before.values()].filter((item) => page.epoch === this.#epoch && item.seq > page.seq);
-    this.#items = new Map(newer.map((item) => [item.event_id, item]));
+    this.#items = new Map(newer.map((item) => [keyOf(item), item]));
     this.#nextBefore = page.next_before;
     this.#merge(page.items, before);
     this.#seq = Math.max(page.seq, ...newer.map((item) => item.seq));
-    const doneHere = page.items.filter((item) => !item.read && !this.#isUnread(item.event_id)).length;
+    const doneHere = page.items.filter((item) => !item.read && !this.#isUnread(keyOf(item))).length;
     this.#unread = Math.max(0, page.unread - doneHere) + newer.filter((item) => !item.read).length;
     this.#epoch = page.epoch;
     this.#render();
@@ -107,14 +109,15 @@ export class Inbox extends EventTarget {
   /** Merge items. Actions that the server had not received yet when it answered are kept. */
   #merge(items, before = this.#items) {
     for (const item of items) {
-      if (this.#archived.has(item.event_id)) continue;
-      const known = before.get(item.event_id);
-      this.#items.set(item.event_id, { ...item, read: item.read || !!known?.read, seen: item.seen || !!known?.seen });
+      const key = keyOf(item);
+      if (this.#archived.has(key)) continue;
+      const known = before.get(key);
+      this.#items.set(key, { ...item, read: item.read || !!known?.read, seen: item.seen || !!known?.seen });
     }
   }
 
-  #isUnread(id) {
-    return this.#items.get(id)?.read === false;
+  #isUnread(key) {
+    return this.#items.get(key)?.read === false;
   }
 
   async #loadOlder() {
@@ -124,50 +127,49 @@ export class Inbox extends EventTarget {
     this.#render();
   }
 
-  #read(id) {
-    if (!this.#mark(id, "read")) return;
-    this.#client.read([id]);
+  #read(item) {
+    if (!this.#mark(keyOf(item), "read")) return;
+    this.#client.read([item]);
     this.#render();
   }
 
   async #readAll() {
     for (let page = 0; page < MAX_PAGES_AT_ONCE; page += 1) {
-      const ids = [...this.#items.values()].filter((item) => !item.read).map((item) => item.event_id);
-      ids.forEach((id) => this.#mark(id, "read"));
-      this.#client.read(ids);
+      const items = [...this.#items.values()].filter((item) => !item.read);
+      items.forEach((item) => this.#mark(keyOf(item), "read"));
+      this.#client.read(items);
       this.#render();
       if (!this.#unread || this.#nextBefore === null) return;
       await this.#loadOlder(); // there may be unread items that are not loaded yet
     }
   }
 
-  #archive(id) {
-    const row = this.#list.querySelector(`[data-event-id="${CSS.escape(id)}"]`);
-    const neighbour = row?.nextElementSibling ?? row?.previousElementSibling;
-    this.#drop(id);
-    this.#client.archive([id]);
+  #archive(item, row) {
+    const neighbour = row.nextElementSibling ?? row.previousElementSibling;
+    this.#drop(keyOf(item));
+    this.#client.archive([item]);
     this.#render();
     neighbour?.querySelector(".item-archive").focus(); // keep the keyboard focus in the list
   }
 
-  #drop(id) {
-    this.#mark(id, "read");
-    this.#items.delete(id);
-    this.#archived.add(id);
+  #drop(key) {
+    this.#mark(key, "read");
+    this.#items.delete(key);
+    this.#archived.add(key);
   }
 
-  #mark(id, what) {
-    const item = this.#items.get(id);
+  #mark(key, what) {
+    const item = this.#items.get(key);
     if (!item || item[what]) return false;
-    this.#items.set(id, { ...item, [what]: true, seen: true });
+    this.#items.set(key, { ...item, [what]: true, seen: true });
     if (what === "read") this.#unread = Math.max(0, this.#unread - 1);
     return true;
   }
 
   #render() {
     const items = [...this.#items.values()].sort((a, b) => b.seq - a.seq);
-    const handlers = { onRead: (id) => this.#read(id), onArchive: (id) => this.#archive(id) };
-    reconcile(this.#list, items, { key: (item) => item.event_id, render: (item) => renderItem(item, handlers) });
+    const handlers = { onRead: (item) => this.#read(item), onArchive: (item, row) => this.#archive(item, row) };
+    reconcile(this.#list, items, { key: keyOf, render: (item) => renderItem(item, handlers) });
     refreshAges(this.#list, Date.now());
     document.getElementById("inbox-empty").hidden = items.length > 0;
     this.#older.hidden = this.#nextBefore === null;

@@ -9,6 +9,7 @@ import { Sender } from "./send.js";
 import { Timeline } from "./timeline.js";
 import { Toasts } from "./toasts.js";
 import { setText } from "./dom.js";
+import { keyOf } from "../tocsin/naming.js";
 import { connect } from "../tocsin/tocsin.js";
 
 const config = JSON.parse(document.getElementById("tocsin-config").textContent);
@@ -26,16 +27,20 @@ const HANDLERS = {
   snapshot: () => inbox.takeSnapshot(),
   "event.read": onElsewhere,
   "event.archived": onElsewhere,
-  "event.acknowledged": (frame) => toasts.remove(frame.event_ids),
-  "event.seen": (frame) => inbox.mirror(frame.type, frame.event_ids),
+  "event.acknowledged": (frame) => toasts.remove(keysOf(frame)),
+  "event.seen": (frame) => inbox.mirror(frame.type, keysOf(frame)),
   error: (frame) => toasts.error("The server refused a frame", frame.detail || frame.code),
   state: onState,
   role: onRole,
 };
 
+function keysOf({ source, event_ids: ids }) {
+  return ids.map((id) => keyOf({ source, event_id: id }));
+}
+
 function onElsewhere(frame) {
-  toasts.remove(frame.event_ids);
-  inbox.mirror(frame.type, frame.event_ids);
+  toasts.remove(keysOf(frame));
+  inbox.mirror(frame.type, keysOf(frame));
 }
 
 function isSilent() {
@@ -45,7 +50,7 @@ function isSilent() {
 /** A snapshot shows events too: confirm those that still wait for a confirmation. */
 function onSnapshot(items) {
   const waiting = items.filter((item) => item.state?.toLowerCase() === "accepted");
-  if (!isSilent()) client.confirm(waiting.map((item) => item.event_id));
+  client.shown(waiting);
 }
 
 function onState(state) {

@@ -2,6 +2,7 @@
 
 import { clock, words } from "./format.js";
 import { h, icon, priorityBadge, setText } from "./dom.js";
+import { keyOf } from "../tocsin/naming.js";
 
 const SHOWN_FOR_MS = 6_000;
 const MAX_SHOWN = 4;
@@ -26,6 +27,7 @@ export class Toasts {
   /** Show an `event` frame. */
   event(frame) {
     this.#add({
+      key: keyOf(frame),
       id: frame.event_id,
       priority: frame.priority,
       title: frame.title || words(frame.event_type),
@@ -36,14 +38,14 @@ export class Toasts {
 
   /** Show that an action of the person failed. */
   error(title, body) {
-    this.#add({ id: "", priority: "ERROR", title, body, at: Date.now() });
+    this.#add({ key: "", id: "", priority: "ERROR", title, body, at: Date.now() });
   }
 
   /** Remove the toasts of events that were handled on another page. */
-  remove(eventIds) {
-    const gone = new Set(eventIds);
-    this.#waiting = this.#waiting.filter((notice) => !gone.has(notice.id));
-    for (const toast of this.#shown.filter(({ notice }) => gone.has(notice.id))) this.#dismiss(toast);
+  remove(keys) {
+    const gone = new Set(keys);
+    this.#waiting = this.#waiting.filter((notice) => !gone.has(notice.key));
+    for (const toast of this.#shown.filter(({ notice }) => gone.has(notice.key))) this.#dismiss(toast);
     this.#fill();
   }
 
