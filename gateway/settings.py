@@ -31,6 +31,11 @@ class EdgeSettings:
         "a person whose socket was closed for flooding and who reconnects sooner gets `ready` only after"
         " 50 to 100 % of the rest of this; keep it under 20",
     )
+    stream_max: int = setting(
+        100_000,
+        "entries of the ingress stream above which all but CRITICAL events are refused as `overloaded`."
+        " 0: no bound",
+    )
     socket_life_s: float = setting(3_600.0, "a client is asked to reconnect after 90 to 100 % of this")
     ticket_s: int = setting(30, "a ticket is valid for this long")
     drain_s: float = setting(5.0, "a stopping process closes its sockets within this")

@@ -8,6 +8,7 @@ from notifications import dispatch, store
 from notifications.acks import stored_ack
 from notifications.events import Ack, Effects, Envelope, rejected_ack
 from notifications.live.push import PlannedEvent, push_accepted, push_informational
+from notifications.operations import overload
 from notifications.routing.plan import plan_for
 from notifications.settings import PipelineSettings, pipeline_settings
 from notifications.states import AckStatus, EndCode, Evidence, Priority, StoredAs
@@ -27,6 +28,7 @@ def ingest(batch: Sequence[Envelope], *, now: datetime) -> list[Ack]:
     errors; part of the batch may be stored, and all of it can be sent again under the same ids.
     """
     settings = pipeline_settings()
+    refused = overload.refused_priorities()
     acks: dict[int, Ack] = {}
     ids_of_topics = _taken_by_topics(batch)
     to_topics: list[tuple[int, Envelope]] = []
@@ -36,6 +38,8 @@ def ingest(batch: Sequence[Envelope], *, now: datetime) -> list[Ack]:
         rejected = _reject(envelope, planned is not None, ids_of_topics, now, settings)
         if rejected is not None:
             acks[index] = rejected
+        elif envelope.priority in refused:
+            acks[index] = overload.refusal(envelope, now)
         elif planned is None:
             to_topics.append((index, envelope))
         else:

@@ -25,6 +25,11 @@ class PipelineSettings:
     send_concurrency: int = setting(20, "sends in flight per channel and worker process")
     send_timeout_s: float = setting(15.0, "longest attempt at a provider; each channel has its own below it")
     lease_s: int = setting(55, "a worker's lease on a delivery; longer than `CELERY_TASK_TIME_LIMIT`")
+    open_rows_max: int = setting(
+        200_000,
+        "open deliveries above which NORMAL events are refused as `overloaded`; CRITICAL ones are above ten"
+        " times as many. 0: no bound",
+    )
     replay_per_s: float = setting(20.0, "first deliveries per second that all replays together start")
     canary_max_age_s: float = setting(
         60.0, "a queue is unhealthy when no canary task has passed through it for this long"

@@ -20,7 +20,7 @@ from notifications.delivery.attempt import NotDue
 from notifications.delivery.retries import QUICK_TRIES
 from notifications.events import Effects, FanOut, Ring
 from notifications.live import pubsub
-from notifications.operations import canary, heartbeat
+from notifications.operations import canary, heartbeat, overload
 from notifications.settings import pipeline_settings
 from notifications.states import Priority
 from notifications.sweep import sweep_in_parts
@@ -122,6 +122,12 @@ def _length(connection: Any, queue: str) -> int:
             return int(channel.queue_declare(queue, passive=True).message_count)
         except ChannelError:  # there is no such queue: on Redis, an empty one
             return 0
+
+
+@shared_task(name="tocsin.count_open_rows")
+def count_open_rows(**_: Any) -> None:
+    """Count what is open, for the processes that accept events."""
+    overload.measure()
 
 
 @shared_task(name="tocsin.canary")

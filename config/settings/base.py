@@ -207,6 +207,11 @@ CELERY_BEAT_SCHEDULER = (
 # Every second, see docs/decisions/0001. Ticks expire, so that they do not pile up without a worker.
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "tocsin.sweep", "schedule": 1.0, "options": {"queue": "control", "expires": 5}},
+    "count_open_rows": {
+        "task": "tocsin.count_open_rows",
+        "schedule": 5.0,
+        "options": {"queue": "control", "expires": 5},
+    },
     "heartbeat": {
         "task": "tocsin.heartbeat",
         "schedule": 60.0,

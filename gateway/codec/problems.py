@@ -26,8 +26,10 @@ _STATUS = {
     "unsupported_media_type": 415,
     "unavailable": 503,
     "commit_unknown": 503,
+    "overloaded": 503,
 }
 _LATER = {"Retry-After": "5"}
+_RETRY_AFTER_S = {"overloaded": 15}
 
 
 def problem(
@@ -43,7 +45,7 @@ def problem(
         "code": code,
     } | {key: value for key, value in more.items() if value}
     response = JsonResponse(body, status=status, content_type="application/problem+json")
-    for name, value in (headers or {}).items():
+    for name, value in (retry_after(code) | (headers or {})).items():
         response[name] = value
     return response
 
@@ -61,6 +63,12 @@ def not_allowed(code: str, detail: str) -> JsonResponse:
 
 def from_ack(ack: Ack) -> JsonResponse:
     return problem(ack.code, ack.detail, field=ack.field, event_id=ack.event_id)
+
+
+def retry_after(*codes: str) -> dict[str, str]:
+    """Return the header for an answer with these codes, if one of them says to come back later."""
+    waits_s = [_RETRY_AFTER_S[code] for code in codes if code in _RETRY_AFTER_S]
+    return {"Retry-After": str(max(waits_s))} if waits_s else {}
 
 
 def status_of(code: str) -> int:

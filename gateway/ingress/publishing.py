@@ -12,7 +12,7 @@ from gateway.auth.bearer import AuthFailed, grant_of_key, require_scope
 from gateway.codec import events, limits
 from gateway.codec.acks import ack_to_json, ack_to_protobuf, acks_to_protobuf
 from gateway.codec.limits import InvalidEvent
-from gateway.codec.problems import from_ack, from_malformed, status_of
+from gateway.codec.problems import from_ack, from_malformed, retry_after, status_of
 from notifications.events import Ack, Envelope, SourceGrant, rejected_ack
 from notifications.ingest import ingest
 from runtime.batching import Unavailable
@@ -140,7 +140,8 @@ def one_answer(ack: Ack, *, protobuf: bool) -> HttpResponse:
     """202 accepted, 200 known already or ended, 4xx refused."""
     status = _status(ack)
     if protobuf:
-        return HttpResponse(ack_to_protobuf(ack), status=status, content_type=events.PROTOBUF)
+        body = ack_to_protobuf(ack)
+        return HttpResponse(body, status=status, content_type=events.PROTOBUF, headers=retry_after(ack.code))
     if status >= 400:
         return from_ack(ack)
     return JsonResponse(ack_to_json(ack), status=status)
@@ -154,9 +155,14 @@ def _status(ack: Ack) -> int:
 
 
 def many_answer(acks: Sequence[Ack], *, protobuf: bool) -> HttpResponse:
+    """200 with an ack for each; 503 if all are to be sent again."""
+    codes = {ack.code for ack in acks}
+    status = status_of("overloaded") if codes == {"overloaded"} else 200
+    headers = retry_after(*codes)
     if protobuf:
-        return HttpResponse(acks_to_protobuf(acks), content_type=events.PROTOBUF)
-    return JsonResponse({"acks": [ack_to_json(ack) for ack in acks]})
+        body = acks_to_protobuf(acks)
+        return HttpResponse(body, status=status, content_type=events.PROTOBUF, headers=headers)
+    return JsonResponse({"acks": [ack_to_json(ack) for ack in acks]}, status=status, headers=headers)
 
 
 def malformed_answer(error: InvalidEvent, *, protobuf: bool) -> HttpResponse:

@@ -14,16 +14,18 @@ from dataclasses import dataclass
 import redis
 from django.db import connection
 from django.utils import timezone
-from redis.exceptions import ResponseError
+from redis.exceptions import OutOfMemoryError, ResponseError
 
 from gateway.auth.bearer import grant_of
 from gateway.codec import events
 from gateway.codec.acks import ack_to_protobuf
 from gateway.codec.limits import InvalidEvent
+from gateway.settings import edge_settings
 from notifications.events import Ack, Envelope, SourceGrant, rejected_ack
 from notifications.ingest import ingest
 from notifications.models import Quarantine
-from notifications.states import AckStatus, EndCode
+from notifications.operations import overload
+from notifications.states import AckStatus, EndCode, Priority
 from runtime.failpoints import failpoint
 from runtime.postgres.away import DATABASE_AWAY
 from users.models import Source
@@ -38,6 +40,10 @@ TRIES = 5
 RECLAIM_EVERY_S = 30.0
 IDLE_MS = 60_000
 RETRY_S = 1.0
+_NEARLY_FULL = 0.8  # of Redis' `maxmemory`
+
+# Refused, and nothing to look into: there is no page, or the event comes again.
+_NOT_KEPT = frozenset({EndCode.NO_SESSION, "overloaded"})
 
 Entry = tuple[str, dict[bytes, bytes]]
 
@@ -184,15 +190,32 @@ class StreamIngress:
 
     def _process_batch(self, entries: Sequence[Entry]) -> None:
         reads = _read_all(entries)
+        self._shed(reads)
         good = [read for read in reads if read.envelope is not None]
         envelopes = [read.envelope for read in good if read.envelope is not None]
         acks = ingest(envelopes, now=timezone.now()) if envelopes else []
         failpoint("stream_committed_before_ack")
         for read, ack in zip(good, acks, strict=True):
             read.ack = ack
-            if ack.status is AckStatus.ACK_ERROR and not ack.pk and ack.code != EndCode.NO_SESSION:
+            if ack.status is AckStatus.ACK_ERROR and not ack.pk and ack.code not in _NOT_KEPT:
                 read.error = InvalidEvent(ack.code, ack.detail, ack.field, ack.event_id)
         self._finish(reads)
+
+    def _shed(self, reads: Sequence[_Read]) -> None:
+        """Refuse all but CRITICAL events while the stream is too long, or Redis is nearly full."""
+        if not self._is_overloaded():
+            return
+        for read in reads:
+            if read.envelope is not None and read.envelope.priority is not Priority.CRITICAL:
+                read.ack = overload.refusal(read.envelope, timezone.now())
+                read.envelope = None
+
+    def _is_overloaded(self) -> bool:
+        bound = edge_settings().stream_max
+        if bound and self._redis.xlen(STREAM) > bound:
+            return True
+        memory = self._redis.info("memory")
+        return bool(memory["used_memory"] > _NEARLY_FULL * memory["maxmemory"] > 0)
 
     def _finish(self, reads: Sequence[_Read]) -> None:
         """Quarantine invalid entries, send the acks, and only then acknowledge the entries."""
@@ -202,12 +225,23 @@ class StreamIngress:
         for read in reads:
             if read.ack is not None and read.source and not _acked_by_replies(read.ack):
                 add_ack(pipe, read.source, read.ack)
-        pipe.execute()  # raises if an ack was not stored, and then no entry is acknowledged
+        try:
+            pipe.execute()  # raises if an ack was not stored, and then no entry is acknowledged
+        except OutOfMemoryError:
+            # But for those to be sent again in any case: they make room for the acks of the others.
+            self._remove([read for read in reads if read.ack and read.ack.code == "overloaded"])
+            raise
         failpoint("stream_acked_before_xack")
+        self._remove(reads)
+
+    def _remove(self, reads: Sequence[_Read]) -> None:
+        """Acknowledge these entries and delete them: never old ones, which may not have been read."""
         ids = [read.entry_id for read in reads]
-        pipe.xack(STREAM, GROUP, *ids)
-        pipe.xdel(STREAM, *ids)  # only acknowledged entries are removed, never old ones
-        pipe.execute()
+        if ids:
+            pipe = self._redis.pipeline(transaction=False)
+            pipe.xack(STREAM, GROUP, *ids)
+            pipe.xdel(STREAM, *ids)
+            pipe.execute()
 
 
 def _acked_by_replies(ack: Ack) -> bool:

@@ -39,6 +39,7 @@ class Valkey:
             f"dir {data}",
             "appendonly yes",
             "appendfsync everysec",
+            "maxmemory 512mb",  # a producer that fills the stream is refused, and the machine goes on
             "maxmemory-policy noeviction",  # evicting would drop queues and bindings
             'save ""',
         ]
