@@ -9,12 +9,13 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from gateway.sockets import venue_values as values
+
 log = logging.getLogger(__name__)
 
 SUBPROTOCOL = "tocsin.exchange.v1"
 
 _PASSES = frozenset({"ready", "pong", "error", "shutdown", "auth.renewed", "subscribed"})
-_SAFE_INTEGER = 2**53 - 1  # JavaScript rounds larger integers
 
 # The status by event type; for other event types the payload has it.
 _ORDER_STATUS = {
@@ -25,7 +26,6 @@ _ORDER_STATUS = {
     "ORDER_EXPIRED": "EXPIRED",
 }
 _ORDER_STATUS_WITHOUT_PAYLOAD = {"ORDER_EXECUTED": "FILLED", "ORDER_UPDATED": "PARTIALLY_FILLED"}
-_SPELLED = {"OPEN": "NEW", "CANCELLED": "CANCELED"}
 
 Json = Mapping[str, Any]
 
@@ -58,7 +58,11 @@ def translated(text: str) -> str | None:
     translate = _TRANSLATIONS.get(frame["event_type"]) if kind == "event" else None
     if translate is None:
         return None
-    name, data = translate(frame)
+    try:
+        name, data = translate(frame)
+    except values.UnusableValue as error:
+        log.warning("exchange_value_unusable", extra={"event_id": frame["event_id"], "kind": str(error)})
+        return None
     if not all(value is not None for value in data.values()):
         log.warning("exchange_frame_incomplete", extra={"event_id": frame["event_id"], "type": name})
         return None
@@ -71,41 +75,41 @@ def translated(text: str) -> str | None:
 
 def _order(frame: Json) -> tuple[str, dict[str, Any]]:
     payload = frame["payload"]
+    updated_at = values.unix_ms(payload.get("updated_at")) or values.unix_ms(payload.get("timestamp"))
     return "order.update", {
-        "order_id": _id(payload.get("order_id")),
-        "symbol": payload.get("symbol"),
+        "order_id": values.identifier(payload.get("order_id")),
+        "symbol": values.name(payload.get("symbol")),
         "status": _status(frame["event_type"], payload.get("status")),
-        "filled_qty": _decimal(payload.get("filled_qty", payload.get("fill_quantity")) or "0"),
-        "avg_price": _decimal(payload.get("avg_price", payload.get("fill_price")) or "0"),
-        "updated_at": payload.get("updated_at") or payload.get("timestamp") or frame["timestamp"],
+        "filled_qty": values.amount(values.first(payload, "filled_qty", "fill_quantity")) or "0",
+        "avg_price": values.amount(values.first(payload, "avg_price", "fill_price")) or "0",
+        "updated_at": updated_at or frame["timestamp"],
     }
 
 
 def _status(event_type: str, given: object) -> str:
     if event_type in _ORDER_STATUS:
         return _ORDER_STATUS[event_type]
-    name = str(given or _ORDER_STATUS_WITHOUT_PAYLOAD[event_type]).upper()
-    return _SPELLED.get(name, name)
+    return values.state(given) or _ORDER_STATUS_WITHOUT_PAYLOAD[event_type]
 
 
 def _trade(frame: Json) -> tuple[str, dict[str, Any]]:
     payload = frame["payload"]
     return "trade", {
-        "trade_id": _id(payload.get("trade_id")),
-        "order_id": _id(payload.get("order_id")),
-        "symbol": payload.get("symbol"),
-        "side": _upper(payload.get("side")),
-        "role": _upper(payload.get("role")),
-        "traded_at": payload.get("traded_at") or frame["timestamp"],
+        "trade_id": values.identifier(payload.get("trade_id")),
+        "order_id": values.identifier(payload.get("order_id")),
+        "symbol": values.name(payload.get("symbol")),
+        "side": values.side(payload.get("side")),
+        "role": values.role(payload.get("role")),
+        "traded_at": values.unix_ms(payload.get("traded_at")) or frame["timestamp"],
     }
 
 
 def _balance(frame: Json) -> tuple[str, dict[str, Any]]:
     payload = frame["payload"]
     return "balance.update", {
-        "asset": payload.get("asset"),
-        "avail": _decimal(payload.get("avail")),
-        "frozen": _decimal(payload.get("frozen", "0")),
+        "asset": values.name(payload.get("asset")),
+        "avail": values.amount(payload.get("avail")),
+        "frozen": values.amount(payload.get("frozen")) or "0",
     }
 
 
@@ -114,18 +118,3 @@ _TRANSLATIONS: dict[str, Callable[[Json], tuple[str, dict[str, Any]]]] = {
     "TRADE_EXECUTED": _trade,
     "BALANCE_UPDATED": _balance,
 }
-
-
-def _id(value: object) -> object:
-    """Return a numeric id as a number, as these clients expect, if JavaScript can represent it exactly."""
-    if isinstance(value, str) and value.isascii() and value.isdigit() and str(int(value[:20])) == value:
-        return int(value) if int(value) <= _SAFE_INTEGER else value
-    return value or None
-
-
-def _decimal(value: object) -> str | None:
-    return None if value is None else str(value)
-
-
-def _upper(value: object) -> str | None:
-    return str(value).upper() if value else None

@@ -275,3 +275,181 @@ def test_an_id_is_a_number_where_that_is_exact(given: object, said: object) -> N
 def test_names_of_such_clients_are_taken_in_payloads_too() -> None:
     payload = {key: value for key, value in ORDER["data"].items() if key != "status"}
     assert order("ORDER_FILLED", payload) == ORDER["data"]
+
+
+def sent(event_type: str, **payload: object) -> dict | None:
+    """Return the data of the frame, or None if the client gets none."""
+    frame = {"type": "event", "event_id": "e", "event_type": event_type, "timestamp": 7, "payload": payload}
+    text = exchange.translated(json.dumps(frame))
+    return None if text is None else json.loads(text)["data"]
+
+
+ID = {"order_id": "1", "symbol": "BTC_USDT"}
+UNUSABLE_AMOUNTS = [
+    True,
+    False,
+    "true",
+    "True",
+    [1],
+    [],
+    {},
+    {"a": 1},
+    "NaN",
+    float("nan"),
+    float("inf"),
+    "Infinity",
+]
+UNUSABLE_AMOUNTS += [
+    "1,000.5",
+    "1_000",
+    "0x10",
+    "٣",
+    "abc",
+    "1e999",
+    "1e999999999",
+    "1 000",
+    "--1",
+    "1.2.3",
+    ".",
+]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (9007199254740993, "9007199254740993"),
+        ("9007199254740993", "9007199254740993"),
+        (-9007199254740993, "-9007199254740993"),
+        (10**30, str(10**30)),
+        (1001.0, 1001),
+        (" 1001 ", 1001),
+        ("1e5", "1e5"),
+    ],
+)
+def test_an_id_is_never_rounded(given: object, said: object) -> None:
+    data = sent("ORDER_FILLED", order_id=given, symbol="X")
+    assert data is not None and data["order_id"] == said
+
+
+@pytest.mark.parametrize(
+    "given", [None, "", " ", 0, "0", True, False, [1], {"id": 1}, 1.5, 1e22, float("nan")]
+)
+def test_an_id_that_is_none_is_not_sent(given: object) -> None:
+    assert sent("ORDER_FILLED", order_id=given, symbol="X") is None
+    assert sent("TRADE_EXECUTED", **TRADE_EVENT["payload"] | {"trade_id": given}) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (1e-8, "0.00000001"),
+        ("1E-8", "0.00000001"),
+        ("1e-08", "0.00000001"),
+        (1e22, "10000000000000000000000"),
+        ("1E+3", "1000"),
+        (0, "0"),
+        (9007199254740993, "9007199254740993"),
+        ("+1.50", "1.50"),
+        (".5", "0.5"),
+        ("007.50", "7.50"),
+        (" 2 ", "2"),
+        ("-3.10", "-3.10"),
+        ("-0", "0"),
+        ("1.501000", "1.501000"),
+    ],
+)
+def test_an_amount_is_a_plain_decimal(given: object, said: str) -> None:
+    balance = sent("BALANCE_UPDATED", asset="BTC", avail=given, frozen=given)
+    filled = sent("ORDER_FILLED", **ID, filled_qty=given, avg_price=given)
+    assert balance == {"asset": "BTC", "avail": said, "frozen": said}
+    assert filled is not None and (filled["filled_qty"], filled["avg_price"]) == (said, said)
+
+
+@pytest.mark.parametrize("given", UNUSABLE_AMOUNTS, ids=repr)
+def test_an_amount_that_is_none_is_neither_sent_nor_zero(given: object) -> None:
+    assert sent("BALANCE_UPDATED", asset="BTC", avail=given) is None
+    assert sent("BALANCE_UPDATED", asset="BTC", avail="1", frozen=given) is None
+    assert sent("ORDER_FILLED", **ID, avg_price=given) is None
+
+
+@pytest.mark.parametrize("missing", [None, "", " "])
+def test_null_and_empty_are_missing(missing: object) -> None:
+    assert sent("BALANCE_UPDATED", asset="BTC", avail="1", frozen=missing) == {
+        "asset": "BTC",
+        "avail": "1",
+        "frozen": "0",
+    }
+    assert sent("BALANCE_UPDATED", asset="BTC", avail=missing) is None
+    assert sent("BALANCE_UPDATED", asset=missing, avail="1") is None
+    data = sent(
+        "ORDER_UPDATED", **ID, filled_qty=missing, fill_quantity="2", updated_at=missing, status=missing
+    )
+    assert data is not None
+    assert (data["filled_qty"], data["updated_at"], data["status"]) == ("2", 7, "PARTIALLY_FILLED")
+
+
+@pytest.mark.parametrize(
+    ("state", "spellings"),
+    [
+        ("NEW", ["new", "New", "OPEN", "live", "Accepted", "submitted", "PENDING_NEW", " active "]),
+        (
+            "PARTIALLY_FILLED",
+            ["PartiallyFilled", "partial-fill", "partially filled", "partial", "PARTIAL_FILLED"],
+        ),
+        ("FILLED", ["filled", "Filled", "FULLY_FILLED", "executed", "completed", "closed"]),
+        ("CANCELED", ["cancelled", "Cancelled", "canceled", "PartiallyFilledCanceled", "mmp_canceled"]),
+        ("REJECTED", ["rejected", "Rejected", "failed"]),
+        ("EXPIRED", ["expired", "Expired", "EXPIRED_IN_MATCH"]),
+    ],
+)
+@pytest.mark.parametrize("event_type", ["ORDER_UPDATED", "ORDER_EXECUTED"])
+def test_a_state_is_one_of_six_words(event_type: str, state: str, spellings: list[str]) -> None:
+    for spelling in spellings:
+        data = sent(event_type, **ID, status=spelling)
+        assert data is not None and data["status"] == state, spelling
+
+
+@pytest.mark.parametrize("given", ["frobnicated", True, 3, ["filled"], {"s": 1}, "PENDING_CANCEL", "none"])
+def test_a_state_that_is_not_known_is_not_sent(given: object) -> None:
+    assert sent("ORDER_UPDATED", **ID, status=given) is None
+
+
+@pytest.mark.parametrize("name", ["side", "role", "symbol"])
+@pytest.mark.parametrize("given", [True, 1, ["BUY"], {}, "", None])
+def test_a_trade_without_a_usable_side_role_or_symbol_is_not_sent(name: str, given: object) -> None:
+    assert sent("TRADE_EXECUTED", **TRADE_EVENT["payload"] | {name: given}) is None
+
+
+@pytest.mark.parametrize(("given", "said"), [("Buy", "BUY"), ("SELL", "SELL"), ("bid", "BUY"), ("b", "BUY")])
+def test_a_side_is_buy_or_sell(given: str, said: str) -> None:
+    data = sent("TRADE_EXECUTED", **TRADE_EVENT["payload"] | {"side": given, "role": "Maker"})
+    assert data is not None and (data["side"], data["role"]) == (said, "MAKER")
+    assert sent("TRADE_EXECUTED", **TRADE_EVENT["payload"] | {"side": "maybe"}) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (1734533790000, 1734533790000),
+        ("1734533790000", 1734533790000),
+        (1734533790, 1734533790000),
+        ("1734533790000000", 1734533790000),
+        (1734533790000000000, 1734533790000),
+        ("2024-12-18T14:56:30Z", 1734533790000),
+        ("2024-12-18T14:56:30+00:00", 1734533790000),
+        (0, 7),
+        (-1, 7),
+        ("0001-01-01T00:00:00Z", 7),
+        (True, 7),
+        ([1734533790000], 7),
+        ("yesterday", 7),
+        (float("nan"), 7),
+    ],
+)
+def test_a_time_is_in_milliseconds(given: object, said: int) -> None:
+    order_data, trade = (
+        sent("ORDER_FILLED", **ID, updated_at=given),
+        sent("TRADE_EXECUTED", **TRADE_EVENT["payload"] | {"traded_at": given}),
+    )
+    assert order_data is not None and trade is not None
+    assert (order_data["updated_at"], trade["traded_at"]) == (said, said)
