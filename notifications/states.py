@@ -33,7 +33,7 @@ class EventState(StrEnum):
     DELIVERED = "delivered"  # delivered on one channel, with evidence
     FAILED = "failed"  # every channel failed: a dead letter, with a reason for each
     EXPIRED = "expired"  # it expired before it was delivered
-    SUPERSEDED = "superseded"  # a newer event with the same collapse key took its place
+    SUPERSEDED = "superseded"  # reserved: a newer event with the same collapse key took its place
 
 
 class DeliveryState(StrEnum):

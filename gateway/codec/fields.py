@@ -199,7 +199,9 @@ EVENT = (
     Field(
         "timestamp", Kind(_check_timestamp, _MS, int), "when it happened, in Unix milliseconds", required=True
     ),
-    Field("schema_version", integer(2**31 - 1), 'version of the payload\'s shape; 0 is "not stated"'),
+    Field(
+        "schema_version", integer(2**31 - 1), 'version of the payload\'s shape, recorded; 0 is "not stated"'
+    ),
     Field(
         "expires_at",
         integer(_LATEST_MS),
@@ -208,20 +210,29 @@ EVENT = (
     Field(
         "collapse_key",
         text(),
-        "events of one person with this key replace each other while they wait",
+        "recorded, without effect yet: later, events of one person with this key replace each other "
+        "while they wait",
     ),
-    Field("ordering_key", text(), "events with this key are handled in the order of acceptance"),
+    Field(
+        "ordering_key",
+        text(),
+        "recorded, without effect yet: events with this key may arrive in any order",
+    ),
     Field(
         "version",
         integer(2**63 - 1),
-        "within `collapse_key`, a lower one never replaces a higher one; 0 is order of arrival",
+        "recorded, without effect yet: the order of events with one `collapse_key`",
     ),
     Field(
         "metadata",
         Kind(_check_metadata, _METADATA, dict),
         "labels for tracing; never shown to the person",
     ),
-    Field("correlation_id", text(), "groups related events; passed through"),
+    Field(
+        "correlation_id",
+        text(),
+        "groups related events; returned by `GET /events/{event_id}`, and searched in the admin",
+    ),
     Field(
         "ack_timeout_ms",
         Kind(_check_ack_timeout, _MS, int),
