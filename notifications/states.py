@@ -77,6 +77,17 @@ class AttemptOutcome(StrEnum):
     NO_SESSION = "no_session"
     LEASE_EXPIRED = "lease_expired"
     CIRCUIT_OPEN = "circuit_open"  # not sent: the provider is known to be down
+    WAIT_TOO_LONG = "wait_too_long"  # not sent: it would have had to wait while another channel was free
+
+
+class WaitReason(StrEnum):
+    """Why a delivery waits."""
+
+    RETRY = "retry"  # a send failed for a temporary reason
+    RETRY_AFTER = "retry_after"  # the provider asked for it
+    BREAKER_OPEN = "breaker_open"  # the provider is known to be down
+    RATE_LIMIT = "rate_limit"  # the send's slot comes later, or the provider's Retry-After holds the limit
+    NO_ROOM = "no_room"  # slow sends of the channel occupy all places of the process
 
 
 class StoredAs(StrEnum):
@@ -158,8 +169,10 @@ DELIVERY_TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
     _D.SENT: frozenset({_D.CONFIRMED, _D.FAILED, _D.CANCELLED}),
     _D.UNKNOWN: frozenset({_D.SENDING, _D.CONFIRMED} | _STOPPED),
     _D.CONFIRMED: frozenset(),
-    _D.FAILED: frozenset({_D.CONFIRMED}),  # by a confirmation after the deadline
-    _D.SKIPPED: frozenset(),
+    # Confirmed after the deadline; deferred when a CRITICAL event returns to a channel that it left so as not
+    # to wait.
+    _D.FAILED: frozenset({_D.CONFIRMED, _D.DEFERRED}),
+    _D.SKIPPED: frozenset({_D.DEFERRED}),
     _D.CANCELLED: frozenset(),
     _D.EXPIRED: frozenset(),
 }

@@ -9,14 +9,15 @@ from queue import Empty
 from random import uniform
 
 from notifications import store
-from notifications.delivery import admission, pages, record, room, slow_sends
+from notifications.delivery import admission, pages, record, room, slow_sends, waits
 from notifications.delivery.prepare import Prepared, each_alone, prepare, usable
 from notifications.delivery.record import Clock
 from notifications.delivery.sends import Sends
 from notifications.delivery.slow_sends import RunEffects
+from notifications.delivery.waits import Wait
 from notifications.events import Effects
 from notifications.settings import pipeline_settings
-from notifications.states import Channel
+from notifications.states import Channel, WaitReason
 from notifications.store import Due
 from notifications.transports.base import TemporaryError, TransportError
 
@@ -66,7 +67,9 @@ def _attempt(
     web = [row for row in rows if row.channel is Channel.WEB]
     if web:
         yield pages.push(web, clock)
-    others = _with_room([row for row in rows if row.channel is not Channel.WEB], clock)
+    others, crowded = _with_room([row for row in rows if row.channel is not Channel.WEB], clock)
+    if crowded:
+        yield crowded
     if not others:
         return
     prepared, moved_on = each_alone(others, lambda some: _prepare(some, clock), clock)
@@ -83,14 +86,13 @@ def _prepare(rows: Sequence[Due], clock: Clock) -> tuple[list[Prepared], Effects
     return [prepared[row.delivery_id] for row in admitted], moved_on
 
 
-def _with_room(rows: list[Due], clock: Clock) -> list[Due]:
-    """Return the rows of channels that have free slots; postpone the others for a moment."""
+def _with_room(rows: list[Due], clock: Clock) -> tuple[list[Due], Effects]:
+    """Return the rows of channels that have free slots; the others wait for a moment, or go on."""
     full = {channel for channel in {row.channel for row in rows} if room.is_full(channel)}
-    crowded = [row for row in rows if row.channel in full]
-    if crowded:
-        until = [clock() + timedelta(seconds=uniform(1, 3)) for _ in crowded]  # noqa: S311
-        store.postpone(crowded, until=until, ring_at=until, slots=[False] * len(crowded))
-    return [row for row in rows if row.channel not in full]
+    now = clock()
+    crowded = [Wait(row, now + timedelta(seconds=uniform(1, 3))) for row in rows if row.channel in full]  # noqa: S311
+    effects = waits.wait_or_leave(crowded, WaitReason.NO_ROOM, now)
+    return [row for row in rows if row.channel not in full], effects
 
 
 def _send_and_record(

@@ -11,10 +11,10 @@ from typing import TypeVar
 from django.db import connection
 
 from notifications import store
-from notifications.delivery import breaker, channel_health, rate_limits, retries, sending_loop
+from notifications.delivery import breaker, channel_health, rate_limits, retries, sending_loop, waits
 from notifications.events import Effects, Ring
 from notifications.settings import pipeline_settings
-from notifications.states import AttemptOutcome, FailureKind, Priority
+from notifications.states import AttemptOutcome, FailureKind, Priority, WaitReason
 from notifications.store import Claimed, Failure, LeaseLost, Success
 from notifications.transports.base import (
     ConfigurationError,
@@ -38,6 +38,7 @@ _LAG_S = 0.5
 _SLOW_SHARE = 0.6  # of its timeout; a slower send counts against the provider
 _WRITE_WITHIN_S = 8.0  # a restart of Postgres takes less, and the lease and the time limit allow it
 _WRITE_RETRY_S = 0.2
+_RETRY_AFTER_MAX_S = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ def _record_error(tried: Tried, error: TransportError, clock: Clock) -> Effects:
     extra = {"event_id": row.event_id, "delivery_id": row.delivery_id, "channel": row.channel.name}
     log.warning("send_failed", extra=extra | _described(error, row))
     if isinstance(error, LimitedError):
-        rate_limits.hold(rate_limits.limits_of(row.channel, row.address), wait_s=error.retry_after_s)
+        rate_limits.hold(rate_limits.limits_of(row.channel, row.address), wait_s=_asked_s(error))
     try:
         return retry_while_database_away(lambda: _decide(failure, error, clock()))
     except LeaseLost:
@@ -172,24 +173,33 @@ def _defer_or_fail(failure: Failure, error: TransportError, now: datetime) -> Ef
     """Defer by the channel's schedule and the provider's Retry-After, or fail the channel."""
     row = failure.claimed
     kind = _KINDS.get(type(error), FailureKind.TEMPORARY)
-    wait_s = retries.wait_s(row.channel, row.priority, row.attempt, last=row.last)
+    last = row.last or not store.with_next([row.delivery_id])
+    wait_s = retries.wait_s(row.channel, row.priority, row.attempt, last=last)
     # Wrong credentials stay wrong for longer than a few seconds.
-    pointless = isinstance(error, ConfigurationError) and row.priority is Priority.CRITICAL and not row.last
+    pointless = isinstance(error, ConfigurationError) and row.priority is Priority.CRITICAL and not last
     if wait_s is None or pointless:
         return store.record_failed(failure, kind, now=now)
-    asked_s = error.retry_after_s if isinstance(error, LimitedError) else 0.0
+    asked_s = _asked_s(error) if isinstance(error, LimitedError) else 0.0
     total_s = max(wait_s, asked_s)
+    reason = WaitReason.RETRY_AFTER if asked_s else WaitReason.RETRY
+    if not last and total_s >= waits.patience_s(row, now):
+        until = now + timedelta(seconds=total_s)
+        return store.record_left(failure, until=until, reason=reason, now=now)
     carried = total_s <= pipeline_settings().countdown_max_s
     quick = isinstance(error, TemporaryError) and row.attempt <= retries.QUICK_TRIES and carried
     # Celery's retry rings for a short wait, with the sweep as its backup; the sweep alone for a long one.
     not_before = now + timedelta(seconds=asked_s if quick else total_s)
-    store.record_deferred(
-        failure, not_before=not_before, ring_at=now + timedelta(seconds=total_s + 5 * quick)
-    )
+    ring_at = now + timedelta(seconds=total_s + 5 * quick)
+    store.record_deferred(failure, not_before=not_before, ring_at=ring_at, reason=reason)
     if not quick:
         return Effects()
     delay_s = asked_s or wait_s * random()  # noqa: S311
     return Effects(rings=[Ring(row.delivery_id, row.priority, delay_s=delay_s, alone=True)])
+
+
+def _asked_s(error: LimitedError) -> float:
+    """Return the provider's Retry-After, within a day: a larger one is no wish but an error."""
+    return min(error.retry_after_s, _RETRY_AFTER_MAX_S)
 
 
 def is_providers_fault(tried: Tried) -> bool:

@@ -10,15 +10,17 @@ import uuid
 from collections import Counter, deque
 from collections.abc import Sequence
 from concurrent.futures import Future
+from datetime import timedelta
 
 from notifications import store
-from notifications.delivery import admission, record, room, sending, sending_loop
+from notifications.delivery import admission, record, room, sending, sending_loop, waits
 from notifications.delivery.prepare import Prepared
 from notifications.delivery.record import Clock, Tried, retry_while_database_away
 from notifications.delivery.slow_sends import Results
+from notifications.delivery.waits import Wait
 from notifications.events import Effects, Ring
 from notifications.settings import pipeline_settings
-from notifications.states import Channel
+from notifications.states import Channel, WaitReason
 from notifications.store import Claimed
 from runtime.failpoints import failpoint
 
@@ -80,13 +82,28 @@ class Sends:
             left.rings += self._left(channel)
             return []
         if not waiting or self.running[channel] > pipeline_settings().send_concurrency // 2:
+            left.add(self._leave_impatient(channel))
             return []
         idle = self._slots[channel] - self.running[channel]
         self._slots[channel] += room.take(channel, max(0, len(waiting) - idle))
         count = min(len(waiting), self._slots[channel] - self.running[channel])
         if not count and not self.running[channel]:
             left.rings += self._left(channel)  # another batch has all slots
-        return [waiting.popleft() for _ in range(count)]
+        started = [waiting.popleft() for _ in range(count)]
+        left.add(self._leave_impatient(channel))
+        return started
+
+    def _leave_impatient(self, channel: Channel) -> Effects:
+        """Let the rows that have waited for room for too long go on to their next channels."""
+        now, waiting = self.clock(), self._waiting[channel]
+        until = now + timedelta(seconds=1)
+        crowded = [
+            Wait(item.due, until) for item in waiting if waits.patience_s(item.due, now) <= waits.BRIEF_S
+        ]
+        leaving = waits.leaving(crowded, WaitReason.NO_ROOM, now) if crowded else []
+        gone = {wait.row.delivery_id for wait in leaving}
+        self._waiting[channel] = deque(item for item in waiting if item.due.delivery_id not in gone)
+        return waits.leave(leaving, WaitReason.NO_ROOM, now)
 
     def _left(self, channel: Channel) -> list[Ring]:
         rings = [Ring(item.due.delivery_id, item.due.priority) for item in self._waiting[channel]]

@@ -34,10 +34,18 @@ class Delivery(models.Model):
     state = models.CharField(max_length=12, choices=choices(states.DeliveryState))
     attempts = models.SmallIntegerField(default=0)
     created_at = models.DateTimeField()
-    not_before = models.DateTimeField(help_text="No try before this: a provider's Retry-After.")
+    not_before = models.DateTimeField(help_text="No try before this, for the reason in `wait_reason`.")
     ring_at = models.DateTimeField(
         null=True, blank=True, help_text="When the sweep looks at this row. Empty: it has ended."
     )
+    wait_reason = models.CharField(
+        max_length=16,
+        blank=True,
+        db_default="",
+        choices=choices(states.WaitReason),
+        help_text="Why it waits, or last waited, until `not_before`.",
+    )
+    waiting_since = models.DateTimeField(null=True, blank=True, editable=False)
     slot_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="Reserved place within the provider's rate limit."
     )

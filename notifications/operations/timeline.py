@@ -16,6 +16,7 @@ from notifications.states import (
     FailureKind,
     SkipReason,
     Verdict,
+    WaitReason,
 )
 
 _SKIPPED: dict[str, str] = {
@@ -98,6 +99,9 @@ def _delivery_steps(row: Delivery, *, first: bool) -> list[JsonObject]:
     if not first:
         steps.append(_step(row.created_at, "next", f"next channel: {name}", "info", row.channel))
     steps += [_attempt(row, attempt, name) for attempt in row.tries.all()]
+    if row.waiting_since is not None and row.not_before > row.waiting_since:
+        text = f"waiting for {name} until {row.not_before:%Y-%m-%d %H:%M:%S} UTC: {_WAITS[row.wait_reason]}"
+        steps.append(_step(row.waiting_since, "waiting", text, "warn", row.channel))
     ending = _ENDINGS.get(DeliveryState(row.state))
     if ending and row.ended_at is not None:
         kind, text, level = ending
@@ -112,6 +116,15 @@ def _delivery_steps(row: Delivery, *, first: bool) -> list[JsonObject]:
             steps.append(_step(row.ended_at, "confirmed", "the page confirmed it late", level, row.channel))
     return steps
 
+
+# The last wait on a channel; its earlier ones are not kept.
+_WAITS: dict[str, str] = {
+    WaitReason.RETRY: "a send failed, another will follow",
+    WaitReason.RETRY_AFTER: "the provider's Retry-After",
+    WaitReason.BREAKER_OPEN: "breaker open",
+    WaitReason.RATE_LIMIT: "rate limit",
+    WaitReason.NO_ROOM: "no room: slow sends occupy all places",
+}
 
 _ENDINGS = {
     DeliveryState.CONFIRMED: ("confirmed", "confirmed by the client", "ok"),

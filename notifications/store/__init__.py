@@ -13,11 +13,13 @@ from notifications.store.confirm import AmbiguousEvent, UnknownEvent, acknowledg
 from notifications.store.destinations import move_address
 from notifications.store.due import Due, look_up
 from notifications.store.give_up import expire, give_up, skip_unpushed
+from notifications.store.next_step import with_next
 from notifications.store.outcomes import (
     Failure,
     Success,
     record_deferred,
     record_failed,
+    record_left,
     record_pushed,
     record_sent,
     record_skipped,
@@ -65,6 +67,7 @@ __all__ = [
     "postpone",
     "record_deferred",
     "record_failed",
+    "record_left",
     "record_pushed",
     "record_sent",
     "record_skipped",
@@ -78,4 +81,5 @@ __all__ = [
     "take_broadcast_replies_due",
     "take_replies_due",
     "taken_by_topics",
+    "with_next",
 ]

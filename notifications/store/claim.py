@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from notifications.states import DeliveryState
+from notifications.states import DeliveryState, WaitReason
 from notifications.store.due import CLAIMABLE, IS_DUE, Due
 
 
@@ -110,7 +110,8 @@ UNCLAIMED = "d.lease_token IS NULL AND d.ended_at IS NULL"
 
 _POSTPONE = f"""
 UPDATE notifications_delivery d
-SET not_before = g.until, ring_at = LEAST(g.ring_at, e.expires_at),
+SET wait_reason = %(reason)s, waiting_since = %(now)s, not_before = g.until,
+    ring_at = LEAST(g.ring_at, e.expires_at),
     slot_at = CASE WHEN g.slot THEN g.until END
 FROM unnest(%(ids)s::uuid[], %(attempts)s::int[], %(until)s::timestamptz[], %(ring_at)s::timestamptz[],
         %(slots)s::bool[]) AS g(id, attempt, until, ring_at, slot),
@@ -125,8 +126,10 @@ def postpone(
     until: Sequence[datetime],
     ring_at: Sequence[datetime],
     slots: Sequence[bool],
+    reason: WaitReason,
+    now: datetime,
 ) -> None:
-    """Let rows that nobody has claimed wait until a time of their own; `slots`: that time is reserved.
+    """Let rows that nobody has claimed wait, each until its time; `slots`: that time is reserved.
 
     No attempt is counted. The sweep visits a row at its `ring_at`, or when its event expires, whichever
     comes first.
@@ -137,6 +140,8 @@ def postpone(
         "until": list(until),
         "ring_at": list(ring_at),
         "slots": list(slots),
+        "reason": reason,
+        "now": now,
     }
     with connection.cursor() as cursor:
         cursor.execute(_POSTPONE, values)

@@ -103,7 +103,8 @@ _INSERT_DELIVERIES = (
 )
 
 
-def insert_deliveries(rows: Sequence[dict[str, Any]]) -> None:
-    """Insert deliveries; one that exists already (same event and step) is not changed."""
+def insert_deliveries(rows: Sequence[dict[str, Any]]) -> int:
+    """Insert deliveries and return how many: one that exists (same event and step) is not changed."""
     with binary_cursor() as cursor:
         cursor.execute(_INSERT_DELIVERIES, [[row[column] for row in rows] for column in _DELIVERY_COLUMNS])
+        return cursor.rowcount

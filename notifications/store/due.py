@@ -39,6 +39,8 @@ class Due:
     unusable: str  # why the destination may not be used any more
     position: int  # of this step in the event's plan
     last: bool  # the plan has no further step
+    since: datetime  # when it became due for the first time
+    expires_at: datetime  # of its event
     has_slot: bool  # its reserved slot within the rate limit has come
     unreadable: str  # why no attempt can be made of this row, else ""
 
@@ -59,6 +61,7 @@ SELECT d.id::text, d.attempts + 1, d.channel, d.priority, d.possible_duplicate,
         WHEN a.id IS NULL THEN 'the destination was removed'
         WHEN a.disabled_at IS NOT NULL THEN 'disabled: ' || a.disabled_reason ELSE '' END,
     d.position, d.position + 1 >= jsonb_array_length(e.plan),
+    GREATEST(d.created_at, e.replay_due_at), e.expires_at,
     COALESCE(d.slot_at > %(slot_kept_since)s, false)
 FROM notifications_delivery d
 JOIN notifications_event e ON e.id = d.event_id JOIN users_user p ON p.id = e.person_id

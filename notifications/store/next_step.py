@@ -1,15 +1,21 @@
 """The next channel of an event after one has ended without success, or the end of the event."""
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.db import connection
 
 from notifications.events import Effects, JsonObject, Ring
-from notifications.models import Event
-from notifications.states import Channel, DeliveryState, EndCode, EventState, Priority
+from notifications.models import Delivery, Event
+from notifications.settings import pipeline_settings
+from notifications.states import Channel, DeliveryState, EndCode, EventState, FailureKind, Priority
 from notifications.store.deliveries import insert_deliveries, new_delivery
 from notifications.store.destinations import Destinations
 from notifications.store.events import end_event
 from runtime.failpoints import failpoint
 from users.models import Destination
+
+_GRACE_S = 5  # the sweep visits a row this long after its doorbell
 
 
 def next_step(
@@ -23,6 +29,7 @@ def next_step(
 ) -> Effects:
     """Start the plan's next usable step after position `after`, or end the event with `code`.
 
+    A CRITICAL event without a further step returns to a channel that it left for a temporary reason.
     The caller has locked `event`. Does nothing if the event has ended. `destinations`: all that the plan
     names, if the caller has read them for many events.
     """
@@ -43,16 +50,58 @@ def next_step(
             possible_duplicate=possible_duplicate,
             **(_skipped(unusable, now) if unusable else {}),
         )
-        insert_deliveries([row])
+        is_new = insert_deliveries([row])  # after a return, later steps have been tried already
         failpoint("next_step_before_commit")
-        if not unusable:
+        if is_new and not unusable:
             return Effects(rings=[Ring(str(row["id"]), Priority(event.priority))])
+    if event.priority == Priority.CRITICAL and (left := _left(event)):
+        return _return_to(left, event, now=now, possible_duplicate=possible_duplicate)
     return end_event(event, EventState.FAILED, code=code, now=now)
 
 
-def has_next(event: Event, after: int) -> bool:
-    """Tell whether one of the plan's steps after position `after` is still usable."""
-    return any(not _unusable(step) for step in event.plan[after + 1 :])
+def _left(event: Event) -> Delivery | None:
+    """Return the first delivery that ended for a temporary reason, and has tries left."""
+    ended = event.deliveries.filter(
+        replay=event.replay_count,
+        state__in=[DeliveryState.FAILED, DeliveryState.SKIPPED],
+        failure_kind=FailureKind.TEMPORARY,
+        attempts__lt=pipeline_settings().max_tries,
+    )
+    return ended.order_by("position").first()
+
+
+def _return_to(row: Delivery, event: Event, *, now: datetime, possible_duplicate: bool) -> Effects:
+    """Open an ended delivery again: it goes on where it was left, not before the end of its wait."""
+    not_before = max(row.not_before, now)
+    ring_at = not_before + timedelta(seconds=_GRACE_S)
+    Delivery.objects.filter(pk=row.pk, ended_at__isnull=False).update(
+        state=DeliveryState.DEFERRED,
+        failure_kind="",
+        ended_at=None,
+        not_before=not_before,
+        ring_at=min(ring_at, event.expires_at or ring_at),
+        possible_duplicate=row.possible_duplicate or possible_duplicate,
+    )
+    delay_s = (not_before - now).total_seconds()
+    return Effects(rings=[Ring(str(row.pk), Priority(event.priority), delay_s=delay_s, alone=True)])
+
+
+_WITH_NEXT = f"""
+SELECT d.id::text FROM notifications_delivery d JOIN notifications_event e ON e.id = d.event_id
+WHERE d.id = ANY(%s::uuid[]) AND EXISTS (
+    SELECT FROM jsonb_array_elements(e.plan) WITH ORDINALITY AS s(step, number)
+    LEFT JOIN users_destination a ON a.id = (s.step->>'destination_id')::bigint AND a.disabled_at IS NULL
+    WHERE s.number - 1 > (SELECT max(position) FROM notifications_delivery o WHERE o.event_id = e.id)
+      AND (a.id IS NOT NULL OR (s.step->>'channel')::int = {Channel.WEB})
+)
+"""
+
+
+def with_next(delivery_ids: Iterable[str]) -> set[str]:
+    """Return those of these deliveries whose event has a usable step that was not started yet."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WITH_NEXT, [list(delivery_ids)])
+        return {row[0] for row in cursor.fetchall()}
 
 
 def _skipped(reason: str, now: datetime) -> JsonObject:

@@ -18,6 +18,7 @@ from notifications.states import (
     Evidence,
     FailureKind,
     Priority,
+    WaitReason,
     may_become,
 )
 from notifications.store.claim import Claimed, LeaseLost, id_arrays
@@ -25,7 +26,7 @@ from notifications.store.deliveries import ENDED_AT, allow_repeat, end_delivery
 from notifications.store.destinations import disable_destination
 from notifications.store.due import Due
 from notifications.store.events import end_event, lock_event
-from notifications.store.next_step import has_next, next_step
+from notifications.store.next_step import next_step, with_next
 from runtime.failpoints import failpoint
 from runtime.postgres.cursor import binary_cursor
 
@@ -129,7 +130,9 @@ def record_pushed(successes: Sequence[Success], deadlines: Sequence[datetime]) -
         cursor.execute(_PUSHED, [*_columns(successes), list(deadlines)])
 
 
-def record_deferred(failure: Failure, *, not_before: datetime, ring_at: datetime) -> None:
+def record_deferred(
+    failure: Failure, *, not_before: datetime, ring_at: datetime, reason: WaitReason = WaitReason.RETRY
+) -> None:
     """Record an attempt that failed for a temporary reason. Raises: `LeaseLost`.
 
     The sweep visits the row at `ring_at`, or when the event expires, whichever comes first.
@@ -143,6 +146,8 @@ def record_deferred(failure: Failure, *, not_before: datetime, ring_at: datetime
             lease_token=None,
             not_before=not_before,
             ring_at=ring_at,
+            wait_reason=reason,
+            waiting_since=failure.ended_at,
         )
         _add_attempt(failure, changed)
         failpoint("defer_before_commit")
@@ -156,6 +161,27 @@ def record_failed(failure: Failure, kind: FailureKind, *, now: datetime) -> Effe
         if kind is FailureKind.RECIPIENT:
             disable_destination(failure.claimed.delivery_id, failure.error, now=now)
         return _go_on(event, failure.claimed, code=kind, now=now)
+
+
+def record_left(failure: Failure, *, until: datetime, reason: WaitReason, now: datetime) -> Effects:
+    """Record that the channel would have to wait for too long, and go on to the next. Raises: `LeaseLost`.
+
+    The event returns to it, not before `until`, if its other channels fail.
+    """
+    with transaction.atomic():
+        event = lock_event(failure.claimed.event_pk)
+        unsent = failure.outcome in {AttemptOutcome.CIRCUIT_OPEN, AttemptOutcome.WAIT_TOO_LONG}
+        state = DeliveryState.SKIPPED if unsent else DeliveryState.FAILED
+        _end(
+            failure,
+            state,
+            now=now,
+            failure_kind=FailureKind.TEMPORARY,
+            not_before=until,
+            wait_reason=reason,
+            waiting_since=now,
+        )
+        return _go_on(event, failure.claimed, code=FailureKind.TEMPORARY, now=now)
 
 
 def record_skipped(failure: Failure, *, now: datetime) -> Effects:
@@ -192,7 +218,7 @@ def after_unknown(row: Delivery, *, now: datetime, backoff_s: float) -> Effects:
         return Effects()
     if row.priority != Priority.CRITICAL:
         return end_event(locked, EventState.FAILED, code=EndCode.OUTCOME_UNKNOWN, now=now)
-    if row.possible_duplicate or has_next(locked, row.position):
+    if row.possible_duplicate or with_next([str(row.pk)]):
         return next_step(locked, row.position, now=now, possible_duplicate=True, code=EndCode.OUTCOME_UNKNOWN)
     allow_repeat(row, now=now, backoff_s=backoff_s)
     return Effects()

@@ -123,7 +123,10 @@ def test_a_row_that_another_worker_has_claimed_is_no_error(desk, event, provider
     assert doorbells.take() == []
 
 
-def test_a_long_limit_ends_the_task_and_leaves_the_row_to_the_sweep(desk, event, provider, doorbells) -> None:
+def test_a_long_limit_ends_the_task_and_leaves_the_row_to_the_sweep(
+    desk, ada, chat, provider, doorbells
+) -> None:
+    event = desk.event(ada, chat, priority=CRITICAL)
     provider(LimitedError("slow down", 300.0))
     tasks.deliver(delivery_id=str(desk.delivery(event).pk))
     assert (desk.delivery(event).state, doorbells.take()) == ("deferred", [])

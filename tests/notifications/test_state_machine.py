@@ -22,7 +22,15 @@ from hypothesis.stateful import (
 
 from notifications import store
 from notifications.events import Effects
-from notifications.states import AttemptOutcome, Channel, DeliveryState, EventState, FailureKind, Priority
+from notifications.states import (
+    AttemptOutcome,
+    Channel,
+    DeliveryState,
+    EventState,
+    FailureKind,
+    Priority,
+    WaitReason,
+)
 from tests.notifications.desk import claim
 from tests.notifications.promises import PICK, SETTINGS, Hold, Promises, by_holder
 
@@ -144,6 +152,12 @@ class Deliveries(Promises, RuleBasedStateMachine):
             self._record(hold, lambda: store.record_deferred(failure, not_before=due, ring_at=due))
         else:
             self._record(hold, lambda: store.record_failed(failure, FailureKind.TEMPORARY, now=self.now))
+
+    @by_holder(lambda hold: hold.may_send, wait_s=st.sampled_from([0, 40, 400]))
+    def leave_rather_than_wait(self, hold, wait_s):
+        failure = self.failure(hold, AttemptOutcome.LIMITED)
+        given = {"until": self.now + timedelta(seconds=wait_s), "reason": WaitReason.RETRY_AFTER}
+        self._record(hold, lambda: store.record_left(failure, **given, now=self.now))
 
     @by_holder(lambda hold: hold.may_send, kind=st.sampled_from(KINDS))
     def fail_for_good(self, hold, kind):
@@ -279,7 +293,8 @@ class Deliveries(Promises, RuleBasedStateMachine):
         self.every_promise_is_kept()
 
 
-def test_no_sequence_of_faults_breaks_a_promise(desk, caplog):
+def test_no_sequence_of_faults_breaks_a_promise(desk, caplog, override):
+    override(max_tries=SETTINGS.max_tries)
     run_state_machine_as_test(
         partial(Deliveries, desk, caplog),
         settings=settings(

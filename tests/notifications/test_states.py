@@ -71,8 +71,8 @@ def test_nothing_that_has_ended_is_sent_again() -> None:
     assert {state for state in ended if _D.SENDING in DELIVERY_TRANSITIONS[state]} == set()
 
 
-def test_only_a_late_confirmation_changes_a_failed_delivery() -> None:
-    assert DELIVERY_TRANSITIONS[_D.FAILED] == {_D.CONFIRMED}
+def test_only_a_late_confirmation_or_a_return_changes_a_failed_delivery() -> None:
+    assert DELIVERY_TRANSITIONS[_D.FAILED] == {_D.CONFIRMED, _D.DEFERRED}
 
 
 @pytest.mark.parametrize(("source", "target"), list(product(DeliveryState, DeliveryState)))

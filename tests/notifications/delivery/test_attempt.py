@@ -61,24 +61,25 @@ def test_a_temporary_error_defers_the_row_before_it_is_raised(desk, event, provi
 
 
 def test_the_task_itself_waits_for_a_short_limit(desk, event, provider, attempt, now) -> None:
-    provider(LimitedError("slow down", 30.0), Receipt())
+    provider(LimitedError("slow down", 8.0), Receipt())
     with pytest.raises(LimitedError):
         attempt()
     row = desk.delivery(event)
-    assert row.not_before == now + timedelta(seconds=30)
-    assert row.ring_at == now + timedelta(seconds=30 + 5)
+    assert row.not_before == now + timedelta(seconds=8)
+    assert row.ring_at == now + timedelta(seconds=8 + 5)
     with pytest.raises(NotDue):
-        attempt(at=now + timedelta(seconds=29))
-    assert attempt(at=now + timedelta(seconds=30)).finals == [event.pk]
+        attempt(at=now + timedelta(seconds=7))
+    assert attempt(at=now + timedelta(seconds=8)).finals == [event.pk]
 
 
-def test_the_sweep_rings_after_a_long_limit(desk, event, provider, attempt, now) -> None:
-    provider(LimitedError("slow down", 90.0))
+def test_the_sweep_rings_after_a_long_limit(desk, event, provider, attempt, now, override) -> None:
+    override(countdown_max_s=5.0)
+    provider(LimitedError("slow down", 8.0))
     assert attempt().rings == []
     row = desk.delivery(event)
     assert (row.state, row.not_before, row.ring_at) == (
         "deferred",
-        now + timedelta(seconds=90),
+        now + timedelta(seconds=8),
         row.not_before,
     )
 

@@ -13,7 +13,7 @@ from notifications import store
 from notifications.delivery.attempt import attempt_many
 from notifications.events import Effects
 from notifications.models import Attempt, Delivery, Event
-from notifications.states import Channel
+from notifications.states import Channel, WaitReason
 from notifications.transports import registry
 from notifications.transports.base import Receipt
 from tests.notifications.other_ends import unused
@@ -197,5 +197,5 @@ def test_a_waiting_row_that_another_worker_claims_meanwhile_is_not_postponed(des
     row = desk.delivery(events[0])
     due = store.look_up([str(row.pk)], now=now, max_tries=8)
     desk.claim(row)
-    store.postpone(due, until=[now], ring_at=[now], slots=[False])
+    store.postpone(due, until=[now], ring_at=[now], slots=[False], reason=WaitReason.NO_ROOM, now=now)
     assert desk.delivery(events[0]).ring_at > now

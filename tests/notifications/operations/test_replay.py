@@ -79,12 +79,12 @@ def test_the_next_step_of_a_replay_is_its_own(desk, ada, dead_letter, replay_aga
     desk.address(ada, Channel.EMAIL)
     replay_again()
     records.now = desk.now + timedelta(seconds=61)
-    records.failed(desk.delivery(dead_letter, 1), FailureKind.TEMPORARY)
+    records.failed(desk.delivery(dead_letter, 1), FailureKind.MESSAGE)
     third = desk.delivery(dead_letter, 2)
     assert (third.channel, third.replay, third.state) == (Channel.EMAIL, 1, "pending")
-    records.failed(third, FailureKind.TEMPORARY)
+    records.failed(third, FailureKind.MESSAGE)
     event = Event.objects.get()
-    assert (event.state, event.code, Delivery.objects.count()) == ("failed", "temporary", 3)
+    assert (event.state, event.code, Delivery.objects.count()) == ("failed", "message", 3)
 
 
 def test_a_page_confirms_the_replay_and_the_failure_before_stays(

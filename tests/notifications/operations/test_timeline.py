@@ -9,10 +9,10 @@ from notifications import store
 from notifications.delivery.attempt import attempt_one
 from notifications.events import Decision, Plan
 from notifications.models import Delivery, Event
-from notifications.operations.timeline import _SKIPPED, timeline
+from notifications.operations.timeline import _SKIPPED, _WAITS, timeline
 from notifications.settings import PipelineSettings
-from notifications.states import Channel, Priority
-from notifications.transports.base import Receipt, RecipientError, TemporaryError
+from notifications.states import Channel, Priority, WaitReason
+from notifications.transports.base import LimitedError, Receipt, RecipientError, TemporaryError
 from tests.notifications.other_ends import unused
 
 
@@ -103,6 +103,25 @@ def test_a_page_that_was_not_in_the_plan_may_still_confirm(desk, ada, chat, prov
     attempt(desk, event, 0, at(1))
     store.confirm([(ada.pk, "e1")], now=at(2))
     assert told(event, now)[-1] == (2000, "confirmed", "the page confirmed it late")
+
+
+@pytest.mark.parametrize(("reason", "text"), _WAITS.items())
+def test_a_wait_is_told_with_its_reason_and_its_end(desk, ada, chat, at, now, reason, text) -> None:
+    event = desk.event(ada, chat)
+    Delivery.objects.update(wait_reason=reason, waiting_since=at(1), not_before=at(11))
+    until = f"{at(11):%Y-%m-%d %H:%M:%S} UTC"
+    assert told(event, now)[-1] == (1_000, "waiting", f"waiting for TELEGRAM until {until}: {text}")
+
+
+def test_a_retry_after_is_told_after_the_attempt_that_met_it(desk, ada, chat, provider, at, now) -> None:
+    provider(LimitedError("slow down", 600.0))
+    event = desk.event(ada, chat)
+    attempt(desk, event, 0, at(1))
+    assert [kind for _, kind, _ in told(event, now)] == ["accepted", "attempt", "waiting"]
+
+
+def test_every_reason_to_wait_has_its_words() -> None:
+    assert set(_WAITS) == set(WaitReason)
 
 
 def test_a_dead_letter_says_what_the_producer_was_told(desk, ada, now) -> None:
