@@ -17,3 +17,4 @@ class TocsinConfig(AppConfig):
         logging.config.dictConfig(cast("dict[str, object]", settings.LOGGING))
         # Every process that publishes tasks needs the configured Celery application, not a default one.
         importlib.import_module("config.celery")
+        importlib.import_module("config.safety")

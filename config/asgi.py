@@ -10,5 +10,8 @@ _http = get_asgi_application()  # loads the apps; must run before any import of 
 
 from gateway.ingress.http import ingress  # noqa: E402
 from gateway.routing import websocket  # noqa: E402
+from runtime.start import refuse_unsafe_start  # noqa: E402
+
+refuse_unsafe_start()
 
 application = ProtocolTypeRouter({"http": ingress(_http), "websocket": websocket})

@@ -4,10 +4,11 @@ import os
 
 import django
 from celery import Celery
-from celery.signals import import_modules, setup_logging, task_postrun, task_prerun, worker_init
+from celery.signals import import_modules, setup_logging, task_postrun, task_prerun
 from django.apps import apps
-from django.core.checks import run_checks
-from django.db import close_old_connections, connections
+from django.db import close_old_connections
+
+from runtime.start import refuse_unsafe_start
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
 
@@ -27,13 +28,7 @@ def set_up_django(**_: object) -> None:
     """Load the apps before the tasks, and stop if a system check fails."""
     if not apps.ready:  # web processes have done both
         django.setup()
-        run_checks()
-
-
-@worker_init.connect
-def leave_no_connection_to_children(**_: object) -> None:
-    """Close the connections of the checks: a forked child must not share its parent's socket."""
-    connections.close_all()
+        refuse_unsafe_start()
 
 
 @task_prerun.connect

@@ -1,6 +1,5 @@
 """System checks: refuse at the start what would otherwise fail in production, hours later."""
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -105,19 +104,3 @@ def replays_have_a_pace(**_: Any) -> list[CheckMessage]:
     if pipeline_settings().replay_per_s > 0:
         return []
     return [Error("replay_per_s must be above 0.", hint="Raise TOCSIN_REPLAY_PER_S.", id="tocsin.E004")]
-
-
-@register(deploy=True)
-def production_is_safe(**_: Any) -> list[CheckMessage]:
-    """Production must have no demo page, no wild-card hosts, no missing keys and no failpoints."""
-    problems = {
-        "TOCSIN_DEMO must be off.": settings.TOCSIN_DEMO,
-        "ALLOWED_HOSTS must name hosts, not '*'.": "*" in settings.ALLOWED_HOSTS,
-        "FIELD_ENCRYPTION_KEYS is empty.": not settings.FIELD_ENCRYPTION_KEYS,
-        "TOCSIN_CRASH must not be set: it ends processes.": "TOCSIN_CRASH" in os.environ,
-    }
-    return [
-        Error(text, hint="See docs/configuration.md.", id=f"tocsin.E1{number:02}")
-        for number, (text, wrong) in enumerate(problems.items(), start=1)
-        if wrong
-    ]

@@ -18,6 +18,7 @@ django_stubs_ext.monkeypatch()
 BASE_DIR: Path = ROOT
 SECRET_KEY = env.str("SECRET_KEY")
 DEBUG = False
+PRODUCTION = False  # whether a failed deployment check stops the start
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 

@@ -57,7 +57,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _commit(self) -> None:
         if self.connection is not None and not self.connection.closed:
             self.commits_sent += 1
-        super()._commit()
+        super()._commit()  # type: ignore[misc]
 
     @cached_property
     def wrap_database_errors(self) -> _Errors:

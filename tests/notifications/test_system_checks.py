@@ -90,27 +90,6 @@ def test_a_batch_that_ends_after_its_task_is_refused(problems, override, budget_
     assert problems() == found
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "wrong"),
-    [
-        ("TOCSIN_DEMO", True, "tocsin.E101"),
-        ("ALLOWED_HOSTS", ["a.example", "*"], "tocsin.E102"),
-        ("FIELD_ENCRYPTION_KEYS", [], "tocsin.E103"),
-    ],
-)
-def test_what_has_no_place_in_production_is_refused_there(settings, name, value, wrong) -> None:
-    settings.TOCSIN_DEMO, settings.ALLOWED_HOSTS = False, ["tocsin.example"]
-    assert checks.production_is_safe() == []
-    setattr(settings, name, value)
-    assert [problem.id for problem in checks.production_is_safe()] == [wrong]
-
-
-def test_the_production_check_runs_with_deploy_only(problems, settings) -> None:
-    settings.TOCSIN_DEMO = True
-    assert "tocsin.E101" in problems(include_deployment_checks=True)
-    assert "tocsin.E101" not in problems()
-
-
 def test_the_tables_of_settings_are_those_of_the_code() -> None:
     page = settings_docs.PAGE.read_text()
     assert "`TOCSIN_ACK_TIMEOUT_MS`" in page

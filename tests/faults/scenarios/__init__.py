@@ -14,6 +14,7 @@ MODULES = (
     "load",
     "edge",
     "commits",
+    "unsafe",
     "crowd",
     "begun",
     "clocks",
