@@ -41,6 +41,9 @@ class PipelineSettings:
         3_000, "a client that missed more events gets a snapshot of the inbox instead"
     )
     retry_scale: float = setting(1.0, "multiplies every wait of the retry schedules", tuning=True)
+    rechecks_per_minute: int = setting(
+        60, "destinations that were refused and are enabled again, on trial, per minute; 0: none", tuning=True
+    )
     max_tries: int = setting(
         2_000,
         "attempts of one delivery; ends what no schedule ends, such as a row that kills workers",

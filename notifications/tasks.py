@@ -20,7 +20,7 @@ from notifications.delivery.attempt import NotDue
 from notifications.delivery.retries import QUICK_TRIES
 from notifications.events import Effects, FanOut, Ring
 from notifications.live import pubsub
-from notifications.operations import canary, heartbeat, overload
+from notifications.operations import canary, heartbeat, overload, recheck
 from notifications.settings import pipeline_settings
 from notifications.states import Priority
 from notifications.sweep import sweep_in_parts
@@ -141,6 +141,12 @@ def canary_through(*, queue: str, **_: Any) -> None:
 def heartbeat_if_well(**_: Any) -> None:
     """Call the heartbeat URL if the system is healthy."""
     heartbeat.send(now=timezone.now())
+
+
+@shared_task(name="tocsin.recheck")
+def recheck_destinations(**_: Any) -> None:
+    """Try some of the refused destinations again."""
+    recheck.recheck(now=timezone.now())
 
 
 def run_effects(effects: Effects) -> None:

@@ -7,6 +7,7 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.db.models import Count, Q, QuerySet
+from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils import timezone
 from unfold.admin import ModelAdmin, StackedInline, TabularInline
@@ -15,7 +16,9 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from users import channel_choices, keys
 from users.encryption import digests
-from users.models import ApiKey, ChannelPreference, Destination, Source, User
+from users.incident_admin import UndoIncident, operator
+from users.models import ApiKey, ChannelPreference, Destination, DestinationQuerySet, Source, User
+from users.reactivation import enable
 
 admin.site.unregister(Group)
 
@@ -31,8 +34,17 @@ def _address_field(field: Any) -> Any:
     return field
 
 
+class DestinationForm(ModelForm):  # type: ignore[type-arg]
+    def clean(self) -> Any:
+        """What an operator decides about a destination takes precedence over a provider's refusal."""
+        if {"disabled_at", "disabled_reason"} & set(self.changed_data):
+            self.instance.recheck_at, self.instance.rechecks = None, 0
+        return super().clean()
+
+
 class DestinationInline(StackedInline):  # type: ignore[misc]
     model = Destination
+    form = DestinationForm
     extra = 0
     fields = (("kind", "address", "label"), "verified_at", ("disabled_at", "disabled_reason"))
 
@@ -77,7 +89,8 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
 
 
 @admin.register(Destination)
-class DestinationAdmin(ModelAdmin):  # type: ignore[misc]
+class DestinationAdmin(UndoIncident):
+    form = DestinationForm
     list_display = ("user", "kind", "masked", "label", "usable", "disabled_reason")
     list_filter = (
         "kind",
@@ -89,7 +102,7 @@ class DestinationAdmin(ModelAdmin):  # type: ignore[misc]
     search_help_text = "Person, label, or a complete address."
     autocomplete_fields = ("user",)
     list_select_related = ("user",)
-    readonly_fields = ("created_at", "last_inbound_at")
+    readonly_fields = ("created_at", "last_inbound_at", "recheck_at")
     actions = ("enable", "mark_verified")
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
@@ -110,9 +123,9 @@ class DestinationAdmin(ModelAdmin):  # type: ignore[misc]
         return destination.verified_at is not None and destination.disabled_at is None
 
     @admin.action(description="Enable again")
-    def enable(self, request: HttpRequest, queryset: QuerySet[Destination]) -> None:
-        count = queryset.update(disabled_at=None, disabled_reason="")
-        messages.success(request, f"{count} enabled.")
+    def enable(self, request: HttpRequest, queryset: DestinationQuerySet) -> None:
+        done = enable(queryset, by=operator(request), now=timezone.now())
+        messages.success(request, f"{done.count} enabled.")
 
     @admin.action(description="Mark as verified")
     def mark_verified(self, request: HttpRequest, queryset: QuerySet[Destination]) -> None:

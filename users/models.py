@@ -111,6 +111,12 @@ class ApiKey(models.Model):
         return f"tsn_{self.prefix}_…"
 
 
+class DestinationQuerySet(models.QuerySet["Destination"]):
+    def enable(self) -> int:
+        """Enable these destinations, as if they had never been refused. Return their number."""
+        return self.update(disabled_at=None, disabled_reason="", recheck_at=None, rechecks=0)
+
+
 class Destination(models.Model):
     """A user's address on a channel. The kinds are the registered channels that need an address."""
 
@@ -124,10 +130,20 @@ class Destination(models.Model):
     )
     disabled_at = models.DateTimeField(null=True, blank=True)
     disabled_reason = models.CharField(max_length=200, blank=True)
+    recheck_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        verbose_name="tried again at",
+        help_text="When a destination that a provider refused is enabled again, on trial.",
+    )
+    rechecks = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
     last_inbound_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="When the person last wrote from this address."
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = DestinationQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [
@@ -142,7 +158,14 @@ class Destination(models.Model):
                 violation_error_message="Say why it is disabled.",
             ),
         ]
-        indexes: ClassVar = [models.Index(fields=["address_digest"], name="destination_by_address")]
+        indexes: ClassVar = [
+            models.Index(fields=["address_digest"], name="destination_by_address"),
+            models.Index(
+                fields=["recheck_at"],
+                name="destination_by_recheck",
+                condition=Q(disabled_at__isnull=False, recheck_at__isnull=False),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.masked}"
@@ -174,6 +197,32 @@ class Destination(models.Model):
         if isinstance(address, Undecryptable):
             return  # the digest stays that of the encrypted address
         self.address_digest = digests([str(self.kind), address])[0]
+
+
+class Reactivation(models.Model):
+    """Who enabled which destinations again. Written with the change itself, never changed afterwards."""
+
+    class Surface(models.TextChoices):
+        ADMIN = "admin"
+        COMMAND = "command"
+
+    at = models.DateTimeField()
+    surface = models.CharField(max_length=8, choices=Surface)
+    who = models.CharField(max_length=200, help_text="A user of the admin, or a system user.")
+    # Of an incident; empty for destinations that were chosen one by one.
+    disabled_since = models.DateTimeField(null=True)
+    disabled_until = models.DateTimeField(null=True)
+    reason = models.CharField(
+        max_length=200, blank=True, help_text="Part of the reason they were disabled for."
+    )
+    kind = models.SmallIntegerField(null=True, choices=channel_choices.destination_kinds)
+    count = models.IntegerField(help_text="Destinations that were enabled.")
+
+    class Meta:
+        ordering: ClassVar = ["-at"]
+
+    def __str__(self) -> str:
+        return f"{self.count} by {self.who}"
 
 
 class ChannelPreference(models.Model):

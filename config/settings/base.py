@@ -218,6 +218,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"queue": "control", "expires": 50},
     },
+    "recheck": {
+        "task": "tocsin.recheck",
+        "schedule": 60.0,
+        "options": {"queue": "control", "expires": 50},
+    },
 } | {
     f"canary-{queue.name}": {
         "task": "tocsin.canary",

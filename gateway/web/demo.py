@@ -136,7 +136,7 @@ def telegram_mode(request: HttpRequest, person: User) -> HttpResponse:
         if TELEGRAM_MODES[mode]:
             _sandbox("PUT", "/control/faults/telegram", TELEGRAM_MODES[mode])
         else:
-            person.destinations.filter(kind=Channel.TELEGRAM).update(disabled_at=None, disabled_reason="")
+            person.destinations.filter(kind=Channel.TELEGRAM).enable()
     except httpx.HTTPError:
         return problem("unavailable", "The provider simulator does not answer; is it running?")
     except (ValueError, KeyError, TypeError):

@@ -17,11 +17,12 @@ from unfold.decorators import action
 
 from notifications import dispatch
 from notifications.acks import reasons
-from notifications.admin.events import EventAdmin, ReadOnly
+from notifications.admin.events import EventAdmin
 from notifications.models import DeadLetter, Event, Replay
 from notifications.operations.replay import Operator, preview, replay
 from notifications.operations.search import EventFilter
 from notifications.states import EventState, Surface
+from users.read_only_admin import ReadOnly
 
 LIST = "admin:notifications_deadletter_changelist"
 

@@ -1,9 +1,6 @@
 """Events with their timelines, deliveries, attempts and the quarantine."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, TabularInline
@@ -11,19 +8,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from notifications.models import Attempt, Delivery, Event, Quarantine
 from notifications.operations.timeline import timeline
 from notifications.states import Channel
-
-
-class ReadOnly:
-    """An admin for rows that only the pipeline writes."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+from users.read_only_admin import ReadOnly
 
 
 class DeliveryInline(ReadOnly, TabularInline):  # type: ignore[misc]

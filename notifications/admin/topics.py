@@ -10,10 +10,10 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from notifications import store
-from notifications.admin.events import ReadOnly
 from notifications.models import Broadcast
 from notifications.topics import subscriptions
 from users.models import TopicRule, TopicSubscription
+from users.read_only_admin import ReadOnly
 
 
 class NotifyingAdmin(ModelAdmin):  # type: ignore[misc]

@@ -10,7 +10,7 @@ from notifications.store.acceptance import Acceptance, Stored, acceptance, expir
 from notifications.store.broadcasts import Kept
 from notifications.store.claim import GRACE_S, SLOT_LEAD_S, Claimed, LeaseLost, claim, postpone, release
 from notifications.store.confirm import AmbiguousEvent, UnknownEvent, acknowledge, confirm
-from notifications.store.destinations import move_address
+from notifications.store.destinations import enable_for_recheck, move_address
 from notifications.store.due import Due, look_up
 from notifications.store.give_up import expire, give_up, skip_unpushed
 from notifications.store.next_step import with_next
@@ -56,6 +56,7 @@ __all__ = [
     "broadcasts",
     "claim",
     "confirm",
+    "enable_for_recheck",
     "expire",
     "expires_at",
     "give_up",

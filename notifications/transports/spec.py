@@ -35,6 +35,10 @@ def digest(address: str) -> str:
     return sha256(address.encode()).hexdigest()[:16]
 
 
+def may_heal(reason: str) -> bool:
+    return True
+
+
 def unlimited(address: str) -> tuple[Limit, ...]:
     return ()
 
@@ -68,6 +72,8 @@ class ChannelSpec:
     # Seconds to wait after the first, second, … send that failed with a temporary error.
     waits_s: Mapping[Priority, tuple[float, ...]] = field(default_factory=dict)
     limits: Callable[[str], tuple[Limit, ...]] = unlimited  # of one send to an address, the widest first
+    # Whether a recipient who was refused for this reason may be reachable again some day.
+    can_heal: Callable[[str], bool] = may_heal
     confirms: bool = False  # the client confirms what it received, and drops duplicates itself
 
     @property

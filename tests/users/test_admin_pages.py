@@ -19,6 +19,7 @@ from users.models import (
     ApiKey,
     ChannelPreference,
     Destination,
+    Reactivation,
     Source,
     TopicRule,
     TopicSubscription,
@@ -60,6 +61,7 @@ def follow_a_topic(person, source):
     group = Group.objects.create(name="desks")
     TopicRule.objects.create(prefix="market.", audience="group", group=group)
     TopicSubscription.objects.create(person=person, topic="market.BTC")
+    Reactivation.objects.create(at=NOW, surface="admin", who="olga", count=2)
     Broadcast.objects.create(
         source=source,
         event_id="b1",
@@ -132,7 +134,16 @@ class TestEveryModel:
         assert answer.status_code == 200
 
     def test_its_add_page_loads_or_is_forbidden(self, client, rows, model) -> None:
-        forbidden = model in {Event, DeadLetter, Replay, Delivery, Quarantine, ApiKey, Broadcast}
+        forbidden = model in {
+            Event,
+            DeadLetter,
+            Replay,
+            Delivery,
+            Quarantine,
+            ApiKey,
+            Broadcast,
+            Reactivation,
+        }
         assert client.get(url(model, "add")).status_code == (403 if forbidden else 200)
 
 
@@ -150,6 +161,7 @@ def test_the_admin_knows_every_model_that_operators_ask_for() -> None:
         Quarantine,
         Broadcast,
         Group,
+        Reactivation,
         TopicRule,
         TopicSubscription,
     }

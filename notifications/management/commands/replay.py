@@ -1,17 +1,16 @@
 """`manage.py replay`: send dead letters once more."""
 
 import getpass
-from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
 from notifications.operations.replay import Operator, preview, replay
 from notifications.operations.search import EventFilter
 from notifications.states import EventState, Priority, Surface
 from notifications.tasks import run_effects
+from runtime.arguments import moment
 
 
 class Command(BaseCommand):
@@ -26,8 +25,8 @@ class Command(BaseCommand):
         parser.add_argument("--type", default="", dest="event_type")
         parser.add_argument("--priority", choices=["NORMAL", "CRITICAL"])
         parser.add_argument("--state", choices=["failed", "expired", "delivered"])
-        parser.add_argument("--from", type=_time, dest="since", help="Accepted at or after, ISO 8601.")
-        parser.add_argument("--to", type=_time, dest="until", help="Accepted before, ISO 8601.")
+        parser.add_argument("--from", type=moment, dest="since", help="Accepted at or after, ISO 8601.")
+        parser.add_argument("--to", type=moment, dest="until", help="Accepted before, ISO 8601.")
         parser.add_argument("--dry-run", action="store_true", help="Count, and send nothing.")
         parser.add_argument("--force", action="store_true", help="Also what has been delivered; marked.")
         parser.add_argument("--yes", action="store_true", help="Do not ask.")
@@ -45,13 +44,6 @@ class Command(BaseCommand):
         run_effects(done.effects)
         self.stdout.write(f"{done.count} accepted again{_reasons(done.skipped)}; replay {done.replay_id},")
         self.stdout.write(f"the last one is due at {done.paced_until.isoformat(timespec='seconds')}")
-
-
-def _time(text: str) -> datetime:
-    found = parse_datetime(text)
-    if found is None:
-        raise ValueError(text)
-    return found if timezone.is_aware(found) else timezone.make_aware(found)
 
 
 def _filter(options: dict[str, Any]) -> EventFilter:

@@ -10,6 +10,11 @@ from notifications.transports.spec import QUICK_WAITS_S, ChannelSpec, Fit, Limit
 from users.channel_choices import AddressForm
 
 
+def can_heal(reason: str) -> bool:
+    """Return False for what is no address in its form."""
+    return "not an e-mail address" not in reason and "5.1.3" not in reason
+
+
 def limits(address: str) -> tuple[Limit, ...]:
     """Return the limit of the recipient's domain."""
     domain = address.rpartition("@")[2].lower()
@@ -31,4 +36,5 @@ EMAIL = ChannelSpec(
         Priority.NORMAL: (*QUICK_WAITS_S, 60.0, 300.0, 900.0, 1800.0),
     },
     limits=limits,
+    can_heal=can_heal,
 )

@@ -20,6 +20,11 @@ def check_chat_id(address: str) -> None:
         raise ValidationError("A Telegram chat id is a number, or @channelname.")
 
 
+def can_heal(reason: str) -> bool:
+    """Return False for accounts and groups that no longer exist."""
+    return "deactivated" not in reason and "was deleted" not in reason
+
+
 def limits(address: str) -> tuple[Limit, ...]:
     """Return the limits of the bot and of the chat; none if the setting `telegram_per_s` is 0.
 
@@ -49,4 +54,5 @@ TELEGRAM = ChannelSpec(
         Priority.NORMAL: (*QUICK_WAITS_S, 60.0, 300.0),
     },
     limits=limits,
+    can_heal=can_heal,
 )
