@@ -1,11 +1,12 @@
 """Acks in both directions: the producer's `EventAck`, and the confirmations that decide it."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import count
 
 from notifications import store
-from notifications.events import Ack, ChannelOutcome, Effects, EventRef
+from notifications.events import Ack, ChannelOutcome, Effects, Envelope, EventRef, Plan, Planned
 from notifications.models import Delivery, Event
 from notifications.states import (
     AckStatus,
@@ -49,8 +50,30 @@ def acknowledge(person_id: int, ref: EventRef, *, now: datetime) -> Effects:
     return store.acknowledge(person_id, ref, now=now)
 
 
-def stored_ack(event_id: str, answer: store.Stored, now: datetime) -> Ack:
-    """Return the ack for the result of storing an event."""
+def stored_acks(batch: Sequence[tuple[Planned[Envelope], store.Stored]], *, now: datetime) -> list[Ack]:
+    """Return one ack for each result of storing an event, in order. Reads what became of the duplicates."""
+    duplicates = _acks_by_pk(
+        [answer.event_pk for _, answer in batch if answer.kind is StoredAs.DUPLICATE], now
+    )
+    return [
+        duplicates[answer.event_pk] if answer.kind is StoredAs.DUPLICATE else _new_ack(item, answer, now)
+        for item, answer in batch
+    ]
+
+
+def _acks_by_pk(pks: list[int], now: datetime) -> dict[int, Ack]:
+    if not pks:
+        return {}
+    events = Event.objects.filter(pk__in=pks).defer("payload", "raw", "digest").prefetch_related("deliveries")
+    return {
+        event.pk: replace(event_ack(event, event.deliveries.all(), now=now), duplicate=True)
+        for event in events
+    }
+
+
+def _new_ack(item: Planned[Envelope], answer: store.Stored, now: datetime) -> Ack:
+    """Return the ack of an event that was accepted now, or whose id was used for other content."""
+    event_id = item.request.event_id
     if answer.kind is StoredAs.CONFLICT:
         return Ack(
             event_id, AckStatus.ACK_ERROR, True, now, code=EndCode.CONFLICT, detail=_DETAIL[EndCode.CONFLICT]
@@ -63,11 +86,18 @@ def stored_ack(event_id: str, answer: store.Stored, now: datetime) -> Ack:
         code=answer.code,
         detail=_DETAIL.get(answer.code, ""),
         seq=answer.seq,
-        duplicate=answer.kind is StoredAs.DUPLICATE,
-        delivered_via=answer.delivered_via,
-        evidence=Evidence(answer.evidence),
+        outcomes=skipped(item.plan),
         state=answer.state,
         event_pk=answer.event_pk,
+    )
+
+
+def skipped(plan: Plan) -> tuple[ChannelOutcome, ...]:
+    """Return the channels that routing did not choose, with its reasons."""
+    return tuple(
+        ChannelOutcome(decision.channel, DeliveryState.SKIPPED, decision.reason)
+        for decision in plan.trace
+        if decision.verdict is Verdict.SKIPPED
     )
 
 

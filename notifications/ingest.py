@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from notifications import dispatch, store
-from notifications.acks import stored_ack
+from notifications.acks import skipped, stored_acks
 from notifications.events import Ack, Effects, Envelope, rejected_ack
 from notifications.live.push import PlannedEvent, push_accepted, push_informational
 from notifications.operations import overload
@@ -130,7 +131,8 @@ def _push_only(batch: list[tuple[int, PlannedEvent]], now: datetime) -> dict[int
             )
         else:
             detail = "The user has no live session; INFORMATIONAL events are not stored."
-            acks[index] = rejected_ack(event_id, EndCode.NO_SESSION, detail, now)
+            nobody = rejected_ack(event_id, EndCode.NO_SESSION, detail, now)
+            acks[index] = replace(nobody, outcomes=skipped(item.plan))
     return acks
 
 
@@ -145,10 +147,7 @@ def _store(batch: list[tuple[int, PlannedEvent]], effects: Effects, now: datetim
     new = [item.request.event_id for item, answer in pairs if answer.kind is StoredAs.ACCEPTED]
     log.info("accepted", extra={"event_ids": new})
     effects.add(push_accepted(pairs, now))
-    return {
-        index: stored_ack(item.request.event_id, answer, now)
-        for (index, item), answer in zip(batch, answers, strict=True)
-    }
+    return dict(zip([index for index, _ in batch], stored_acks(pairs, now=now), strict=True))
 
 
 def _store_for_topics(batch: list[tuple[int, Envelope]], effects: Effects, now: datetime) -> dict[int, Ack]:

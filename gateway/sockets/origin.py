@@ -1,24 +1,56 @@
-"""The Origin check: pages of `ALLOWED_HOSTS` and `CSRF_TRUSTED_ORIGINS` may open a socket."""
+"""The Origin check: only pages of this server and of `CSRF_TRUSTED_ORIGINS` may open a socket.
+
+The same rule as Django's CSRF check: scheme, host and port. Another port of the same host is another program.
+"""
 
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
+from django.utils.http import is_same_domain
+
+Headers = dict[bytes, bytes]
 
 
 def origin_allowed(scope: dict[str, Any]) -> bool:
     """Return whether the Origin is allowed. A browser always sends one; a missing one is refused."""
-    origin = dict(scope["headers"]).get(b"origin", b"").decode("latin-1")
-    trusted = [_host(entry).removeprefix("*") for entry in settings.CSRF_TRUSTED_ORIGINS]
-    host = _host(origin)
-    return bool(host) and validate_host(host, [*settings.ALLOWED_HOSTS, *trusted])
+    headers: Headers = dict(scope["headers"])
+    origin = _text(headers, b"origin")
+    return bool(origin) and (origin == _own_origin(scope, headers) or _is_trusted(origin))
 
 
-def _host(origin: str) -> str:
-    """Return the host as `ALLOWED_HOSTS` writes it, without the port; "" if `origin` is malformed."""
-    try:
-        netloc = urlsplit(origin).netloc
-    except ValueError:
+def _own_origin(scope: dict[str, Any], headers: Headers) -> str:
+    """Return the Origin of this server's pages, as the client addressed it; "" if the host is not ours."""
+    host = _text(headers, b"host")
+    if not validate_host(split_domain_port(host)[0], settings.ALLOWED_HOSTS):
         return ""
-    return netloc if netloc.startswith("*") else split_domain_port(netloc)[0]
+    return f"{'https' if _is_secure(scope, headers) else 'http'}://{host}"
+
+
+def _is_secure(scope: dict[str, Any], headers: Headers) -> bool:
+    """Return whether the page came over TLS, which may end at a trusted proxy."""
+    if settings.SECURE_PROXY_SSL_HEADER:
+        name, secure = settings.SECURE_PROXY_SSL_HEADER
+        forwarded = _text(headers, name.removeprefix("HTTP_").replace("_", "-").lower().encode())
+        if forwarded:
+            return forwarded.partition(",")[0].strip() == secure
+    return bool(scope.get("scheme") == "wss")
+
+
+def _is_trusted(origin: str) -> bool:
+    """Return whether `CSRF_TRUSTED_ORIGINS` has this Origin, or a pattern such as `https://*.example.com`."""
+    return any(origin == entry or _matches(origin, entry) for entry in settings.CSRF_TRUSTED_ORIGINS)
+
+
+def _matches(origin: str, entry: str) -> bool:
+    try:
+        given, pattern = urlsplit(origin), urlsplit(entry)
+    except ValueError:
+        return False
+    is_pattern = pattern.netloc.startswith("*.")
+    return is_pattern and given.scheme == pattern.scheme and is_same_domain(given.netloc, pattern.netloc[1:])
+
+
+def _text(headers: Headers, name: bytes) -> str:
+    return headers.get(name, b"").decode("latin-1").lower()

@@ -103,8 +103,8 @@ def _known(batch: Sequence[Acceptance]) -> dict[Key, tuple[bytes, Stored]]:
     """Return the events that are stored already, with their digests. The cursors are locked."""
     with binary_cursor() as cursor:
         cursor.execute(
-            "SELECT e.source_id, e.event_id, e.digest, e.id, e.seq, e.state, e.code, e.delivered_via,"
-            " e.evidence, e.final_at FROM notifications_event e"
+            "SELECT e.source_id, e.event_id, e.digest, e.id, e.seq, e.state, e.code, e.final_at"
+            " FROM notifications_event e"
             " JOIN unnest(%b::bigint[], %b::text[]) AS k(source_id, event_id) USING (source_id, event_id)",
             [[item.envelope.source.id for item in batch], [item.envelope.event_id for item in batch]],
         )
@@ -117,9 +117,7 @@ def _known(batch: Sequence[Acceptance]) -> dict[Key, tuple[bytes, Stored]]:
                     row[4],
                     EventState(row[5]),
                     code=row[6],
-                    delivered_via=None if row[7] is None else Channel(row[7]),
-                    evidence=row[8],
-                    final_at=row[9],
+                    final_at=row[7],
                 ),
             )
             for row in cursor.fetchall()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from notifications.events import Envelope, Plan, Planned
 from notifications.settings import pipeline_settings
-from notifications.states import Channel, EventState, Priority, StoredAs
+from notifications.states import EventState, Priority, StoredAs
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,6 @@ class Stored:
     seq: int
     state: EventState
     code: str = ""
-    delivered_via: Channel | None = None
-    evidence: str = ""
     final_at: datetime | None = None
     delivery_id: str = ""
     token: str = ""
