@@ -7,10 +7,13 @@ from celery import Celery
 from celery.signals import import_modules, setup_logging, task_postrun, task_prerun
 from django.apps import apps
 from django.db import close_old_connections
+from kombu.transport import TRANSPORT_ALIASES
 
 from runtime.start import refuse_unsafe_start
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
+
+TRANSPORT_ALIASES |= dict.fromkeys(["redis", "rediss"], "config.redis_broker:Transport")
 
 # Without Celery's Django fixup: it closes the connection, and the pool, before and after every task.
 app = Celery("tocsin", fixups=[])

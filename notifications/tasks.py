@@ -26,6 +26,7 @@ from notifications.states import Priority
 from notifications.sweep import sweep_in_parts
 from notifications.topics import fan_out
 from notifications.transports.base import LimitedError, TemporaryError
+from runtime.circuit import Circuit
 from runtime.failpoints import failpoint
 from runtime.redis import counters
 from runtime.redis.counters import SharedCounter
@@ -40,6 +41,11 @@ CONFIRM_WITHIN_S = 10.0  # RabbitMQ confirms each message; Redis has no confirms
 _SHORT = 10  # messages
 _ASKED_WITHIN_S = 1.0
 _BROKER_AWAY = (OperationalError, OSError, AMQPError, RedisError)
+_NOT_PUBLISHED = (OperationalError, OSError, AMQPError, MessageNacked)
+# One doorbell waits for the timeouts of a broker that does not answer; those behind it are left to the sweep.
+_BROKER = Circuit(
+    away=_NOT_PUBLISHED, refusal=lambda: OperationalError("no answer a moment ago"), pause_s=2.0
+)
 _QUEUES = {Priority.CRITICAL: "critical", Priority.NORMAL: "normal", Priority.INFORMATIONAL: "normal"}
 
 
@@ -191,10 +197,11 @@ def ring_fan_outs(fan_outs: Sequence[FanOut]) -> None:
 def _publish(task: Any, queue: str, kwargs: dict[str, Any], delay_s: float) -> None:
     failpoint("ring_before_publish")
     try:
-        task.apply_async(
-            kwargs=kwargs, queue=queue, countdown=delay_s or None, confirm_timeout=CONFIRM_WITHIN_S
-        )
-    except (OperationalError, OSError, AMQPError, MessageNacked) as error:
+        with _BROKER.call():
+            task.apply_async(
+                kwargs=kwargs, queue=queue, countdown=delay_s or None, confirm_timeout=CONFIRM_WITHIN_S
+            )
+    except _NOT_PUBLISHED as error:
         RINGS_LOST.inc(queue)
         log.warning("doorbell_lost", extra={"queue": queue, "error": type(error).__name__})
     failpoint("ring_after_publish")

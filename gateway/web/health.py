@@ -1,4 +1,4 @@
-"""`/healthz`: the process answers. `/readyz`: so do Postgres, Redis and the broker."""
+"""`/healthz`: the process answers. `/readyz`: Postgres, Redis and the broker answer and take writes."""
 
 import asyncio
 import logging
@@ -20,6 +20,7 @@ from runtime.redis.client import client
 log = logging.getLogger(__name__)
 
 _WITHIN_S = 3.0  # limit for Redis and broker, since probes have short timeouts
+_PROBE = "tocsin.redis.writes"
 _threads = ThreadPoolExecutor(3, thread_name_prefix="readiness")
 
 
@@ -28,14 +29,14 @@ async def healthz(request: HttpRequest) -> JsonResponse:
 
 
 async def readyz(request: HttpRequest) -> JsonResponse:
-    """Answer 200 if Postgres does: events can be accepted. Without Redis or broker `status` is `degraded`.
+    """Answer 200 if Postgres takes writes: events can be accepted. Without the others `status` is `degraded`.
 
     So it is while messages wait or fail on a channel: `channels` then says on which, and why.
     """
     channels: dict[str, str] = {}
     postgres, redis_answers, broker, _ = await asyncio.gather(
         sync_to_async(_answers)(_postgres),
-        _answers_soon(lambda: client().ping()),
+        _answers_soon(lambda: client().set(_PROBE, 1, ex=60)),
         _answers_soon(_broker),
         _answers_soon(lambda: channels.update(channel_health.degraded())),
     )
@@ -69,8 +70,9 @@ def _answers(check: Callable[[], object]) -> bool:
 
 
 def _postgres() -> None:
+    """Delete nothing: a read-only server refuses even that."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
+        cursor.execute("DELETE FROM django_session WHERE false")
 
 
 def _broker() -> None:
