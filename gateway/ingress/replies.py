@@ -1,6 +1,7 @@
 """Final acks to the reply streams: an outbox in Postgres, so that a crash cannot lose one.
 
-Guarantee: at least once. A crash between XADD and commit sends an ack twice.
+Guarantee: at least once, whatever Redis loses before the producer acknowledges (`reply_reads`). A crash
+between XADD and commit sends an ack twice.
 """
 
 import logging
@@ -12,6 +13,7 @@ import redis
 from django.db import connection, transaction
 from django.utils import timezone
 
+from gateway.ingress import reply_reads
 from gateway.ingress.streams import RETRY_S, add_ack
 from notifications import store
 from notifications.acks import event_ack
@@ -33,8 +35,9 @@ def run(client: "redis.Redis", stopping: threading.Event) -> None:
         try:
             with client.pubsub(ignore_subscribe_messages=True) as hints:
                 hints.subscribe(pubsub.REPLIES_DUE)
+                reply_reads.send_lost_again(client, clock=timezone.now)
                 while not stopping.is_set():
-                    _send_all(client)
+                    _step(client)
                     connection.close()  # back to the pool while waiting
                     hints.get_message(timeout=LOOK_AGAIN_S)
                     while hints.get_message():  # one pass covers all hints so far
@@ -49,6 +52,13 @@ def run(client: "redis.Redis", stopping: threading.Event) -> None:
             stopping.wait(RETRY_S)
 
 
+def _step(client: "redis.Redis") -> None:
+    if reply_reads.has_lost(client):
+        reply_reads.send_lost_again(client, clock=timezone.now)
+    _send_all(client)
+    reply_reads.note_read(client, clock=timezone.now)
+
+
 def _send_all(client: "redis.Redis") -> None:
     while BATCH in (send_due(client, clock=timezone.now), send_broadcasts_due(client, clock=timezone.now)):
         pass
@@ -59,7 +69,7 @@ def send_due(client: "redis.Redis", *, clock: Callable[[], datetime]) -> int:
     with transaction.atomic():
         now = clock()
         endings = store.take_replies_due(now=now, limit=BATCH)
-        _send(client, [(ending.source, event_ack(ending, ending.tried, now=now)) for ending in endings])
+        _send(client, [(e.source, e.pk, event_ack(e, e.tried, now=now)) for e in endings], now)
     return len(endings)
 
 
@@ -68,16 +78,16 @@ def send_broadcasts_due(client: "redis.Redis", *, clock: Callable[[], datetime])
     with transaction.atomic():
         now = clock()
         rows = store.take_broadcast_replies_due(now=now, limit=BATCH)
-        _send(client, [(row.source.name, broadcast_ack(row, now=now)) for row in rows])
+        _send(client, [(row.source.name, row.pk, broadcast_ack(row, now=now)) for row in rows], now)
     return len(rows)
 
 
-def _send(client: "redis.Redis", acks: Sequence[tuple[str, Ack]]) -> None:
-    """Add acks to the streams of their sources, by name."""
+def _send(client: "redis.Redis", acks: Sequence[tuple[str, object, Ack]], now: datetime) -> None:
+    """Add acks of these keys to the streams of their sources, by name."""
     if not acks:
         return
     pipe = client.pipeline(transaction=False)
-    for source, ack in acks:
-        add_ack(pipe, source, ack)
+    for source, pk, ack in acks:
+        add_ack(pipe, source, ack, final_of=store.reply_key(pk, now))
     pipe.execute()
     failpoint("reply_added_before_commit")

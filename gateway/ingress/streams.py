@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 STREAM = "tocsin:events"
 GROUP = "tocsin"
 ACKS_KEPT = 100_000  # of each source; a producer that reads slower than this asks GET /events
+FINAL_OF = b"k"  # field of a final ack's entry
 BATCH = 500
 TRIES = 5
 RECLAIM_EVERY_S = 30.0
@@ -52,9 +53,10 @@ def acks_stream(source: str) -> str:
     return f"tocsin:acks:{source}"
 
 
-def add_ack(pipe: "redis.client.Pipeline", source: str, ack: Ack) -> None:
-    """Queue an ack for the stream of its source, by name."""
-    pipe.xadd(acks_stream(source), {"a": ack_to_protobuf(ack)}, maxlen=ACKS_KEPT, approximate=True)
+def add_ack(pipe: "redis.client.Pipeline", source: str, ack: Ack, *, final_of: str = "") -> None:
+    """Queue an ack for the stream of its source, by name. `final_of`: the key of a final ack."""
+    fields = {"a": ack_to_protobuf(ack)} | ({FINAL_OF: final_of} if final_of else {})
+    pipe.xadd(acks_stream(source), fields, maxlen=ACKS_KEPT, approximate=True)
 
 
 def connect(url: str) -> "redis.Redis":

@@ -47,6 +47,9 @@ class Broadcast(models.Model):
     final_at = models.DateTimeField(null=True, blank=True)
     reply_to = models.CharField(max_length=8, blank=True)
     replied_at = models.DateTimeField(null=True, blank=True, help_text="Final ack put on the reply stream.")
+    reply_read_at = models.DateTimeField(
+        null=True, blank=True, help_text="The producer acknowledged that final ack."
+    )
 
     class Meta:
         ordering: ClassVar = ["-accepted_at"]

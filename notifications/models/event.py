@@ -68,6 +68,9 @@ class Event(models.Model):
     )
     reply_to = models.CharField(max_length=8, blank=True)
     replied_at = models.DateTimeField(null=True, blank=True, help_text="Final ack put on the reply stream.")
+    reply_read_at = models.DateTimeField(
+        null=True, blank=True, help_text="The producer acknowledged that final ack."
+    )
     topic = models.CharField(max_length=128, blank=True)
     broadcast = models.ForeignKey(
         Broadcast,

@@ -26,7 +26,18 @@ from notifications.store.outcomes import (
     record_unknown,
 )
 from notifications.store.replay import Rerouted, may_replay, open_replay, replay, replay_of
-from notifications.store.replies import Ended, Tried, take_broadcast_replies_due, take_replies_due
+from notifications.store.replies import (
+    Ended,
+    Tried,
+    make_replies_due,
+    note_replies_read,
+    replies_held,
+    reply_key,
+    reply_sent_at,
+    stream_sources,
+    take_broadcast_replies_due,
+    take_replies_due,
+)
 from notifications.store.sweep import PRIORITIES as SWEPT_PRIORITIES
 from notifications.store.sweep import Places, sweep_deliveries, sweep_deliveries_in_parts
 from notifications.store.topic_ids import taken_by_topics
@@ -62,8 +73,10 @@ __all__ = [
     "give_up",
     "inbox",
     "look_up",
+    "make_replies_due",
     "may_replay",
     "move_address",
+    "note_replies_read",
     "open_replay",
     "postpone",
     "record_deferred",
@@ -76,7 +89,11 @@ __all__ = [
     "release",
     "replay",
     "replay_of",
+    "replies_held",
+    "reply_key",
+    "reply_sent_at",
     "skip_unpushed",
+    "stream_sources",
     "sweep_deliveries",
     "sweep_deliveries_in_parts",
     "take_broadcast_replies_due",

@@ -1,15 +1,22 @@
-"""Final acks that are due on the reply streams: marked as sent, and sent before the commit."""
+"""Final acks that are due on the reply streams: marked as sent, and sent before the commit.
+
+Redis may lose a stream. So a sent ack stays this store's until its producer has acknowledged it.
+"""
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from django.db import connection, transaction
+
 from notifications.events import JsonObject
 from notifications.models import Broadcast
 from runtime.postgres.cursor import binary_cursor
+from users.models import Source
 
 # Parallel ingress processes take different rows, and none waits for a writer of an event.
 _TAKE = """
@@ -27,6 +34,18 @@ RETURNING e.id, s.name, e.event_id, e.seq, e.state, e.code, e.delivered_via, e.e
 _DELIVERIES = """
 SELECT event_id, position, replay, channel, state, failure_kind, error FROM notifications_delivery
 WHERE event_id = ANY(%b::bigint[])
+"""
+
+
+_READ = """
+UPDATE {table} r SET reply_read_at = %s FROM unnest(%s::text[], %s::timestamptz[]) AS acked(id, at)
+WHERE r.id::text = acked.id AND r.replied_at = acked.at
+"""
+
+_AGAIN = """
+UPDATE {table} r SET replied_at = NULL FROM users_source s
+WHERE s.id = r.source_id AND s.name = %s AND r.reply_to = 'stream' AND r.replied_at >= %s
+AND (r.reply_read_at IS NULL OR r.reply_read_at < r.replied_at) AND NOT r.id::text = ANY(%s)
 """
 
 
@@ -59,11 +78,16 @@ class Ended(NamedTuple):
     tried: list[Tried]
 
 
+_TABLES = ("notifications_event", "notifications_broadcast")
+_HELD = 0x70C52  # key of the advisory lock: held while it is found out which acks a stream has
+
+
 def take_replies_due(*, now: datetime, limit: int) -> list[Ended]:
     """Mark final acks as sent and return them, the oldest first. The caller sends them, and then commits.
 
     Guarantee: without that commit they stay due, so a crash may double an ack and never loses one.
     """
+    _share()
     with binary_cursor() as cursor:
         rows = cursor.execute(_TAKE, [limit, now], binary=True).fetchall()
         tried = _tried(cursor, [row[0] for row in rows]) if rows else {}
@@ -76,6 +100,7 @@ def take_replies_due(*, now: datetime, limit: int) -> list[Ended]:
 
 def take_broadcast_replies_due(*, now: datetime, limit: int) -> list[Broadcast]:
     """Do the same as `take_replies_due` for the final acks of broadcasts."""
+    _share()
     due = Broadcast.objects.select_for_update(skip_locked=True, of=("self",)).filter(
         replied_at__isnull=True, final_at__isnull=False, reply_to="stream"
     )
@@ -83,6 +108,54 @@ def take_broadcast_replies_due(*, now: datetime, limit: int) -> list[Broadcast]:
     if rows:
         Broadcast.objects.filter(pk__in=[row.pk for row in rows]).update(replied_at=now)
     return rows
+
+
+def reply_key(pk: object, replied_at: datetime) -> str:
+    """Return what `note_replies_read` knows a final ack by: a replay of the event has another one."""
+    return f"{pk}|{replied_at.isoformat()}"
+
+
+def reply_sent_at(key: str) -> datetime:
+    return datetime.fromisoformat(key.partition("|")[2])
+
+
+def stream_sources() -> list[str]:
+    """Return the names of the sources that have a reply stream."""
+    return list(Source.objects.filter(allow_stream=True).values_list("name", flat=True))
+
+
+def note_replies_read(keys: Sequence[str], *, now: datetime) -> None:
+    """Note that producers have read these final acks."""
+    if not keys:
+        return
+    pks, times = zip(*(key.split("|") for key in keys), strict=True)
+    with connection.cursor() as cursor:
+        for table in _TABLES:
+            cursor.execute(_READ.format(table=table), [now, list(pks), list(times)])
+
+
+def make_replies_due(source: str, *, since: datetime, except_for: Sequence[str]) -> int:
+    """Make the source's final acks due again that were sent since then and not read. Return how many."""
+    kept = [key.partition("|")[0] for key in except_for]
+    count = 0
+    with connection.cursor() as cursor:
+        for table in _TABLES:
+            cursor.execute(_AGAIN.format(table=table), [source, since, kept])
+            count += cursor.rowcount
+    return count
+
+
+@contextmanager
+def replies_held() -> Iterator[None]:
+    """Let no final ack be sent while the block runs: each one is on its stream and marked, or neither."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_HELD])
+        yield
+
+
+def _share() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [_HELD])
 
 
 @lru_cache(maxsize=1024)

@@ -36,6 +36,7 @@ class Diary:
     wrongly_nothing: set[str] = field(default_factory=set)
     sent_once: set[str] = field(default_factory=set)  # these may stay without an answer
     reads_finals: set[str] = field(default_factory=set)  # the senders of these wait for their final acks
+    readers: "dict[str, StreamProducer]" = field(default_factory=dict)  # who sent it over the stream
     finals: Counter[str] = field(default_factory=Counter)
 
     def promise(self, event_id: str, *, kind: str) -> None:
@@ -237,10 +238,10 @@ class StreamProducer(_Producer):
         self._resend_s = resend_s
         self._waiting = list(self._items)
         self._sent_at: dict[str, float] = {}
-        self._after = "0"
         self._silent = threading.Event()
         self._answered = threading.Event()
         diary.reads_finals.update(self._items)
+        diary.readers |= dict.fromkeys(self._items, self)
 
     @property
     def done(self) -> bool:
@@ -269,7 +270,7 @@ class StreamProducer(_Producer):
         allowed = int((time.monotonic() - started) * self._rate) if self._rate else len(self._items)
         fresh = allowed - (len(self._items) - len(self._waiting))
         chunk = self._waiting[: min(max(fresh, 0), 200)]
-        late = [key for key, at in self._sent_at.items() if time.monotonic() - at > self._resend_s]
+        late = [key for key, at in list(self._sent_at.items()) if time.monotonic() - at > self._resend_s]
         self._add(client, chunk + late)  # if it raises they may have been added: the same ids again
         del self._waiting[: len(chunk)]
         self._sent_at |= dict.fromkeys(chunk + late, time.monotonic())
@@ -282,17 +283,21 @@ class StreamProducer(_Producer):
         pipe.execute()
 
     def _read(self, client: "redis.Redis") -> None:
-        if not client.exists(f"tocsin:acks:{SOURCE}"):
-            self._after = "0"  # the server came back empty: its ids start again
-        found = client.xread({f"tocsin:acks:{SOURCE}": self._after}, count=1_000, block=100)
-        for _, entries in found or []:
-            for entry_id, fields in entries:
-                self._after = entry_id
-                self._note(wire.EventAck.FromString(fields[b"a"]))
-
-    def _note(self, ack: wire.EventAck) -> None:
-        if ack.event_id not in self._items:
+        """Read as docs/streams.md says: by the group, acknowledging."""
+        stream = f"tocsin:acks:{SOURCE}"
+        try:
+            found = client.xreadgroup("producer", "harness", {stream: ">"}, count=1_000, block=100)
+        except redis.ResponseError:  # there is no group yet, or no more
+            client.xgroup_create(stream, "producer", id="0", mkstream=True)
             return
+        for _, entries in found or []:
+            for _, fields in entries:
+                ack = wire.EventAck.FromString(fields[b"a"])
+                if ack.event_id in self.diary.readers:  # the group reads for all producers of a run
+                    self.diary.readers[ack.event_id].note(ack)
+            client.xack(stream, "producer", *[entry_id for entry_id, _ in entries])
+
+    def note(self, ack: wire.EventAck) -> None:
         if ack.final and not ack.duplicate:  # the answer to a duplicate repeats a final ack
             self.diary.finals[ack.event_id] += 1
         self._sent_at.pop(ack.event_id, None)
