@@ -169,7 +169,7 @@ _ALL = (
         "gateway/sockets/confirmations.py",
         "            except DATABASE_AWAY",
         "            except DATABASE_AWAY:\n                return\n            except DATABASE_AWAY",
-        tests=("tests/gateway/sockets/test_confirmations.py",),
+        tests=("tests/gateway/sockets/test_websocket_confirmations.py",),
     ),
     Mutant(
         "m15",

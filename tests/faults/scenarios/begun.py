@@ -46,7 +46,7 @@ def _strike(stage: Stage, fault: Callable[[], object]) -> list[float]:
             item["delivery"]["channels"] = ["EMAIL", "TELEGRAM"]
     producer = stage.produce(items, rate=_PER_S, batch=_BATCH)
     struck_at: list[float] = []
-    while not producer.done or stage.open_events() > _BATCH // 2:
+    while (not producer.done or stage.open_events() > _BATCH // 2) and len(struck_at) < stage.scaled(25, 6):
         stage.pause(stage.random.uniform(1, 4))
         struck_at.append(time.time())
         fault()

@@ -18,7 +18,7 @@ def kill_ingresses(stage: Stage) -> None:
     """Killed at any time, and the stream's also just before a commit; some commits come late."""
     supervisor = stage.system.supervisor
     supervisor.restart("web", TOCSIN_CRASH="accept_before_commit:0.1:pause=0.3", TOCSIN_CRASH_SEED="5")
-    supervisor.restart("streams", TOCSIN_CRASH="accept_before_commit:0.1", TOCSIN_CRASH_SEED="5")
+    supervisor.restart("streams", TOCSIN_CRASH="accept_before_commit:2")
     stage.system.until_ready()
     http = stage.publish(stage.scaled(15_000, 200), rate=stage.scaled(150, 25), batch=stage.scaled(20, 5))
     stream = stage.publish_to_stream(stage.scaled(4_000, 60), rate=stage.scaled(40, 8))

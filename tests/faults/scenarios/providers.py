@@ -66,6 +66,8 @@ def hanging_provider(stage: Stage) -> None:
     hung = _mails_beside(stage, "NORMAL", length_s=length_s)
     watch.join()
     urgent = _mails_beside(stage, "CRITICAL", length_s=length_s)
+    stage.expect_dead("outcome_unknown", hung.chats)  # NORMAL: the answers that never came
+    stage.allow_repeats(len(urgent.chats))  # CRITICAL: the provider has it, and then the next channel
     stage.system.simulator.behave()
     stage.struck()
     stage.settle()
