@@ -5,9 +5,8 @@ import logging
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
-from notifications.delivery import retries
+from notifications.delivery import waits
 from notifications.delivery.record import Clock, Tried
-from notifications.settings import pipeline_settings
 from notifications.store import Claimed
 from notifications.transports.base import Message, OutcomeUnknown, Receipt, TransportError
 from notifications.transports.registry import transport
@@ -28,13 +27,13 @@ async def send_all(started: Iterable[Started], put: Callable[[Tried], None], clo
 
 async def _try(row: Claimed, message: Message, clock: Clock) -> Tried:
     started_at = clock()
-    if started_at + timedelta(seconds=pipeline_settings().send_timeout_s) > row.lease_until:
+    timeout_s = waits.timeout_s(row, started_at)
+    if started_at + timedelta(seconds=timeout_s) > row.lease_until:
         # This process was paused: another worker may have claimed the row since.
         return Tried(row, started_at, started_at)
     receipt: Receipt | None = None
     error: TransportError | None = None
     try:
-        timeout_s = retries.timeout_s(row.channel)
         receipt = await transport(row.channel).send(message, row.address, timeout_s=timeout_s)
     except TransportError as failure:
         error = failure

@@ -26,6 +26,8 @@ from runtime.failpoints import failpoint
 
 log = logging.getLogger(__name__)
 
+_CROWDED_AFTER_S = 2.0  # rows that have no room after this may leave the channel
+
 
 class Sends:
     """Driven by one thread at a time: the worker, and then the recorder of slow sends."""
@@ -39,6 +41,7 @@ class Sends:
         for item in prepared:
             self._waiting.setdefault(item.due.channel, deque()).append(item)
         self._stop_at = time.monotonic() + pipeline_settings().batch_budget_s
+        self._crowded_from = clock() + timedelta(seconds=_CROWDED_AFTER_S)
         self._breaker = admission.BatchBreaker()
         self._futures: list[Future[None]] = []
 
@@ -96,6 +99,8 @@ class Sends:
     def _leave_impatient(self, channel: Channel) -> Effects:
         """Let the rows that have waited for room for too long go on to their next channels."""
         now, waiting = self.clock(), self._waiting[channel]
+        if now < self._crowded_from:  # so far a place comes sooner than another channel
+            return Effects()
         until = now + timedelta(seconds=1)
         crowded = [
             Wait(item.due, until) for item in waiting if waits.patience_s(item.due, now) <= waits.BRIEF_S
@@ -132,6 +137,8 @@ def _claim(prepared: Sequence[Prepared], clock: Clock) -> list[Claimed]:
     def claim() -> list[Claimed]:
         nonlocal again
         repeat, again = again, True
-        return store.claim(rows, token=token, now=clock(), lease_s=pipeline_settings().lease_s, again=repeat)
+        now, lease_s = clock(), pipeline_settings().lease_s
+        shorter_s = waits.shorter_leases_s(rows, now)
+        return store.claim(rows, token=token, now=now, lease_s=lease_s, shorter_s=shorter_s, again=repeat)
 
     return retry_while_database_away(claim)

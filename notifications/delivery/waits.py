@@ -12,13 +12,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from notifications import store
+from notifications.delivery import retries
 from notifications.events import Effects
+from notifications.settings import pipeline_settings
 from notifications.states import AttemptOutcome, Priority, WaitReason
 from notifications.store import Due, Failure, LeaseLost
 
 log = logging.getLogger(__name__)
 
 PATIENCE_S = 10.0
+_SEND_S = 5.0  # and one send takes at most this
+_SEND_AT_LEAST_S = 0.5
+_RECORDED_WITHIN_S = 3.5  # after the end of its timeout
 BRIEF_S = 0.05  # going on to another channel takes as long
 
 TEXTS = {
@@ -46,6 +51,24 @@ def patience_s(row: Due, now: datetime) -> float:
     if row.priority is Priority.CRITICAL:
         left_s = min(PATIENCE_S - (now - row.since).total_seconds(), left_s / 2)
     return max(left_s, BRIEF_S)
+
+
+def timeout_s(row: Due, now: datetime) -> float:
+    """Return how long a send that starts now may take: less while another channel may have to follow."""
+    longest_s = retries.timeout_s(row.channel)
+    if row.last or row.priority is not Priority.CRITICAL:
+        return longest_s
+    return min(longest_s, _SEND_S, max((row.expires_at - now).total_seconds() / 2, _SEND_AT_LEAST_S))
+
+
+def shorter_leases_s(rows: Sequence[Due], now: datetime) -> dict[str, float]:
+    """Return the leases of rows that go on to another channel if their worker dies during the send."""
+    longest_s = pipeline_settings().lease_s - _RECORDED_WITHIN_S
+    return {
+        row.delivery_id: min(timeout_s(row, now), longest_s) + _RECORDED_WITHIN_S
+        for row in rows
+        if row.priority is Priority.CRITICAL and not row.last
+    }
 
 
 def leaving(waits: Sequence[Wait], reason: WaitReason, now: datetime) -> list[Wait]:

@@ -1,9 +1,10 @@
 """Claiming deliveries by compare-and-set, with a lease: one claim allows one send, and says that it began."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -37,8 +38,9 @@ WITH free AS (
 ), claimed AS (
     UPDATE notifications_delivery d
     SET state = '{DeliveryState.SENDING}', attempts = d.attempts + 1, lease_token = %(token)s,
-        lease_until = %(until)s, ring_at = %(until)s
-    FROM free WHERE d.id = free.id
+        lease_until = lease.until, ring_at = lease.until
+    FROM free JOIN unnest(%(ids)s::uuid[], %(until)s::timestamptz[]) AS lease(id, until) ON lease.id = free.id
+    WHERE d.id = free.id
     RETURNING d.id, d.lease_until
 )
 SELECT id::text, lease_until FROM claimed
@@ -53,9 +55,17 @@ SLOT_LEAD_S = 2.0  # and this long before a reserved slot, so that the doorbell 
 
 
 def claim(
-    rows: Sequence[Due], *, token: UUID, now: datetime, lease_s: float, again: bool = False
+    rows: Sequence[Due],
+    *,
+    token: UUID,
+    now: datetime,
+    lease_s: float,
+    shorter_s: Mapping[str, float] = MappingProxyType({}),
+    again: bool = False,
 ) -> list[Claimed]:
     """Claim rows under this new token until `now + lease_s`, and return those whose sends may begin.
+
+    `shorter_s`: the leases of some rows, by their ids.
 
     A missing row was claimed by another worker, or has changed since it was looked up. `again`: a claim
     under this token whose answer was lost is repeated; what it had claimed is among the result.
@@ -66,7 +76,7 @@ def claim(
         "from": CLAIMABLE,
         "now": now,
         "token": token,
-        "until": now + timedelta(seconds=lease_s),
+        "until": [now + timedelta(seconds=shorter_s.get(row.delivery_id, lease_s)) for row in rows],
     }
     with connection.cursor() as cursor:
         cursor.execute(_AGAIN if again else _FIRST, values)

@@ -171,7 +171,7 @@ def _lease_expired(row: Delivery, now: datetime, settings: PipelineSettings) -> 
         Attempt.objects.create(
             delivery=row,
             number=row.attempts,
-            started_at=(row.lease_until or now) - timedelta(seconds=settings.lease_s),
+            started_at=max((row.lease_until or now) - timedelta(seconds=settings.lease_s), row.not_before),
             ended_at=now,
             outcome=AttemptOutcome.LEASE_EXPIRED,
         )

@@ -18,6 +18,7 @@ MODULES = (
     "crowd",
     "begun",
     "clocks",
+    "waits",
 )
 
 

@@ -100,6 +100,39 @@ def test_a_channel_that_is_full_takes_no_more_and_counts_no_try(desk, ada, chat,
     assert now + timedelta(seconds=1) <= row.ring_at <= now + timedelta(seconds=3)
 
 
+def test_critical_goes_on_from_a_channel_that_stays_full(
+    desk, ada, chat, mailbox, hang, attempt, now
+) -> None:
+    hang(Receipt(), Receipt())
+    attempt(*[desk.event(ada, chat, event_id=name, priority=Priority.CRITICAL) for name in "ab"])
+    event = desk.event(ada, chat, mailbox, event_id="c", priority=Priority.CRITICAL)
+    pk, late = str(desk.delivery(event).pk), now + timedelta(seconds=9)
+    [effects] = attempt_many([pk], clock=lambda: late, run_effects=Effects().add)
+    left = desk.delivery(event)
+    assert (left.state, left.attempts, left.wait_reason) == ("skipped", 0, "no_room")
+    assert [ring.delivery_id for ring in effects.rings] == [str(desk.delivery(event, 1).pk)]
+
+
+def test_critical_that_finds_no_room_within_its_batch_goes_on_too(
+    desk, ada, chat, mailbox, provider, now, override
+) -> None:
+    override(send_concurrency=1)
+    at = [now]
+
+    async def take_long() -> Receipt:
+        at[0] += timedelta(seconds=20)
+        return Receipt()
+
+    provider(take_long)
+    events = [
+        desk.event(ada, chat, mailbox, event_id=name, priority=Priority.CRITICAL) for name in ("a", "b", "c")
+    ]
+    ids = [str(desk.delivery(event).pk) for event in events]
+    list(attempt_many(ids, clock=lambda: at[0], run_effects=Effects().add))
+    assert slow_sends.wait_until_recorded(within_s=10)
+    assert [desk.delivery(event).state for event in events] == ["sent", "sent", "skipped"]
+
+
 def test_for_a_channel_that_is_slow_now_nobody_waits_at_all(desk, ada, chat, hang, attempt) -> None:
     hang()
     attempt(desk.event(ada, chat))

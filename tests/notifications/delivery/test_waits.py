@@ -1,10 +1,12 @@
 """How long may CRITICAL wait on a channel while another is free, and what happens when none is left."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
-from notifications.delivery import rate_limits
+from notifications import store
+from notifications.delivery import rate_limits, retries, waits
 from notifications.delivery.attempt import attempt_many
 from notifications.delivery.waits import PATIENCE_S
 from notifications.events import Effects
@@ -279,6 +281,37 @@ def test_an_event_that_waited_for_workers_has_no_patience_left(
     attempt(critical("a"))
     event = critical("b")
     assert rung(attempt(event, after_s=60)) == [str(desk.delivery(event, 1).pk)]
+
+
+def look_up(row, now):
+    [due] = store.look_up([str(row.pk)], now=now, max_tries=8)
+    return due
+
+
+def test_a_send_takes_seconds_while_another_channel_may_have_to_follow(
+    desk, ada, chat, mailbox, critical, now
+) -> None:
+    first = look_up(desk.delivery(critical("a", mailbox, chat)), now)
+    assert (waits.timeout_s(first, now), retries.timeout_s(Channel.EMAIL)) == (5.0, 15.0)
+    alone = look_up(desk.delivery(critical("b", mailbox)), now)
+    normal = look_up(desk.delivery(desk.event(ada, mailbox, chat, event_id="c")), now)
+    assert waits.timeout_s(alone, now) == waits.timeout_s(normal, now) == 15.0
+
+
+def test_a_send_leaves_half_of_a_short_life_to_the_other_channels(desk, critical, now) -> None:
+    assert waits.timeout_s(look_up(desk.delivery(critical(expires_s=4)), now), now) == 2.0
+
+
+def test_after_a_workers_death_the_next_channel_follows_within_the_patience(
+    desk, chat, mailbox, critical, now
+) -> None:
+    ahead, alone = desk.delivery(critical("a")), desk.delivery(critical("b", chat))
+    rows = [look_up(ahead, now), look_up(alone, now)]
+    shorter_s = waits.shorter_leases_s(rows, now)
+    claimed = store.claim(rows, token=uuid4(), now=now, lease_s=55, shorter_s=shorter_s)
+    until = {row.delivery_id: (row.lease_until - now).total_seconds() for row in claimed}
+    assert until[str(ahead.pk)] <= PATIENCE_S - 1  # the sweep's tick
+    assert until[str(alone.pk)] == 55
 
 
 def test_the_patience_of_a_replay_begins_when_it_is_due(desk, critical, provider, attempt, now) -> None:
