@@ -9,6 +9,7 @@ from django.apps import apps
 from django.db import close_old_connections
 from kombu.transport import TRANSPORT_ALIASES
 
+from runtime.postgres import clock
 from runtime.start import refuse_unsafe_start
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
@@ -28,10 +29,11 @@ def keep_our_logs(**_: object) -> None:
 
 @import_modules.connect
 def set_up_django(**_: object) -> None:
-    """Load the apps before the tasks, and stop if a system check fails."""
+    """Load the apps before the tasks, and stop if a start is unsafe."""
     if not apps.ready:  # web processes have done both
         django.setup()
         refuse_unsafe_start()
+        clock.refuse_skew()
 
 
 @task_prerun.connect

@@ -6,12 +6,12 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from gateway.auth.revocation import announce
 from gateway.presence.sockets import Socket, sockets_of
+from runtime.postgres import clock
 from users.admin import UserAdmin
 from users.models import User
 from users.sign_out import sign_out_everywhere
@@ -42,7 +42,7 @@ class LiveUserAdmin(UserAdmin):  # type: ignore[misc]
 
     @admin.action(description="Sign out everywhere")
     def sign_out(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        ended = sign_out_everywhere(queryset, now=timezone.now())
+        ended = sign_out_everywhere(queryset, now=clock.now())
         announce(ended)
         messages.success(request, f"Signed out: {len(ended)}. Open pages are closed within a minute.")
 

@@ -11,7 +11,6 @@ from typing import Any
 from amqp.exceptions import AMQPError, ChannelError, MessageNacked
 from celery import current_app, shared_task
 from celery.signals import worker_process_shutdown
-from django.utils import timezone
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
@@ -20,7 +19,7 @@ from notifications.delivery.attempt import NotDue
 from notifications.delivery.retries import QUICK_TRIES
 from notifications.events import Effects, FanOut, Ring
 from notifications.live import pubsub
-from notifications.operations import canary, heartbeat, overload, recheck
+from notifications.operations import canary, heartbeat, overload, recheck, ticks
 from notifications.settings import pipeline_settings
 from notifications.states import Priority
 from notifications.sweep import sweep_in_parts
@@ -28,6 +27,7 @@ from notifications.topics import fan_out
 from notifications.transports.base import LimitedError, TemporaryError
 from runtime.circuit import Circuit
 from runtime.failpoints import failpoint
+from runtime.postgres import clock
 from runtime.redis import counters
 from runtime.redis.counters import SharedCounter
 
@@ -66,7 +66,7 @@ def deliver(self: Any, *, delivery_id: str, **_: Any) -> None:
     a crash the sweep does, once the lease has expired.
     """
     try:
-        run_effects(attempt.attempt_one(delivery_id, clock=timezone.now, run_effects=run_effects))
+        run_effects(attempt.attempt_one(delivery_id, clock=clock.now, run_effects=run_effects))
     except NotDue:
         log.info("not_due", extra={"delivery_id": delivery_id})
     except LimitedError as limited:
@@ -77,14 +77,14 @@ def deliver(self: Any, *, delivery_id: str, **_: Any) -> None:
 @shared_task(name="tocsin.deliver_many")
 def deliver_many(*, delivery_ids: list[str], **_: Any) -> None:
     """Try a batch of deliveries. Each one that has to be retried continues as a `deliver` of its own."""
-    for effects in attempt.attempt_many(delivery_ids, clock=timezone.now, run_effects=run_effects):
+    for effects in attempt.attempt_many(delivery_ids, clock=clock.now, run_effects=run_effects):
         run_effects(effects)
     _take_along(delivery_ids)
 
 
 def _take_along(delivery_ids: list[str]) -> None:
     """Fill the batch of this doorbell up with rows that have waited too long for theirs."""
-    for effects in further.attempt_further(delivery_ids, clock=timezone.now, run_effects=run_effects):
+    for effects in further.attempt_further(delivery_ids, clock=clock.now, run_effects=run_effects):
         run_effects(effects)
 
 
@@ -99,13 +99,14 @@ def wait_for_slow_sends(**_: object) -> None:
 @shared_task(name="tocsin.fan_out")
 def fan_out_next(*, broadcast_id: str, **_: Any) -> None:
     """Store an event to a topic for its next recipients, and ring for those after them."""
-    run_effects(fan_out.accept_next_chunk(broadcast_id, now=timezone.now()))
+    run_effects(fan_out.accept_next_chunk(broadcast_id, now=clock.now()))
 
 
 @shared_task(name="tocsin.sweep")
 def sweep_due(**_: Any) -> None:
     """Continue every row that is due, including those whose doorbell was lost."""
-    for effects in sweep_in_parts(now=timezone.now(), idle=_idle_priorities()):
+    ticks.taken("sweep")
+    for effects in sweep_in_parts(now=clock.now(), idle=_idle_priorities()):
         run_effects(effects)
 
 
@@ -133,26 +134,30 @@ def _length(connection: Any, queue: str) -> int:
 @shared_task(name="tocsin.count_open_rows")
 def count_open_rows(**_: Any) -> None:
     """Count what is open, for the processes that accept events."""
+    ticks.taken("count_open_rows")
     overload.measure()
 
 
 @shared_task(name="tocsin.canary")
 def canary_through(*, queue: str, **_: Any) -> None:
     """Record that a worker consumes this queue."""
-    canary.mark(queue, now=timezone.now())
+    ticks.taken(f"canary-{queue}")
+    canary.mark(queue, now=clock.now())
     counters.write()  # what was counted while Redis was away
 
 
 @shared_task(name="tocsin.heartbeat")
 def heartbeat_if_well(**_: Any) -> None:
     """Call the heartbeat URL if the system is healthy."""
-    heartbeat.send(now=timezone.now())
+    ticks.taken("heartbeat")
+    heartbeat.send(now=clock.now())
 
 
 @shared_task(name="tocsin.recheck")
 def recheck_destinations(**_: Any) -> None:
     """Try some of the refused destinations again."""
-    recheck.recheck(now=timezone.now())
+    ticks.taken("recheck")
+    recheck.recheck(now=clock.now())
 
 
 def run_effects(effects: Effects) -> None:

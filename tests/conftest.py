@@ -67,6 +67,16 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(_folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_look_at_the_databases_clock(django_db_setup, django_db_blocker) -> None:
+    """Look once: a test without a database must not look again when it asks for the time."""
+    from runtime.postgres import clock
+
+    with django_db_blocker.unblock():
+        clock._clock.look()
+    clock._clock._look_at = float("inf")
+
+
 @pytest.fixture(scope="session")
 def django_db_keepdb() -> bool:
     """Leave the databases to the end of their server: a drop fails while anything is still connected."""

@@ -84,3 +84,11 @@ def test_an_old_word_stands_nowhere(word: str) -> None:
     ).stdout
     lines = [line for line in found.splitlines() if re.search(rf"\b{word}\b", line)]
     assert lines == [], f"say {OLD_WORDS[word]!r}"
+
+
+def test_only_the_database_says_what_time_it_is() -> None:
+    """Two hosts' clocks differ: whatever another process compares is a time of `runtime.postgres.clock`."""
+    own = [path for room in ("gateway", "notifications") for path in (ROOT / room).rglob("*.py")]
+    own = [path for path in own if not {"migrations", "models"} & set(path.parts)]
+    wall = re.compile(r"timezone\.now|time\.time\(\)|datetime\.now\(")
+    assert [str(path.relative_to(ROOT)) for path in own if wall.search(path.read_text())] == []

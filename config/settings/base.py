@@ -202,33 +202,19 @@ CELERY_TASK_QUEUES = brokers.queues(
     CELERY_BROKER_URL
 )  # by urgency; the sweep's queue is separate from slow sends
 CELERY_WORKER_CONSUMER = brokers.consumer(CELERY_BROKER_URL)  # on RabbitMQ it declares the dead-letter queue
-CELERY_BEAT_SCHEDULER = (
-    "celery.beat:Scheduler"  # in memory: the sweep is idempotent, so two beats are harmless
-)
-# Every second, see docs/decisions/0001. Ticks expire, so that they do not pile up without a worker.
+CELERY_BEAT_SCHEDULER = "config.beat:IntervalScheduler"  # two beats are harmless: the sweep is idempotent
+# Every second, see docs/decisions/0001.
 CELERY_BEAT_SCHEDULE = {
-    "sweep": {"task": "tocsin.sweep", "schedule": 1.0, "options": {"queue": "control", "expires": 5}},
-    "count_open_rows": {
-        "task": "tocsin.count_open_rows",
-        "schedule": 5.0,
-        "options": {"queue": "control", "expires": 5},
-    },
-    "heartbeat": {
-        "task": "tocsin.heartbeat",
-        "schedule": 60.0,
-        "options": {"queue": "control", "expires": 50},
-    },
-    "recheck": {
-        "task": "tocsin.recheck",
-        "schedule": 60.0,
-        "options": {"queue": "control", "expires": 50},
-    },
+    "sweep": {"task": "tocsin.sweep", "schedule": 1.0, "options": {"queue": "control"}},
+    "count_open_rows": {"task": "tocsin.count_open_rows", "schedule": 5.0, "options": {"queue": "control"}},
+    "recheck": {"task": "tocsin.recheck", "schedule": 60.0, "options": {"queue": "control"}},
+    "heartbeat": {"task": "tocsin.heartbeat", "schedule": 60.0, "options": {"queue": "control"}},
 } | {
     f"canary-{queue.name}": {
         "task": "tocsin.canary",
         "schedule": 10.0,
         "kwargs": {"queue": queue.name},
-        "options": {"queue": queue.name, "expires": 10},  # must not pile up in a queue without a worker
+        "options": {"queue": queue.name},
     }
     for queue in CELERY_TASK_QUEUES
 }

@@ -6,7 +6,6 @@ from typing import Any
 
 import redis
 from django.http import HttpRequest
-from django.utils import timezone
 
 from gateway.api.bodies import json_body
 from gateway.codec.limits import InvalidEvent, check_integer, check_text
@@ -17,6 +16,7 @@ from notifications.operations import canary, monitor, search
 from notifications.operations.replay import Operator, preview, replay
 from notifications.operations.search import EventFilter
 from notifications.states import Channel, EventState, Priority, Surface
+from runtime.postgres import clock
 from runtime.postgres.commits import commits_noticed
 from users.keys import LiveKey
 
@@ -108,7 +108,7 @@ def _line(event: Event) -> dict[str, Any]:
 
 def stats(source_id: int, window_s: int) -> dict[str, Any]:
     """Return a source's counts, and how the whole system fares. Redis away: canaries are `null`."""
-    now = timezone.now()
+    now = clock.now()
     try:
         ages = canary.ages(now=now)
     except redis.RedisError:
@@ -139,7 +139,7 @@ def replay_as_asked(request: HttpRequest) -> tuple[dict[str, Any], bool]:
         found = preview(which, force=force)
         return {"dry_run": True, "count": found.count, "skipped": dict(+found.skipped)}, False
     by = Operator(Surface.API, f"{key.source_name} tsn_{key.prefix}")
-    done = replay(which, by=by, now=timezone.now(), force=force, limit=limit)
+    done = replay(which, by=by, now=clock.now(), force=force, limit=limit)
     dispatch.run_effects_later(done.effects)
     return {
         "dry_run": False,

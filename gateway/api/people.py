@@ -5,7 +5,6 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.utils import timezone
 from ninja import Router
 
 from gateway.api import openapi_people
@@ -20,6 +19,7 @@ from gateway.codec.limits import InvalidEvent, check_text
 from gateway.codec.problems import problem
 from gateway.settings import edge_settings
 from notifications.live.frames import to_ms
+from runtime.postgres import clock
 from runtime.postgres.commits import commits_noticed
 from users.models import User
 from users.sign_out import sign_out_everywhere
@@ -72,7 +72,7 @@ def _active(external_id: str) -> User | None:
 
 def _grant(request: HttpRequest, caller: Caller, person: User) -> Grant:
     """Return what the ticket is worth: no more, and no longer, than what it was asked for with."""
-    now = timezone.now()
+    now = clock.now()
     if caller.key is not None:
         ends_at = now + timedelta(seconds=_TICKET_SESSION_S)
         return Grant(person.pk, to_ms(now), to_ms(ends_at))
@@ -109,7 +109,7 @@ async def revoke(request: HttpRequest, external_id: str) -> HttpResponse:
 
 @commits_noticed()
 def _revoke(caller: Caller, external_id: str) -> HttpResponse:
-    person, now = _meant(caller, external_id), timezone.now()
+    person, now = _meant(caller, external_id), clock.now()
     if person is None:
         return _not_found()
     announce(sign_out_everywhere(User.objects.filter(pk=person.pk), now=now))

@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils import timezone
-
 from gateway.presence.sockets import Socket, sockets_of
 from notifications.events import ChannelChoice, Decision
 from notifications.live import pubsub
 from notifications.routing.plan import plan_for
 from notifications.states import Channel, Priority, Verdict
+from runtime.postgres import clock
 from users.models import User
 
 
@@ -25,7 +24,7 @@ class _Critical:
 
 def reachability(user: User) -> dict[str, Any]:
     """Return it as the API tells it. `sockets` is None while Redis is away. Never an address."""
-    [planned] = plan_for([_Critical(user.external_id)], now=timezone.now())
+    [planned] = plan_for([_Critical(user.external_id)], now=clock.now())
     online = planned.online if planned else user.pk in pubsub.online([user.pk])
     sockets = sockets_of(user.pk)
     said: dict[str, Any] = {

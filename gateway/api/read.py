@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from django.utils import timezone
-
 from gateway.codec.acks import ack_to_json
 from notifications import store
 from notifications.acks import event_ack
@@ -12,6 +10,7 @@ from notifications.models import Broadcast, Delivery, Event
 from notifications.operations.timeline import timeline
 from notifications.states import Channel, Priority
 from notifications.topics.acks import broadcast_ack
+from runtime.postgres import clock
 
 
 def stored_pk(source_id: int, event_id: str) -> int | str | None:
@@ -48,7 +47,7 @@ def story(pk: int | str) -> dict[str, Any]:
         "correlation_id": event.correlation_id,
         "topic": event.topic,
         "topic_event_id": event.broadcast.event_id if event.broadcast else None,
-        "ack": ack_to_json(event_ack(event, deliveries, now=timezone.now())),
+        "ack": ack_to_json(event_ack(event, deliveries, now=clock.now())),
         "plan": [_named(step) for step in event.plan],
         "trace": [_named(line) for line in event.trace],
         "deliveries": [_delivery(row) for row in deliveries],
@@ -71,7 +70,7 @@ def _broadcast(row: Broadcast) -> dict[str, Any]:
         "payload": row.content["payload"],
         "metadata": row.content["metadata"],
         "correlation_id": row.content["correlation_id"],
-        "ack": ack_to_json(broadcast_ack(row, now=timezone.now())),
+        "ack": ack_to_json(broadcast_ack(row, now=clock.now())),
         "everybody_told": row.told_at is not None,
         "counts": store.broadcasts.counts(row.pk),
     }

@@ -5,12 +5,12 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.utils import timezone
 from ninja import Router
 
 from gateway.auth.callers import Caller, KeyOrPerson
 from gateway.codec.problems import problem
 from notifications.topics import subscriptions
+from runtime.postgres import clock
 from runtime.postgres.commits import commits_noticed
 from users.models import User
 
@@ -30,7 +30,7 @@ async def follow_topic(request: HttpRequest, external_id: str, topic: str) -> Ht
     """Let the person follow the topic, on all of their sockets, until they unsubscribe. Idempotent."""
 
     def follow(person: User, by_source: bool) -> list[str] | subscriptions.Refused:
-        change = subscriptions.subscribe(person.pk, [topic], now=timezone.now(), by_source=by_source)
+        change = subscriptions.subscribe(person.pk, [topic], now=clock.now(), by_source=by_source)
         return change.refused[0] if change.refused else change.topics
 
     return await _answer(request, external_id, follow)

@@ -9,11 +9,11 @@ import jwt
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.http import HttpRequest
-from django.utils import timezone
 from ninja.security import HttpBearer
 
 from notifications.events import SourceGrant
 from notifications.states import Priority
+from runtime.postgres import clock
 from users import keys
 from users.keys import LiveKey
 from users.models import Source, User
@@ -66,7 +66,7 @@ class SourceKey(HttpBearer):
         return require_scope(None, self._scope)
 
     async def authenticate(self, request: HttpRequest, token: str) -> LiveKey:
-        key = await sync_to_async(keys.authenticate)(token, now=timezone.now())
+        key = await sync_to_async(keys.authenticate)(token, now=clock.now())
         return require_scope(key, self._scope)
 
 
@@ -94,7 +94,7 @@ class Token:
     expires_at: datetime
 
 
-def read_token(token: str, *, now: Callable[[], datetime] = timezone.now) -> Token:
+def read_token(token: str, *, now: Callable[[], datetime] = clock.now) -> Token:
     """Verify a JWT and return its content; `sub` is the external id of the person.
 
     EdDSA or RS256, with `aud`, `iss` if issuers are configured, and `exp` at most 15 minutes ahead. Without

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from django.http import HttpRequest
-from django.utils import timezone
 from ninja.security import HttpBearer
 from ninja.utils import check_csrf
 
 from gateway.auth.bearer import AuthFailed, Token, person_of_session, read_token, require_scope
+from runtime.postgres import clock
 from users import keys
 from users.keys import LiveKey
 from users.models import User
@@ -69,4 +69,4 @@ def _bearer(request: HttpRequest) -> str:
 
 
 def _key(bearer: str, scope: str) -> LiveKey:
-    return require_scope(keys.authenticate(bearer, now=timezone.now()), scope)
+    return require_scope(keys.authenticate(bearer, now=clock.now()), scope)

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.sessions.models import Session
-from django.utils import timezone
 
 from gateway.auth import tickets
 from gateway.auth.bearer import AuthFailed, read_token
+from runtime.postgres import clock
 from users.models import User
 
 
@@ -26,7 +26,7 @@ class Credential:
 
 def of_session(person: User, session_key: str) -> Credential:
     """Return the credential of a browser session. Raises: `AuthFailed` if it has ended."""
-    now = timezone.now()
+    now = clock.now()
     ends = Session.objects.filter(pk=session_key, expire_date__gt=now).values_list("expire_date", flat=True)
     expires_at = ends.first()
     if expires_at is None:

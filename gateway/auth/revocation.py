@@ -13,7 +13,6 @@ from typing import Protocol
 
 import redis
 from django.contrib.sessions.models import Session
-from django.utils import timezone
 
 from gateway.auth.credentials import Credential
 from gateway.hub.threads import in_thread
@@ -21,6 +20,7 @@ from gateway.presence.processes import this_process
 from gateway.settings import edge_settings
 from runtime.loops import per_loop
 from runtime.periodic import Periodic
+from runtime.postgres import clock
 from runtime.redis.client import client
 from users.models import User
 
@@ -92,7 +92,7 @@ def _on_announcement(message: bytes) -> None:
 
 async def _look(sockets: Sequence[SignedIn]) -> dict[SignedIn, None]:
     asked = {number: socket.credential for number, socket in enumerate(sockets)}
-    over = await in_thread(ended, asked, now=timezone.now())
+    over = await in_thread(ended, asked, now=clock.now())
     # A credential that was renewed meanwhile is checked at its next turn.
     return {sockets[number]: None for number in over if sockets[number].credential is asked[number]}
 

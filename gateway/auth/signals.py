@@ -6,9 +6,9 @@ from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models.signals import post_delete, post_save
-from django.utils import timezone
 
 from gateway.auth.revocation import announce
+from runtime.postgres import clock
 from users.models import User
 
 _RELEVANT_FIELDS = {"is_active", "password", "sessions_valid_from"}
@@ -35,7 +35,7 @@ def _person_deleted(instance: User, **_: Any) -> None:
 def _session_deleted(instance: Session, **_: Any) -> None:
     """A logout deletes the session. Deleting an expired one is not announced."""
     person_id = instance.get_decoded().get(SESSION_KEY)
-    if person_id is not None and instance.expire_date > timezone.now():
+    if person_id is not None and instance.expire_date > clock.now():
         _announce(int(person_id))
 
 

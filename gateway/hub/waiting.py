@@ -4,8 +4,6 @@ import asyncio
 import contextlib
 from dataclasses import replace
 
-from django.utils import timezone
-
 from gateway.hub.hub import hub
 from gateway.hub.threads import publishing
 from notifications.acks import event_ack
@@ -13,6 +11,7 @@ from notifications.events import Ack
 from notifications.live import pubsub
 from notifications.models import Broadcast, Event
 from notifications.topics.acks import broadcast_ack
+from runtime.postgres import clock
 
 _POLL_S = 1.0
 
@@ -39,7 +38,7 @@ async def until_final(pk: int | str, wait_s: float, *, duplicate: bool = False) 
 
 
 def _ack(pk: int | str) -> Ack:
-    now = timezone.now()
+    now = clock.now()
     if isinstance(pk, str):
         return broadcast_ack(Broadcast.objects.get(pk=pk), now=now)
     event = Event.objects.get(pk=pk)

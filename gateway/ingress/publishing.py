@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpResponse, JsonResponse
-from django.utils import timezone
 
 from gateway.auth.bearer import AuthFailed, grant_of_key, require_scope
 from gateway.codec import events, limits
@@ -16,6 +15,7 @@ from gateway.codec.problems import from_ack, from_malformed, retry_after, status
 from notifications.events import Ack, Envelope, SourceGrant, rejected_ack
 from notifications.ingest import ingest
 from runtime.batching import Unavailable
+from runtime.postgres import clock
 from runtime.postgres.away import DATABASE_AWAY, CommitUnknown
 from runtime.postgres.commits import commits_noticed
 from users import keys
@@ -58,7 +58,7 @@ def take(posts: Sequence[PublishRequest]) -> list[list[Ack] | Exception]:
     One query for all keys and one domain call for all events. In a batch the bad ones do not stop the others.
     Raises: `Unavailable` when Postgres is away, which means that nothing was accepted, or `OutcomeUnknown`.
     """
-    now = timezone.now()
+    now = clock.now()
     try:
         known = keys.authenticate_all({post.key for post in posts}, now=now)
         reads = [_read(post, known.get(post.key)) for post in posts]
@@ -80,7 +80,7 @@ def _answer(read: Read, acks: Iterator[Ack]) -> list[Ack]:
 
 
 def _refused(error: InvalidEvent) -> Ack:
-    return rejected_ack(error.event_id, error.code, error.detail, timezone.now(), field=error.field)
+    return rejected_ack(error.event_id, error.code, error.detail, clock.now(), field=error.field)
 
 
 # --- understanding --------------------------------------------------------------------------------------

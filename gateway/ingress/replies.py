@@ -11,7 +11,6 @@ from datetime import datetime
 
 import redis
 from django.db import connection, transaction
-from django.utils import timezone
 
 from gateway.ingress import reply_reads
 from gateway.ingress.streams import RETRY_S, add_ack
@@ -21,6 +20,7 @@ from notifications.events import Ack
 from notifications.live import pubsub
 from notifications.topics.acks import broadcast_ack
 from runtime.failpoints import failpoint
+from runtime.postgres import clock
 from runtime.postgres.away import DATABASE_AWAY
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ def _step(client: "redis.Redis") -> None:
 
 
 def _send_all(client: "redis.Redis") -> None:
-    while BATCH in (send_due(client, clock=timezone.now), send_broadcasts_due(client, clock=timezone.now)):
+    while BATCH in (send_due(client, clock=clock.now), send_broadcasts_due(client, clock=clock.now)):
         pass
 
 

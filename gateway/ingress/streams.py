@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import redis
 from django.db import connection
-from django.utils import timezone
 from redis.exceptions import OutOfMemoryError, ResponseError
 
 from gateway.auth.bearer import grant_of
@@ -27,6 +26,7 @@ from notifications.models import Quarantine
 from notifications.operations import overload
 from notifications.states import AckStatus, EndCode, Priority
 from runtime.failpoints import failpoint
+from runtime.postgres import clock
 from runtime.postgres.away import DATABASE_AWAY
 from users.models import Source
 
@@ -195,7 +195,7 @@ class StreamIngress:
         self._shed(reads)
         good = [read for read in reads if read.envelope is not None]
         envelopes = [read.envelope for read in good if read.envelope is not None]
-        acks = ingest(envelopes, now=timezone.now()) if envelopes else []
+        acks = ingest(envelopes, now=clock.now()) if envelopes else []
         failpoint("stream_committed_before_ack")
         for read, ack in zip(good, acks, strict=True):
             read.ack = ack
@@ -209,7 +209,7 @@ class StreamIngress:
             return
         for read in reads:
             if read.envelope is not None and read.envelope.priority is not Priority.CRITICAL:
-                read.ack = overload.refusal(read.envelope, timezone.now())
+                read.ack = overload.refusal(read.envelope, clock.now())
                 read.envelope = None
 
     def _is_overloaded(self) -> bool:
@@ -297,7 +297,7 @@ def _decode(read: _Read, message: object, grants: dict[str, SourceGrant]) -> Non
         read.envelope = events.from_message(message, grant, raw=read.data, reply_to="stream")  # type: ignore[arg-type]
     except InvalidEvent as error:
         read.error = error
-        read.ack = rejected_ack(error.event_id, error.code, error.detail, timezone.now(), field=error.field)
+        read.ack = rejected_ack(error.event_id, error.code, error.detail, clock.now(), field=error.field)
 
 
 def _grants(names: set[str]) -> dict[str, SourceGrant]:

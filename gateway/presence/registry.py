@@ -5,13 +5,13 @@ Each process also keeps its own entries in memory and does not depend on Redis f
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from gateway.presence.processes import gone, this_process
+from runtime.postgres import clock
 from runtime.redis.link import redis_link
 
 _VALID_S = 60
@@ -46,7 +46,7 @@ class Kind(Generic[Entry]):
 
     def parsed(self, key: str, answer: Mapping[bytes, bytes]) -> dict[Place, Entry]:
         """Return the valid entries of a hash."""
-        found, now = {}, time.time()
+        found, now = {}, clock.now().timestamp()
         for field, text in answer.items():
             process_id, _, name = field.decode().partition(".")
             place = Place(key, process_id, name)
@@ -108,7 +108,7 @@ class Registry(Generic[Entry]):
         return self._turns[hash(place) % _REFRESH_S]
 
     def _write(self, pipe: Any, places: list[Place]) -> None:
-        until = time.time() + _VALID_S
+        until = clock.now().timestamp() + _VALID_S
         for place in places:
             key, entry = self._kind.redis_key(place.key), self._turn(place).get(place)
             if entry is None:

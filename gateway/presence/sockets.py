@@ -6,7 +6,6 @@ Only that limit and the pages of the admin use these entries; presence itself is
 
 import contextlib
 import json
-import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from gateway.presence.processes import channel_of, this_process
 from gateway.presence.registry import Kind, Place, Registry
 from gateway.settings import edge_settings
 from runtime.loops import per_loop
+from runtime.postgres import clock
 from runtime.redis.client import client
 
 
@@ -86,7 +86,7 @@ class Presence:
         """
         here, key = this_process(), str(person_id)
         here.announce()
-        socket = Socket(socket_id, person_id, device, int(time.time() * 1000), here.id, here.name)
+        socket = Socket(socket_id, person_id, device, int(clock.now().timestamp() * 1000), here.id, here.name)
         self._own[person_id][socket_id] = socket
         self._registry.put(key, socket, name=socket_id)
         try:

@@ -25,6 +25,7 @@ from gateway.server.http import BoundedChannel
 from gateway.server.protocol import LiveProtocol
 from gateway.server.shutdown import run_hooks
 from gateway.settings import edge_settings
+from runtime.postgres import clock
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,10 @@ class LiveServer(Server):  # type: ignore[misc]
         self.draining = False
         self.arrivals = Arrivals(time.monotonic)
         self._ports: list[Any] = []
+
+    def run(self) -> None:
+        clock.refuse_skew()
+        super().run()
 
     def _set_up(self) -> None:
         """Called by Daphne when its factories exist, before the first connection."""

@@ -10,8 +10,6 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from django.utils import timezone
-
 from gateway.hub.hub import hub
 from gateway.hub.threads import in_thread
 from gateway.server.shutdown import at_shutdown
@@ -21,6 +19,7 @@ from notifications.live import pubsub
 from notifications.live.frames import changed_frames
 from runtime.batching import Batcher
 from runtime.loops import per_loop
+from runtime.postgres import clock
 from runtime.postgres.away import DATABASE_AWAY
 
 log = logging.getLogger(__name__)
@@ -92,7 +91,7 @@ class Confirmations:
 
 def _confirm(batch: dict[Pair, str], sockets: dict[int, int]) -> None:
     """Store a batch, and notify the persons' other sockets. `sockets`: each person's number here."""
-    effects = acks.confirm(list(batch), now=timezone.now())
+    effects = acks.confirm(list(batch), now=clock.now())
     dispatch.run_effects_later(effects)
     processes = pubsub.process_counts({change.person_id for change in effects.confirmed})
     first_to_confirm = list(batch.values())

@@ -7,8 +7,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
-from django.utils import timezone
-
 from gateway import close_codes
 from gateway.auth import credentials
 from gateway.auth.credentials import Credential
@@ -23,6 +21,7 @@ from notifications import acks, dispatch, store
 from notifications.live import pubsub
 from notifications.live.frames import changed_frames, to_ms
 from notifications.store import AmbiguousEvent, UnknownEvent
+from runtime.postgres import clock
 from users.models import User
 
 _STORED_WITHIN_S = 2.0  # a pong waits at most this long for the confirmations before its ping
@@ -67,7 +66,7 @@ class FrameHandlers:
         person_id, ref = self._person.pk, frames.event_ref(frame, self._epoch)
 
         def acknowledge() -> None:
-            effects = acks.acknowledge(person_id, ref, now=timezone.now())
+            effects = acks.acknowledge(person_id, ref, now=clock.now())
             dispatch.run_effects_later(effects)
             pubsub.push(changed_frames("event.acknowledged", effects.confirmed))
 
@@ -88,7 +87,7 @@ class FrameHandlers:
         kind = "event.archived" if what == "archive" else f"event.{what}"
 
         def mark() -> None:
-            changes = store.inbox.mark(person_id, refs, what, now=timezone.now())
+            changes = store.inbox.mark(person_id, refs, what, now=clock.now())
             pubsub.push(changed_frames(kind, changes))
 
         await in_thread(mark)

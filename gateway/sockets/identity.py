@@ -4,11 +4,10 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 
-from django.utils import timezone
-
 from gateway.auth import revocation
 from gateway.auth.credentials import Credential
 from gateway.presence.sockets import Socket, presence
+from runtime.postgres import clock
 
 
 class OtherPerson(Exception):
@@ -34,7 +33,7 @@ class Identity:
 
     def _set_timer(self) -> None:
         self.stop()
-        left_s = (self.credential.expires_at - timezone.now()).total_seconds()
+        left_s = (self.credential.expires_at - clock.now()).total_seconds()
         self._timer = asyncio.get_running_loop().call_later(max(0.0, left_s), self.end)
 
     def end(self) -> None:
@@ -48,7 +47,7 @@ class Identity:
 
     def confirmed(self) -> None:
         """Record that the client has confirmed an event just now."""
-        self.socket.confirmed_ms = int(timezone.now().timestamp() * 1000)
+        self.socket.confirmed_ms = int(clock.now().timestamp() * 1000)
 
 
 @contextlib.asynccontextmanager

@@ -9,12 +9,11 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 
-from django.utils import timezone
-
 from gateway.hub.hub import Receiver, hub
 from gateway.hub.threads import in_thread
 from notifications.live import pubsub
 from notifications.topics import subscriptions
+from runtime.postgres import clock
 from runtime.postgres.away import DATABASE_AWAY
 
 log = logging.getLogger(__name__)
@@ -60,7 +59,7 @@ class TopicFeed:
     async def subscribe(self, names: Sequence[str]) -> list[subscriptions.Refused]:
         """Subscribe the person to these topics. Return what was refused. Raises: database errors."""
         async with self._lock:
-            done = await in_thread(subscriptions.subscribe, self._person_id, names, now=timezone.now())
+            done = await in_thread(subscriptions.subscribe, self._person_id, names, now=clock.now())
             await self._set_topics(done.topics)
             return done.refused
 

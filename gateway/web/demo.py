@@ -1,7 +1,6 @@
 """The calls of the demo page. Available only with `TOCSIN_DEMO`, to signed-in persons."""
 
 import json
-import time
 import uuid
 from collections.abc import Callable
 from functools import wraps
@@ -10,7 +9,6 @@ from typing import Any
 import httpx
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from gateway.auth.bearer import grant_of, person_of_session
@@ -25,6 +23,7 @@ from notifications.live.inbox import item
 from notifications.models import Event
 from notifications.operations.timeline import timeline
 from notifications.states import Channel
+from runtime.postgres import clock
 from users.models import Source, User
 
 DEMO_SOURCE = "demo"
@@ -64,7 +63,7 @@ def send(request: HttpRequest, person: User) -> HttpResponse:
         body = {
             "event_id": f"sample-{uuid.uuid4()}",
             "user_id": person.external_id,
-            "timestamp": int(time.time() * 1000),
+            "timestamp": int(clock.now().timestamp() * 1000),
             "event_type": wanted["event_type"],
             "payload": SAMPLES[wanted["event_type"]],
             "delivery": {"priority": wanted["priority"]},
@@ -75,7 +74,7 @@ def send(request: HttpRequest, person: User) -> HttpResponse:
         return from_malformed(error)
     except (ValueError, KeyError, TypeError, Source.DoesNotExist):
         return problem("malformed", "Send event_type and priority; the demo source must exist.")
-    ack = ingest([envelope], now=timezone.now())[0]
+    ack = ingest([envelope], now=clock.now())[0]
     return JsonResponse(ack_to_json(ack))
 
 

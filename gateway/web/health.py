@@ -14,6 +14,7 @@ from kombu import Connection
 from kombu.exceptions import KombuError
 
 from notifications.delivery import channel_health
+from notifications.operations import clocks
 from runtime.postgres.away import DATABASE_AWAY
 from runtime.redis.client import client
 
@@ -21,7 +22,7 @@ log = logging.getLogger(__name__)
 
 _WITHIN_S = 3.0  # limit for Redis and broker, since probes have short timeouts
 _PROBE = "tocsin.redis.writes"
-_threads = ThreadPoolExecutor(3, thread_name_prefix="readiness")
+_threads = ThreadPoolExecutor(4, thread_name_prefix="readiness")
 
 
 async def healthz(request: HttpRequest) -> JsonResponse:
@@ -31,20 +32,24 @@ async def healthz(request: HttpRequest) -> JsonResponse:
 async def readyz(request: HttpRequest) -> JsonResponse:
     """Answer 200 if Postgres takes writes: events can be accepted. Without the others `status` is `degraded`.
 
-    So it is while messages wait or fail on a channel: `channels` then says on which, and why.
+    So it is while messages wait or fail on a channel, `channels` then says on which, and why, and while a
+    process's clock is more than two seconds from the database's.
     """
     channels: dict[str, str] = {}
-    postgres, redis_answers, broker, _ = await asyncio.gather(
+    skews: dict[str, float] = {}
+    postgres, redis_answers, broker, *_ = await asyncio.gather(
         sync_to_async(_answers)(_postgres),
         _answers_soon(lambda: client().set(_PROBE, 1, ex=60)),
         _answers_soon(_broker),
         _answers_soon(lambda: channels.update(channel_health.degraded())),
+        _answers_soon(lambda: skews.update(clocks.notable_skews())),
     )
     checks = {"postgres": postgres, "redis": redis_answers, "broker": broker}
-    well = all(checks.values()) and not channels
+    well = all(checks.values()) and not channels and not skews
     status = "ok" if well else "degraded" if checks["postgres"] else "unavailable"
     code = 200 if checks["postgres"] else 503
-    return JsonResponse({"status": status, "checks": checks, "channels": channels}, status=code)
+    answer = {"status": status, "checks": checks, "channels": channels, "clock_skew_s": skews}
+    return JsonResponse(answer, status=code)
 
 
 async def _answers_soon(check: Callable[[], object]) -> bool:

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 import redis
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest, multiprocess
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from notifications.delivery import channel_health
-from notifications.operations import canary, monitor
+from notifications.operations import canary, clocks, monitor
+from runtime.postgres import clock
 from runtime.postgres.away import DATABASE_AWAY
 from runtime.redis.counters import SharedCounter
 
@@ -68,7 +68,7 @@ def _read(what: str, read: Callable[[], list[Metric]]) -> list[Metric]:
 
 
 def _rows() -> list[Metric]:
-    found = monitor.snapshot(now=timezone.now())
+    found = monitor.snapshot(now=clock.now())
     oldest = "Age of the oldest unfinished CRITICAL event; 0: none"
     return [
         GaugeMetricFamily("tocsin_oldest_critical_seconds", oldest, value=found.oldest_critical_s),
@@ -88,6 +88,12 @@ def _shared() -> list[Metric]:
     opened = channel_health.open_breakers()
     return [
         _canaries(),
+        _labelled(
+            "tocsin_clock_skew_seconds",
+            "A process's clock ahead of the database's",
+            "process",
+            clocks.skews(),
+        ),
         _labelled("tocsin_breaker_open", "1 while the channel's breaker is not closed", "channel", opened),
         *(_counted(counter) for counter in SharedCounter.all),
     ]
@@ -100,8 +106,13 @@ def _counted(counter: SharedCounter) -> Metric:
     return family
 
 
+def _clock_skews() -> Metric:
+    text = "How far the clock of a process's host is ahead of the database's"
+    return _labelled("tocsin_clock_skew_seconds", text, "process", clocks.skews())
+
+
 def _canaries() -> Metric:
-    ages = canary.ages(now=timezone.now())
+    ages = canary.ages(now=clock.now())
     known = {queue: float("inf") if age is None else age for queue, age in ages.items()}
     return _labelled("tocsin_canary_age_seconds", "Time since the last canary; +Inf: never", "queue", known)
 

@@ -9,7 +9,6 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, TabularInline
@@ -22,6 +21,7 @@ from notifications.models import DeadLetter, Event, Replay
 from notifications.operations.replay import Operator, preview, replay
 from notifications.operations.search import EventFilter
 from notifications.states import EventState, Surface
+from runtime.postgres import clock
 from users.read_only_admin import ReadOnly
 
 LIST = "admin:notifications_deadletter_changelist"
@@ -77,7 +77,7 @@ class DeadLetterAdmin(EventAdmin):
             return self._ask(request, which, fields)
         force = "force" in request.POST
         by = Operator(Surface.ADMIN, request.user.get_username())
-        done = replay(which, by=by, now=timezone.now(), force=force)
+        done = replay(which, by=by, now=clock.now(), force=force)
         dispatch.run_effects_later(done.effects)
         left = ", ".join(f"{count} {reason}" for reason, count in sorted(done.skipped.items()))
         messages.success(request, f"{done.count} accepted again." + (f" Skipped: {left}." if left else ""))

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from django.utils import timezone
-
 from notifications import store
 from notifications.events import Effects, Envelope, Planned, Ring
 from notifications.live import pubsub
@@ -13,6 +11,7 @@ from notifications.settings import pipeline_settings
 from notifications.states import Channel, EventState, StoredAs
 from notifications.store import Stored, Success
 from runtime.failpoints import failpoint
+from runtime.postgres import clock
 
 PlannedEvent = Planned[Envelope]
 
@@ -64,7 +63,7 @@ def _push(
     ]
     receivers = pubsub.push(frames)
     failpoint("pushed_before_record")
-    ended_at = timezone.now()
+    ended_at = clock.now()
     pushed = [
         (Success(answer.delivery_id, answer.token, now, ended_at), deadline)
         for (_, answer), deadline, count in zip(online, deadlines, receivers, strict=True)

@@ -63,9 +63,9 @@ _ALL = (
         "m04",
         "an entry of the stream is acknowledged to Redis before its commit",
         "gateway/ingress/streams.py",
-        "        acks = ingest(envelopes, now=timezone.now()) if envelopes else []\n",
+        "        acks = ingest(envelopes, now=clock.now()) if envelopes else []\n",
         "        self._redis.xack(STREAM, GROUP, *[read.entry_id for read in reads])\n"
-        "        acks = ingest(envelopes, now=timezone.now()) if envelopes else []\n",
+        "        acks = ingest(envelopes, now=clock.now()) if envelopes else []\n",
         rows=("L7",),
         tests=("tests/gateway/ingress/test_streams.py",),
     ),

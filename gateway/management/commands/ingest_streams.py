@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from gateway.ingress import replies, streams
 from notifications import dispatch
+from runtime.postgres import clock
 from runtime.start import refuse_unsafe_start
 
 
@@ -27,6 +28,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, consumer: str, **options: Any) -> None:
         refuse_unsafe_start()
+        clock.refuse_skew()
         stopping = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopping.set())

@@ -4,9 +4,9 @@ from typing import Any
 
 import redis
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
 
 from notifications.operations import canary
+from runtime.postgres import clock
 
 
 class Command(BaseCommand):
@@ -19,7 +19,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, queue: str, max_age: float, **options: Any) -> None:
         try:
-            age = canary.ages(now=timezone.now())[queue]
+            age = canary.ages(now=clock.now())[queue]
         except redis.RedisError as error:
             # Nothing is known, and a restart of the worker would not bring Redis back.
             self.stderr.write(f"{queue}: unknown, Redis is away ({type(error).__name__})")

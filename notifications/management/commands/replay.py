@@ -4,13 +4,13 @@ import getpass
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
 
 from notifications.operations.replay import Operator, preview, replay
 from notifications.operations.search import EventFilter
 from notifications.states import EventState, Priority, Surface
 from notifications.tasks import run_effects
 from runtime.arguments import moment
+from runtime.postgres import clock
 
 
 class Command(BaseCommand):
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         if not yes and input("Send them? [y/N] ").strip().lower() not in {"y", "yes"}:
             raise CommandError("Nothing was sent.")
         by = Operator(Surface.COMMAND, getpass.getuser())
-        done = replay(which, by=by, now=timezone.now(), force=force)
+        done = replay(which, by=by, now=clock.now(), force=force)
         run_effects(done.effects)
         self.stdout.write(f"{done.count} accepted again{_reasons(done.skipped)}; replay {done.replay_id},")
         self.stdout.write(f"the last one is due at {done.paced_until.isoformat(timespec='seconds')}")

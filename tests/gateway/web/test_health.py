@@ -26,6 +26,7 @@ def test_a_process_that_answers_is_healthy_and_ready(daphne: Server) -> None:
         "status": "ok",
         "checks": {"postgres": True, "redis": True, "broker": True},
         "channels": {},
+        "clock_skew_s": {},
     }
 
 
@@ -38,6 +39,7 @@ def test_without_redis_it_is_degraded_and_still_ready(django_db_setup, tmp_path)
         "status": "degraded",
         "checks": {"postgres": True, "redis": False, "broker": False},
         "channels": {},
+        "clock_skew_s": {},
     }
 
 
@@ -131,3 +133,19 @@ def test_without_postgres_nothing_is_accepted(without_postgres: Server) -> None:
         assert int(answer.headers["Retry-After"]) > 0
         assert answer.json()["code"] == "unavailable"
         assert "Send it again" in answer.json()["detail"]
+
+
+def test_a_process_whose_clock_is_off_is_named(daphne: Server) -> None:
+    from notifications.operations import clocks
+    from runtime.redis.client import client
+
+    clocks._report(7.0)
+    [process] = clocks.notable_skews()
+    try:
+        answer = httpx.get(f"{daphne.url}/readyz", trust_env=False)
+        assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+        assert answer.json()["clock_skew_s"] == {process: 7.0}
+        metrics = httpx.get(f"{daphne.url}/metrics", trust_env=False).text
+        assert f'tocsin_clock_skew_seconds{{process="{process}"}} 7.0' in metrics
+    finally:
+        client().delete("clock.skew")
