@@ -18,7 +18,7 @@ from typing import IO
 from config.env import ROOT, home
 from sandbox.system.postgres import Postgres
 from sandbox.system.processes import INTERRUPTIONS, Processes, ProcessFailed
-from sandbox.system.start import HOST, StartFailed, free_port
+from sandbox.system.start import HOST, Ports, PortTaken, StartFailed
 from sandbox.system.valkey import Valkey
 
 PORTS = {
@@ -30,6 +30,7 @@ PORTS = {
     "VALKEY_PORT": 63790,
 }
 _READY_WITHIN_S = 90
+_TRIES = 3
 _CELERY_WORKERS = frozenset({"worker", "control"})
 
 
@@ -55,6 +56,8 @@ class DevelopmentSystem:
         self._wanted = with_processes
         self._needed: list[Postgres | Valkey] = []
         self._servers: list[Postgres | Valkey] = []  # started, so to be stopped
+        self._ports = Ports()
+        self._chosen: dict[str, str] = {}
         self._started_at = time.monotonic()
 
     def run(self) -> int:
@@ -75,22 +78,43 @@ class DevelopmentSystem:
             return 130
 
     def _run(self) -> int:
-        values = self._values()
         self._ready_file.unlink(missing_ok=True)  # left by a killed start
         try:
-            with _preparation(values) as preparation:
-                self._start_servers(values)
-                say("applying migrations …")
-                values["DEMO_API_KEY"] = _finish(preparation)
-            self._store(values)
-            self._run_processes(values)
+            self._run_processes(self._prepared())
         finally:
             _on_signals(signal.SIG_IGN)  # stopping has time limits; every server must be stopped
             self._ready_file.unlink(missing_ok=True)
-            for server in reversed(self._servers):
-                server.stop()
+            self._stop_servers()
+            self._ports.close()
         say("stopped.")
         return 0
+
+    def _prepared(self) -> dict[str, str]:
+        """Start the servers and prepare the database; on other ports if somebody else was quicker."""
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                return self._prepare(self._values())
+            except PortTaken:
+                if not tries_left:
+                    raise
+                say("another program took a port; trying others …")
+                self._stop_servers()
+                for name in ("POSTGRES_PORT", "VALKEY_PORT"):
+                    del self._chosen[name]
+        raise AssertionError
+
+    def _prepare(self, values: dict[str, str]) -> dict[str, str]:
+        self._store(values)  # before initdb: a data folder is worth nothing without its password
+        with _preparation(values) as preparation:
+            self._start_servers(values)
+            say("applying migrations …")
+            values["DEMO_API_KEY"] = _finish(preparation)
+        self._store(values)
+        return values
+
+    def _stop_servers(self) -> None:
+        while self._servers:
+            self._servers.pop().stop()
 
     def _only_one(self) -> IO[str]:
         """Lock this checkout's folder; the error of a second start has the address of the first."""
@@ -117,7 +141,9 @@ class DevelopmentSystem:
         values = {name: os.environ.get(name) or stored.get(name) or make() for name, make in _SECRETS.items()}
         values["DEMO_API_KEY"] = stored.get("DEMO_API_KEY", "")
         for name, usual in PORTS.items():
-            values[name] = os.environ.get(name) or str(free_port(usual))
+            if name not in self._chosen:
+                self._chosen[name] = os.environ.get(name) or str(self._ports.take(usual))
+        values |= self._chosen
         postgres = Postgres(self._home, values["POSTGRES_PASSWORD"], int(values["POSTGRES_PORT"]))
         valkey = Valkey(self._home, values["VALKEY_PASSWORD"], int(values["VALKEY_PORT"]))
         values |= {
@@ -134,6 +160,7 @@ class DevelopmentSystem:
             "CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT": "2",
             "PYTHONUNBUFFERED": "1",
         }
+        self._needed = []
         if "DATABASE_URL" not in os.environ:
             self._needed.append(postgres)
         if "REDIS_URL" not in os.environ:
@@ -145,7 +172,6 @@ class DevelopmentSystem:
             say(f"starting {type(server).__name__} on port {server.port} …")
             self._servers.append(server)
             server.start()
-        self._store(values)
 
     def _store(self, values: dict[str, str]) -> None:
         """Write the environment for `manage.py` commands in another terminal, readable by the owner only."""

@@ -1,20 +1,61 @@
 """Shared parts of the embedded servers: address, free ports, waiting for the first answer."""
 
+import fcntl
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import IO
 
 from sandbox.system.child_process import end
 
 HOST = "127.0.0.1"
 _START_WITHIN_S = 30.0
+_TRIES = 20
 
 
 class StartFailed(Exception):
     """A server did not start. The text has the reason and what to do."""
+
+
+class PortTaken(StartFailed):
+    """Another program took the port between its choice and the server's start."""
+
+
+class Ports:
+    """Free ports that no other start on this machine is given before they are closed."""
+
+    def __init__(self) -> None:
+        self._locks: list[IO[bytes]] = []
+
+    def take(self, usual: int) -> int:
+        """Return `usual` if it is free, else another free port. Raises: `StartFailed`."""
+        for wanted in (usual, *[0] * _TRIES):
+            port = free_port(wanted)
+            if self._lock(port):
+                return port
+        raise StartFailed("No free port on this machine.")
+
+    def close(self) -> None:
+        """Give the ports back."""
+        while self._locks:
+            self._locks.pop().close()
+
+    def _lock(self, port: int) -> bool:
+        try:
+            lock = (Path(tempfile.gettempdir()) / f"tocsin-port-{port}.lock").open("ab")
+        except PermissionError:  # another user's
+            return False
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.close()
+            return False
+        self._locks.append(lock)
+        return True
 
 
 def free_port(usual: int) -> int:
@@ -51,4 +92,5 @@ def await_start(
         time.sleep(0.05)
     end(process)
     last = "\n".join(log.read_text(errors="replace").splitlines()[-8:])
-    raise StartFailed(f"{name} did not start. The end of {log}:\n{last}")
+    failed = PortTaken if "Address already in use" in last else StartFailed
+    raise failed(f"{name} did not start. The end of {log}:\n{last}")
