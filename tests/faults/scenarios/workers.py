@@ -62,9 +62,9 @@ def _pause_at(point: str, stage: Stage) -> tuple[Child, float]:
     stage.system.until_ready()
     child = supervisor.children["worker1"]
     producer = stage.publish(stage.scaled(500, 60), rate=30, batch=1)
-    stage.until(stage.system.crash_log.exists, within_s=30, what=f"a child stops at {point}")
+    stage.until(lambda: _stopped(stage), within_s=30, what=f"a child stops at {point}")
     child.send(signal.SIGSTOP)  # the main process too, or it would end the child by its time limit
-    _, _, stopped, at = stage.system.crash_log.read_text().split()
+    _, _, stopped, at = _stopped(stage)
     known = _expired(stage)
     stage.pause(int(stage.system.environment.get("TOCSIN_LEASE_S", "55")))
     stage.until(lambda: _expired(stage) > known, within_s=30, what="the sweep has taken the rows over")
@@ -78,6 +78,13 @@ def _pause_at(point: str, stage: Stage) -> tuple[Child, float]:
     producer.join(60)
     stage.settle()
     return child, float(at)
+
+
+def _stopped(stage: Stage) -> list[str]:
+    """Return the words of the crash log's line, once it is written whole."""
+    log = stage.system.crash_log
+    text = log.read_text() if log.exists() else ""
+    return text.split() if text.endswith("\n") else []
 
 
 def _sent_late(stage: Stage, since: float) -> int:
