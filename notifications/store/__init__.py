@@ -38,6 +38,7 @@ from notifications.store.replies import (
     take_broadcast_replies_due,
     take_replies_due,
 )
+from notifications.store.restored import declare_restored
 from notifications.store.sweep import PRIORITIES as SWEPT_PRIORITIES
 from notifications.store.sweep import Places, sweep_deliveries, sweep_deliveries_in_parts
 from notifications.store.topic_ids import taken_by_topics
@@ -67,6 +68,7 @@ __all__ = [
     "broadcasts",
     "claim",
     "confirm",
+    "declare_restored",
     "enable_for_recheck",
     "expire",
     "expires_at",
