@@ -91,11 +91,12 @@ _ALL = (
         "m07",
         "one send in ten is not made, and recorded as refused",
         "notifications/delivery/sending.py",
-        "        timeout_s = retries.timeout_s(row.channel)\n",
-        "        timeout_s = retries.timeout_s(row.channel)\n"
+        "    try:\n        receipt = await transport",
+        "    try:\n"
         "        if int(row.delivery_id[:4], 16) % 10 == 0:\n"
         "            from notifications.transports.base import MessageError\n\n"
-        '            raise MessageError("refused")\n',
+        '            raise MessageError("refused")\n'
+        "        receipt = await transport",
         rows=("L1", "L2", "L4", "L5", "D2", "D3", "O3"),
     ),
     Mutant(
@@ -241,8 +242,8 @@ _ALL = (
         "m23",
         "what may have arrived is repeated again and again",
         "notifications/store/outcomes.py",
-        "    if row.possible_duplicate or has_next(locked, row.position):\n",
-        "    if has_next(locked, row.position):\n",
+        "    if row.possible_duplicate or with_next([str(row.pk)]):\n",
+        "    if with_next([str(row.pk)]):\n",
         tests=("tests/notifications/store",),
     ),
     Mutant(
@@ -291,7 +292,7 @@ _ALL = (
         "m29",
         "a paused worker sends although its lease is over",
         "notifications/delivery/sending.py",
-        "    if started_at + timedelta(seconds=pipeline_settings().send_timeout_s) > row.lease_until:\n",
+        "    if started_at + timedelta(seconds=timeout_s) > row.lease_until:\n",
         "    if False:\n",
         tests=("tests/notifications/delivery",),
     ),
@@ -318,6 +319,23 @@ _ALL = (
         "    if not slow_sends.wait_until_recorded(",
         "    if False and not slow_sends.wait_until_recorded(",
         rows=("R4",),
+    ),
+    Mutant(
+        "m41",
+        "CRITICAL waits on a channel for as long as it has to, although another is free",
+        "notifications/delivery/waits.py",
+        "PATIENCE_S = 10.0",
+        "PATIENCE_S = 100_000.0",
+        rows=("F2",),
+        tests=("tests/notifications/delivery/test_waits.py",),
+    ),
+    Mutant(
+        "m42",
+        "a channel that was left in order not to wait is not returned to",
+        "notifications/store/next_step.py",
+        "if event.priority == Priority.CRITICAL and (left",
+        "if False and (left",
+        tests=("tests/notifications/delivery/test_waits.py",),
     ),
 )
 

@@ -54,6 +54,34 @@ def test_three_failures_are_counted_logged_and_named_although_no_breaker_opens(o
     assert degraded(outage) == {}
 
 
+def test_a_wait_is_in_the_events_trace_with_its_reason_and_its_end(system):
+    system.simulator.misbehave("telegram", retry_after_s=600)
+    event = system.event(delivery={"priority": "NORMAL", "channels": ["TELEGRAM"]})
+    event["expires_at"] = event["timestamp"] + 900_000
+    system.api.post("/events", json=event).raise_for_status()
+
+    def waits() -> list[dict]:
+        return [step for step in system.story(event["event_id"])["timeline"] if step["kind"] == "waiting"]
+
+    eventually(waits)
+    [step] = waits()
+    assert (step["channel"], step["level"]) == ("TELEGRAM", "warn")
+    assert step["text"].startswith("waiting for TELEGRAM until 2")
+    assert step["text"].endswith("UTC: the provider's Retry-After")
+
+
+@pytest.mark.parametrize("life", [{}, {"expires_in_s": 15}])
+def test_critical_leaves_a_limited_telegram_within_seconds(system, life):
+    system.simulator.misbehave("telegram", retry_after_s=3_600)
+    event = system.event(delivery={"priority": "CRITICAL", "channels": ["TELEGRAM", "EMAIL"]})
+    if life:
+        event["expires_at"] = event["timestamp"] + 1_000 * life["expires_in_s"]
+    ack = system.api.post("/events", params={"wait": 10}, json=event).raise_for_status().json()
+    assert (ack["status"], ack["delivered_via"]) == ("DELIVERED", "EMAIL")
+    kinds = [step["kind"] for step in system.story(event["event_id"])["timeline"]]
+    assert kinds.index("waiting") < kinds.index("sent")
+
+
 def test_a_breaker_that_opened_is_a_gauge_until_it_has_closed(outage):
     burst = {"events": [outage.event() for _ in range(12)]}
     outage.api.post("/events/batch", json=burst).raise_for_status()
