@@ -35,7 +35,7 @@ def run(client: "redis.Redis", stopping: threading.Event) -> None:
         try:
             with client.pubsub(ignore_subscribe_messages=True) as hints:
                 hints.subscribe(pubsub.REPLIES_DUE)
-                reply_reads.send_lost_again(client, clock=timezone.now)
+                reply_reads.send_lost_again(client, clock=clock.now)
                 while not stopping.is_set():
                     _step(client)
                     connection.close()  # back to the pool while waiting
@@ -54,9 +54,9 @@ def run(client: "redis.Redis", stopping: threading.Event) -> None:
 
 def _step(client: "redis.Redis") -> None:
     if reply_reads.has_lost(client):
-        reply_reads.send_lost_again(client, clock=timezone.now)
+        reply_reads.send_lost_again(client, clock=clock.now)
     _send_all(client)
-    reply_reads.note_read(client, clock=timezone.now)
+    reply_reads.note_read(client, clock=clock.now)
 
 
 def _send_all(client: "redis.Redis") -> None:
