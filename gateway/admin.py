@@ -1,5 +1,6 @@
-"""The user page of the admin, with the user's open sockets, which only the gateway knows."""
+"""What only the gateway can add to the admin of users: their open sockets, and which event types exist."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,14 +10,15 @@ from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from gateway import event_type_names
 from gateway.auth.revocation import announce
 from gateway.presence.sockets import Socket, sockets_of
 from runtime.postgres import clock
-from users.admin import UserAdmin
-from users.models import User
+from users.admin import ChannelPreferenceAdmin, SourceAdmin, UserAdmin
+from users.models import ChannelPreference, Source, User
 from users.sign_out import sign_out_everywhere
 
-admin.site.unregister(User)
+admin.site.unregister([User, ChannelPreference, Source])
 
 
 @admin.register(User)
@@ -28,6 +30,12 @@ class LiveUserAdmin(UserAdmin):  # type: ignore[misc]
         fieldsets = super().get_fieldsets(request, obj)
         live = ("Live", {"fields": ("open_sockets", "sessions_valid_from")})
         return fieldsets if obj is None else (*fieldsets, live)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        super().save_formset(request, form, formset, change)
+        if formset.model is ChannelPreference:
+            saved = [*formset.new_objects, *(row for row, _ in formset.changed_objects)]
+            _warn_of_unknown_types(request, (row.event_type for row in saved))
 
     @admin.display(description="open sockets")
     def open_sockets(self, user: User) -> str | SafeString:
@@ -45,6 +53,26 @@ class LiveUserAdmin(UserAdmin):  # type: ignore[misc]
         ended = sign_out_everywhere(queryset, now=clock.now())
         announce(ended)
         messages.success(request, f"Signed out: {len(ended)}. Open pages are closed within a minute.")
+
+
+@admin.register(ChannelPreference)
+class CheckedPreferenceAdmin(ChannelPreferenceAdmin):  # type: ignore[misc]
+    def save_model(self, request: HttpRequest, obj: ChannelPreference, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        _warn_of_unknown_types(request, [obj.event_type])
+
+
+@admin.register(Source)
+class CheckedSourceAdmin(SourceAdmin):  # type: ignore[misc]
+    def save_model(self, request: HttpRequest, obj: Source, form: Any, change: bool) -> None:
+        # Before the row names its types itself: a misspelled one would be known then.
+        _warn_of_unknown_types(request, set(obj.event_types) - set(form.initial.get("event_types") or ()))
+        super().save_model(request, obj, form, change)
+
+
+def _warn_of_unknown_types(request: HttpRequest, names: Iterable[str]) -> None:
+    for text in sorted(filter(None, map(event_type_names.warning, set(names)))):
+        messages.warning(request, f"Saved. {text}")
 
 
 def _line(socket: Socket) -> str:

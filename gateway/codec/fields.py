@@ -20,17 +20,22 @@ Delivery = tuple[Priority, tuple[ChannelChoice, ...]]
 
 _TYPE_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
 _TYPE_NAME_LENGTH = 100
-_TYPES = frozenset(wire.EventType.keys())
+TYPES = frozenset(wire.EventType.keys())
 _ACK_TIMEOUT_MAX_MS = 300_000  # the longest that a producer may request
 _LATEST_MS = 253_402_300_799_000  # the end of the year 9999
 # In milliseconds a time before 2001, in seconds the year 33658: a lower number was meant as seconds.
 _SECONDS_BELOW = 10**12
 
 
+def is_type_name(name: str) -> bool:
+    """Return whether a producer may call a type of its own so."""
+    return len(name) <= _TYPE_NAME_LENGTH and _TYPE_NAME.fullmatch(name) is not None
+
+
 def _check_type_name(name: Any, field: str) -> str:
     if name == "":
         return ""
-    if not isinstance(name, str) or len(name) > _TYPE_NAME_LENGTH or not _TYPE_NAME.fullmatch(name):
+    if not isinstance(name, str) or not is_type_name(name):
         detail = "Use lower-case letters, digits, _ and dots, such as norm.swap_demand; at most 100."
         raise InvalidEvent("invalid_type_name", detail, field)
     return name
@@ -39,7 +44,7 @@ def _check_type_name(name: Any, field: str) -> str:
 def _check_event_type(value: Any, field: str) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return _event_type_name(check_integer(value, field, lowest=-(2**31), highest=2**31 - 1))
-    if not isinstance(value, str) or value not in _TYPES:
+    if not isinstance(value, str) or value not in TYPES:
         detail = "Send a name of EventType, or a type of your own as type_name, such as my_app.thing_done."
         raise InvalidEvent("unknown_event_type", detail, field)
     return value

@@ -94,6 +94,16 @@ def test_the_curl_line_makes_a_toast_within_a_second(system, sign_in):
     expect(page.get_by_test_id("provider-entry")).to_have_count(0)
 
 
+@pytest.mark.parametrize("width", [1600, 1100, 400])
+def test_the_price_in_the_inbox_can_be_read(system, sign_in, width: int):
+    page = sign_in()
+    page.set_viewport_size({"width": width, "height": 900})
+    paste_curl_line(system).communicate()
+    title = page.get_by_test_id("inbox-item").first.locator(".item-title")
+    expect(title).to_contain_text("64,250.00")
+    assert title.evaluate("it => it.scrollWidth <= it.clientWidth && it.scrollHeight <= it.clientHeight + 1")
+
+
 def test_two_tabs_both_show_it(system, sign_in):
     tabs = [sign_in(), sign_in()]
     paste_curl_line(system).communicate()

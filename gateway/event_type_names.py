@@ -1,0 +1,29 @@
+"""Which event types exist, for forms in which people type their names."""
+
+from difflib import get_close_matches
+
+from gateway.codec.fields import TYPES, is_type_name
+from notifications.models import Event
+from users.models import Source
+
+_NEWEST = 10_000
+
+
+def warning(name: str) -> str | None:
+    """Return what is wrong with the name of an event type that no event seems to have, or None."""
+    if not name or name in TYPES:
+        return None
+    similar = get_close_matches(name.upper().replace(".", "_"), TYPES, n=1, cutoff=0.75)
+    advice = f" Did you mean {similar[0]}?" if similar else ""
+    if not is_type_name(name):
+        return f"No event can have the type {name}: a type of a producer's own is in lower case.{advice}"
+    if _is_used(name):
+        return None
+    return f"No source names the type {name}, and none of the newest {_NEWEST:,} events has it.{advice}"
+
+
+def _is_used(name: str) -> bool:
+    if Source.objects.filter(event_types__contains=[name]).exists():
+        return True
+    newest = Event.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    return Event.objects.filter(event_type=name, pk__gt=newest - _NEWEST).exists()
