@@ -10,7 +10,7 @@ from notifications.models import Delivery, InboxCursor
 def declare_restored() -> tuple[int, int]:
     """Start every person's sequence under a new epoch, and mark every open delivery as a possible duplicate.
 
-    Clients then read their inboxes anew, and what may have been sent after the backup says so when it is sent
+    Clients then read their inboxes, and what may have been sent after the backup says so when it is sent
     again, on its next channels too. Return how many sequences and deliveries.
     """
     sequences = InboxCursor.objects.update(epoch=RandomUUID())

@@ -9,7 +9,7 @@ from notifications import store
 
 class Command(BaseCommand):
     help = (
-        "Tell the system that its database was restored from a backup: clients read their inboxes anew, and "
+        "Tell the system that its database was restored from a backup: clients read their inboxes again, and "
         "what may have been sent since is marked as a possible repeat. Run it before the processes start."
     )
 
