@@ -11,6 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from gateway import event_type_names
+from gateway.auth.logins import AdminLoginForm
 from gateway.auth.revocation import announce
 from gateway.presence.sockets import Socket, sockets_of
 from runtime.postgres import clock
@@ -19,6 +20,7 @@ from users.models import ChannelPreference, Source, User
 from users.sign_out import sign_out_everywhere
 
 admin.site.unregister([User, ChannelPreference, Source])
+admin.site.login_form = AdminLoginForm
 
 
 @admin.register(User)

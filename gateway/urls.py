@@ -1,5 +1,5 @@
 from django.contrib.auth.views import LogoutView
-from django.urls import path
+from django.urls import path, re_path
 
 from gateway.api import asyncapi
 from gateway.api.views import api
@@ -14,6 +14,7 @@ urlpatterns = [
     path("metrics", metrics.metrics),
     path("api/v1/asyncapi.yaml", asyncapi.document),
     path("api/v1/", api.urls),
+    re_path("^api(?:/.*)?$", pages.no_such_call),
     path("demo/send", demo.send),
     path("demo/timeline", demo.events),
     path("demo/provider", demo.provider_log),

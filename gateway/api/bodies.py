@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from gateway.codec import limits
+from gateway.codec.encodings import decoded
 from gateway.codec.limits import InvalidEvent
 
 
@@ -15,7 +16,8 @@ def json_body(request: HttpRequest) -> dict[str, Any]:
     declared = int(request.headers.get("Content-Length") or 0)
     if declared > limits.EVENT_BYTES or len(request.body) > limits.EVENT_BYTES:
         raise InvalidEvent("too_large", f"At most {limits.EVENT_BYTES} bytes.")
-    body = limits.parse_json(request.body, "")
+    encoding = request.headers.get("Content-Encoding", "")
+    body = limits.parse_json(decoded(request.body, encoding, longest=limits.EVENT_BYTES), "")
     if not isinstance(body, dict):
         raise InvalidEvent("not_an_object", "Send a JSON object.")
     return body

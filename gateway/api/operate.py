@@ -8,7 +8,7 @@ import redis
 from django.http import HttpRequest
 
 from gateway.api.bodies import json_body
-from gateway.codec.limits import InvalidEvent, check_integer, check_text
+from gateway.codec.limits import InvalidEvent, check_integer, check_text, check_time
 from notifications import dispatch
 from notifications.live.frames import to_ms
 from notifications.models import Event
@@ -22,7 +22,6 @@ from users.keys import LiveKey
 
 IDS_AT_MOST = 1_000
 REPLAYED_AT_MOST = 10_000  # of one call; the answer says how many remain
-_LATEST_MS = 253_402_300_799_999  # the year 9999, the last that Python knows
 _FILTER = ("user", "type", "priority", "state", "from", "to")
 
 
@@ -74,7 +73,7 @@ def _member(enum: Any, name: str, field: str) -> Any:
 def _time(given: Mapping[str, Any], name: str) -> datetime | None:
     if given.get(name) is None:
         return None
-    return datetime.fromtimestamp(check_integer(given[name], name, highest=_LATEST_MS) / 1000, UTC)
+    return datetime.fromtimestamp(check_time(given[name], name) / 1000, UTC)
 
 
 def listed(source_id: int, given: Mapping[str, Any], cursor: int | None, limit: int) -> dict[str, Any]:

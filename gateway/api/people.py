@@ -51,19 +51,27 @@ def _ticket(request: HttpRequest, caller: Caller) -> HttpResponse:
     for name in body:
         if name != "user_id":
             raise InvalidEvent("unknown_field", "The only field is user_id.", str(name)[:60])
-    person = caller.person if caller.key is None else _named(body.get("user_id"))
-    if person is None or body.get("user_id") not in {None, person.external_id}:
+    wanted = _user_id(body)
+    person = caller.person if caller.key is None else _named(wanted)
+    if person is None or wanted not in {None, person.external_id}:
         return _not_found()
     ticket = tickets.issue(_grant(request, caller, person))
     return JsonResponse({"ticket": ticket, "expires_in": edge_settings().ticket_s}, status=201)
 
 
-def _named(user_id: Any) -> User | None:
+def _user_id(body: dict[str, Any]) -> str | None:
+    user_id = body.get("user_id")
     if user_id is None:
-        raise InvalidEvent("missing_field", "An API key names the person.", "user_id")
+        return None
     if not isinstance(user_id, str):
         raise InvalidEvent("not_a_string", "Send text.", "user_id")
-    return _active(check_text(user_id, "user_id", longest=128))
+    return check_text(user_id, "user_id", longest=128)
+
+
+def _named(user_id: str | None) -> User | None:
+    if user_id is None:
+        raise InvalidEvent("missing_field", "An API key names the person.", "user_id")
+    return _active(user_id)
 
 
 def _active(external_id: str) -> User | None:

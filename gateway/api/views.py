@@ -4,6 +4,8 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import register_converter
+from django.urls.converters import StringConverter
 from ninja import NinjaAPI, Query
 from ninja.errors import ValidationError
 from ninja.openapi.schema import OpenAPISchema
@@ -17,6 +19,15 @@ from gateway.hub.waiting import until_final
 from notifications.live import inbox
 from runtime.postgres.away import DATABASE_AWAY, CommitUnknown
 from users.models import User
+
+
+class _EventId(StringConverter):
+    """Any text: with slashes, and with line ends, which Django's `path` leaves out."""
+
+    regex = "(?s:.+)"
+
+
+register_converter(_EventId, "event_id")
 
 
 class _Api(NinjaAPI):
@@ -67,9 +78,29 @@ async def replay_events(request: HttpRequest) -> HttpResponse:
     return JsonResponse(answer, status=202 if accepted else 200)
 
 
-@api.get("/events/{path:event_id}", auth=SourceKey("read"), summary="One event, with its whole story")
+@api.get("/events/replay", auth=SourceKey("read"), include_in_schema=False)
+async def get_event_named_replay(request: HttpRequest, wait: float = Query(0, ge=0)) -> HttpResponse:  # type: ignore[type-arg]
+    """Return the event with the id `replay`, whose path is also that of the call."""
+    return await _event(request, "replay", wait)
+
+
+@api.get("/event", auth=SourceKey("read"), summary="One event, by an id of any form")
+async def get_event_by_id(
+    request: HttpRequest,
+    event_id: str,
+    wait: float = Query(0, ge=0),  # type: ignore[type-arg]
+) -> HttpResponse:
+    """Return what `/events/{event_id}` does, also where the id does not fit into a path."""
+    return await _event(request, event_id, wait)
+
+
+@api.get("/events/{event_id:event_id}", auth=SourceKey("read"), summary="One event, with its whole story")
 async def get_event(request: HttpRequest, event_id: str, wait: float = Query(0, ge=0)) -> HttpResponse:  # type: ignore[type-arg]
     """Return the ack as it stands, the plan, the trace, every delivery and every attempt."""
+    return await _event(request, event_id, wait)
+
+
+async def _event(request: HttpRequest, event_id: str, wait: float) -> HttpResponse:
     source_id = request.auth.source_id  # type: ignore[attr-defined]
     found = await sync_to_async(read.stored_pk)(source_id, event_id)
     if found is None:
@@ -83,7 +114,7 @@ async def get_event(request: HttpRequest, event_id: str, wait: float = Query(0, 
 def get_inbox(
     request: HttpRequest,
     external_id: str,
-    before: int | None = None,
+    before: int | None = Query(None, ge=1, lt=2**63),  # type: ignore[type-arg]
     limit: int = Query(30, ge=1, le=200),  # type: ignore[type-arg]
 ) -> HttpResponse:
     """Return stored events, newest first. People read their own as `me`, by browser session or JWT."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jwt
@@ -19,6 +19,8 @@ from users.keys import LiveKey
 from users.models import Source, User
 
 TOKEN_LIFE_MAX_S = 900
+_LEEWAY_S = 5  # an issuer's clock may be ahead of ours by this
+_SECOND = timedelta(microseconds=999_999)
 
 
 class AuthFailed(Exception):
@@ -87,7 +89,7 @@ def person_of_session(request: HttpRequest) -> User | None:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A valid JWT: its person, and the time from and until which it is valid."""
+    """A valid JWT: its person, the latest moment at which it can have been issued, and its end."""
 
     person: User
     issued_at: datetime
@@ -102,18 +104,26 @@ def read_token(token: str, *, now: Callable[[], datetime] = clock.now) -> Token:
     Raises: `AuthFailed`.
     """
     claims = _claims(token)
-    expires_s = int(claims["exp"])
-    if expires_s - int(now().timestamp()) > TOKEN_LIFE_MAX_S:
+    expires_s, current = int(claims["exp"]), now()
+    if expires_s <= current.timestamp():
+        raise _expired()
+    if expires_s - int(current.timestamp()) > TOKEN_LIFE_MAX_S:
         raise AuthFailed("token_too_long", f"exp may be at most {TOKEN_LIFE_MAX_S} s ahead.")
     sub = str(claims["sub"])
     user = None if "\0" in sub else User.objects.filter(external_id=sub, is_active=True).first()
     if user is None:
         raise AuthFailed("unknown_user", "Nobody has the external id in sub.")
     issued_s = max(int(claims.get("iat") or 0), expires_s - TOKEN_LIFE_MAX_S)
-    found = Token(user, datetime.fromtimestamp(issued_s, UTC), datetime.fromtimestamp(expires_s, UTC))
+    # A token has whole seconds: one of the second of a revocation may be the new one.
+    issued_at = min(current, datetime.fromtimestamp(issued_s, UTC) + _SECOND)
+    found = Token(user, issued_at, datetime.fromtimestamp(expires_s, UTC))
     if user.sessions_valid_from is not None and found.issued_at < user.sessions_valid_from:
         raise AuthFailed("token_revoked", "The person was signed out everywhere; get a new token.")
     return found
+
+
+def _expired() -> AuthFailed:
+    return AuthFailed("token_expired", "Get a new token and connect again.")
 
 
 def _claims(token: str) -> dict[str, Any]:
@@ -125,10 +135,11 @@ def _claims(token: str) -> dict[str, Any]:
                 algorithms=["EdDSA", "RS256"],
                 audience=settings.JWT_AUDIENCE,
                 issuer=settings.JWT_ISSUERS or None,
+                leeway=_LEEWAY_S,
                 options={"require": ["exp", "sub", "aud"]},
             )
         except jwt.ExpiredSignatureError as error:
-            raise AuthFailed("token_expired", "Get a new token and connect again.") from error
+            raise _expired() from error
         except (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError, jwt.InvalidKeyError):
             continue
         except (jwt.PyJWTError, OverflowError, TypeError) as error:  # the latter: malformed times

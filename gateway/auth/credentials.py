@@ -9,6 +9,7 @@ from django.contrib.sessions.models import Session
 
 from gateway.auth import tickets
 from gateway.auth.bearer import AuthFailed, read_token
+from notifications.live.frames import to_ms
 from runtime.postgres import clock
 from users.models import User
 
@@ -46,7 +47,7 @@ def of_ticket(ticket: str) -> Credential:
     person = User.objects.filter(pk=grant.person_id, is_active=True).first()
     since = datetime.fromtimestamp(grant.issued_at_ms / 1000, UTC)
     revoked_until = None if person is None else person.sessions_valid_from
-    if person is None or (revoked_until is not None and since < revoked_until):
+    if person is None or (revoked_until is not None and grant.issued_at_ms < to_ms(revoked_until)):
         raise AuthFailed("invalid_ticket", "The person was signed out since; get a new ticket.")
     if grant.session_key:
         return of_session(person, grant.session_key)

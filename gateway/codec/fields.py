@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import Any
 
 from gateway.codec import limits
-from gateway.codec.limits import InvalidEvent, check_integer, check_text
+from gateway.codec.limits import InvalidEvent, check_integer, check_text, check_time
 from gateway.codec.schema import Field, Kind, Values, integer, text
 from notifications.events import ChannelChoice
 from notifications.states import Channel, Priority
@@ -22,9 +22,6 @@ _TYPE_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
 _TYPE_NAME_LENGTH = 100
 TYPES = frozenset(wire.EventType.keys())
 _ACK_TIMEOUT_MAX_MS = 300_000  # the longest that a producer may request
-_LATEST_MS = 253_402_300_799_000  # the end of the year 9999
-# In milliseconds a time before 2001, in seconds the year 33658: a lower number was meant as seconds.
-_SECONDS_BELOW = 10**12
 
 
 def is_type_name(name: str) -> bool:
@@ -70,13 +67,6 @@ def _one_recipient(values: Values) -> None:
 def _check_payload(value: Any, field: str) -> Any:
     """Return the object; protobuf has it as bytes of JSON."""
     return limits.check_payload(limits.parse_json(value, field) if isinstance(value, bytes) else value, field)
-
-
-def _check_timestamp(value: Any, field: str) -> int:
-    timestamp = check_integer(value, field, highest=_LATEST_MS)
-    if 0 < timestamp < _SECONDS_BELOW:
-        raise InvalidEvent("out_of_range", "Send milliseconds; this looks like seconds.", field)
-    return timestamp
 
 
 def _check_ack_timeout(value: Any, field: str) -> int:
@@ -202,14 +192,17 @@ EVENT = (
     Field("user_id", text(128), "the person, by your own id; exactly one of this and `topic`"),
     Field("topic", _TOPIC, "all followers of this topic, instead of a person", rule=_one_recipient),
     Field(
-        "timestamp", Kind(_check_timestamp, _MS, int), "when it happened, in Unix milliseconds", required=True
+        "timestamp",
+        Kind(check_time, _MS, int),
+        "when it happened, in Unix milliseconds",
+        required=True,
     ),
     Field(
         "schema_version", integer(2**31 - 1), 'version of the payload\'s shape, recorded; 0 is "not stated"'
     ),
     Field(
         "expires_at",
-        integer(_LATEST_MS),
+        Kind(check_time, _MS, int),
         "not sent from then on, in Unix milliseconds; 0 is the server's default",
     ),
     Field(

@@ -15,6 +15,10 @@ PAYLOAD_KEYS = 256
 STRING_BYTES = 16 * 1024
 METADATA_ENTRIES = 64
 CHANNELS = 16
+LATEST_MS = 253_402_300_799_000  # the end of the year 9999
+# In milliseconds a time before 2001, in seconds the year 33658: a lower number was meant as seconds.
+_SECONDS_BELOW = 10**12
+_MICROSECONDS_BELOW, _NANOSECONDS_BELOW = 10**17, 10**20
 
 
 class InvalidEvent(Exception):
@@ -91,6 +95,22 @@ def check_text(value: str, field: str, *, longest: int = STRING_BYTES) -> str:
     if "\0" in value:
         raise InvalidEvent("invalid_text", "Remove the NUL characters.", field)
     return value
+
+
+def check_time(value: Any, field: str) -> int:
+    """Return Unix milliseconds, 0 for none, or raise `InvalidEvent`, which names the unit of another time."""
+    if isinstance(value, int) and (unit := _other_unit(value)):
+        raise InvalidEvent("out_of_range", f"Send milliseconds; this looks like {unit}.", field)
+    return check_integer(value, field, highest=LATEST_MS)
+
+
+def _other_unit(value: int) -> str:
+    """Return the unit in which a number that is no time in milliseconds would be one of our age."""
+    if 1 < value < _SECONDS_BELOW:
+        return "seconds"
+    if LATEST_MS < value < _MICROSECONDS_BELOW:
+        return "microseconds"
+    return "nanoseconds" if _MICROSECONDS_BELOW <= value < _NANOSECONDS_BELOW else ""
 
 
 def check_integer(value: Any, field: str, *, lowest: int = 0, highest: int = 2**63 - 1) -> int:

@@ -24,6 +24,7 @@ _STATUS = {
     "method_not_allowed": 405,
     "not_signed_in": 401,
     "unsupported_media_type": 415,
+    "unsupported_content_encoding": 415,
     "unavailable": 503,
     "commit_unknown": 503,
     "overloaded": 503,

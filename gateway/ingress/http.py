@@ -143,6 +143,7 @@ def _post(request: HttpRequest, body: bytes | None, *, many: bool) -> PublishReq
         body=body,
         many=many,
         wait_s=wait_s,
+        encoding=request.headers.get("Content-Encoding", ""),
     )
 
 

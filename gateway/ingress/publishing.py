@@ -10,6 +10,7 @@ from django.http import HttpResponse, JsonResponse
 from gateway.auth.bearer import AuthFailed, grant_of_key, require_scope
 from gateway.codec import events, limits
 from gateway.codec.acks import ack_to_json, ack_to_protobuf, acks_to_protobuf
+from gateway.codec.encodings import decoded
 from gateway.codec.limits import InvalidEvent
 from gateway.codec.problems import from_ack, from_malformed, retry_after, status_of
 from notifications.events import Ack, Envelope, SourceGrant, rejected_ack
@@ -40,6 +41,7 @@ class PublishRequest:
     body: bytes | None
     many: bool
     wait_s: float = 0.0
+    encoding: str = ""
 
     @property
     def protobuf(self) -> bool:
@@ -96,12 +98,12 @@ def _read(post: PublishRequest, key: LiveKey | None) -> Read | AuthFailed | Inva
 def _body(post: PublishRequest) -> bytes:
     if post.media_type not in {"application/json", events.PROTOBUF}:
         raise InvalidEvent("unsupported_media_type", f"Send application/json or {events.PROTOBUF}.")
+    longest = limits.BATCH_BYTES if post.many else limits.EVENT_BYTES
     if post.body is None:
-        longest = limits.BATCH_BYTES if post.many else limits.EVENT_BYTES
         raise InvalidEvent("too_large", f"At most {longest} bytes.")
     if not post.wait_s >= 0:  # not a number is neither
         raise InvalidEvent("invalid_parameter", "Seconds to wait: a number, 0 or more.", "wait")
-    return post.body
+    return decoded(post.body, post.encoding, longest=longest)
 
 
 def _read_one(body: bytes, post: PublishRequest, source: SourceGrant) -> Envelope:

@@ -4,14 +4,18 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.csrf import get_token
 from django.shortcuts import render
-from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.csrf import csrf_exempt, ensure_csrf_cookie
 
 from gateway.auth.bearer import person_of_session
+from gateway.auth.logins import WITHIN_S, LoginForm
+from gateway.codec.problems import problem
 from gateway.web.samples import SAMPLES
 
 # Scripts and styles come from this origin only; nothing is inline.
@@ -43,15 +47,28 @@ def page(request: HttpRequest) -> HttpResponse:
     return answer
 
 
+@csrf_exempt
+def no_such_call(request: HttpRequest) -> HttpResponse:
+    """Answer a path of the API that does not exist, by any method."""
+    return problem("not_found", "There is no such call; /api/v1/docs lists them.")
+
+
 class Login(LoginView):
     """The login page; in the demo it shows the demo login."""
 
     template_name = "gateway/login.html"
     redirect_authenticated_user = True
+    authentication_form = LoginForm
 
     def dispatch(self, *args: Any, **kwargs: Any) -> HttpResponseBase:
         answer = super().dispatch(*args, **kwargs)
         answer["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+        return answer
+
+    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
+        answer = super().form_invalid(form)
+        if form.has_error(NON_FIELD_ERRORS, "throttled"):
+            answer.status_code, answer["Retry-After"] = 429, str(int(WITHIN_S))
         return answer
 
     def get_context_data(self, **kwargs: object) -> dict[str, object]:

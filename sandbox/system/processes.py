@@ -116,6 +116,7 @@ class _Log(Printer):  # type: ignore[misc]
         super().__init__(output)
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)  # logs name people's events
         self._files: dict[str, IO[str]] = {}
         self.last: dict[str, deque[str]] = {}
         self.consuming: set[str] = set()  # Celery workers that are ready

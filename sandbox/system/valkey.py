@@ -32,6 +32,7 @@ class Valkey:
         log = self.folder / "logs" / "valkey.log"
         for path in (data, log.parent):
             path.mkdir(parents=True, exist_ok=True)
+        data.chmod(0o700)
         settings = [
             f"bind {HOST}",
             f"port {self.port}",

@@ -15,6 +15,7 @@ MODULES = (
     "edge",
     "commits",
     "unsafe",
+    "strangers",
     "crowd",
     "begun",
     "clocks",

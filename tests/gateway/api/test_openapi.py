@@ -26,6 +26,7 @@ def test_it_lists_the_calls(document: dict) -> None:
         ("/api/v1/events/stats", "get"),
         ("/api/v1/events/batch", "post"),
         ("/api/v1/events/{event_id}", "get"),
+        ("/api/v1/event", "get"),
         ("/api/v1/users/{external_id}/inbox", "get"),
         ("/api/v1/users/{external_id}/reachability", "get"),
         ("/api/v1/users/{external_id}/revoke", "post"),

@@ -173,3 +173,17 @@ def test_nothing_is_told_to_who_was_refused(open_page, producer: Producer, ann) 
         while True:
             frames.append(page.receive())
     assert [frame["type"] for frame in frames] == ["error"]
+
+
+@pytest.mark.parametrize("claim", ["iat", "nbf"])
+@pytest.mark.parametrize(("ahead_s", "good"), [(2, True), (60, False)])
+def test_an_issuers_clock_may_be_seconds_ahead(open_page, ann, claim, ahead_s, good) -> None:
+    page = open_page(path="/ws/native", origin=None, ready=False)
+    page.send(type="auth", token=token_for("ann", **{claim: int(time.time()) + ahead_s}))
+    assert (page.receive()["type"] == "ready") is good
+
+
+def test_the_leeway_does_not_prolong_a_token(open_page, ann) -> None:
+    page = open_page(path="/ws/native", origin=None, ready=False)
+    page.send(type="auth", token=token_for("ann", exp=int(time.time()) - 1))
+    assert page.receive()["code"] == "token_expired"

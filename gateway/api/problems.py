@@ -1,0 +1,41 @@
+"""Every error below `/api/` is a problem document, also one that Django or ninja answers by itself."""
+
+from collections.abc import Awaitable, Callable
+
+from asgiref.sync import iscoroutinefunction
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.decorators import sync_and_async_middleware
+
+from gateway.codec.problems import problem
+
+_CODES = {
+    400: ("bad_request", "The request is malformed, or its host is not one of this service."),
+    403: ("forbidden", "This is not allowed; with a browser session, send the CSRF token in X-CSRFToken."),
+    404: ("not_found", "There is no such call; /api/v1/docs lists them."),
+    405: ("method_not_allowed", "The header Allow lists the methods of this path."),
+    500: ("internal", "Our fault, and logged. Try again later."),
+}
+_Answer = Callable[[HttpRequest], HttpResponseBase] | Callable[[HttpRequest], Awaitable[HttpResponseBase]]
+
+
+@sync_and_async_middleware
+def problem_documents(answer: _Answer) -> _Answer:
+    """Middleware: replace error pages of the API."""
+    if iscoroutinefunction(answer):
+
+        async def answered(request: HttpRequest) -> HttpResponseBase:
+            return _as_problem(request, await answer(request))  # type: ignore[misc]
+
+        return answered
+    return lambda request: _as_problem(request, answer(request))  # type: ignore[arg-type]
+
+
+def _as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    code, detail = _CODES.get(response.status_code, ("", ""))
+    is_page = "json" not in response.get("Content-Type", "")
+    if not code or not is_page or not request.path_info.startswith("/api/"):
+        return response
+    headers = {"Allow": response["Allow"]} if response.has_header("Allow") else {}
+    replaced: HttpResponse = problem(code, detail, status=response.status_code, headers=headers)
+    return replaced
