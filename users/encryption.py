@@ -48,10 +48,20 @@ def encrypt(text: str) -> str:
 
 def decrypt(token: str) -> str:
     """Return the decrypted text. Raises: `CannotDecrypt` if no key matches."""
+    fernet = _fernet(_keys())
     try:
-        return _fernet(_keys()).decrypt(token).decode()
+        return fernet.decrypt(token).decode()
     except (InvalidToken, ValueError):  # a text that is not ASCII is a ValueError
         raise CannotDecrypt from None
+
+
+def is_current(token: str) -> bool:
+    """Return whether the first of the keys encrypted this."""
+    try:
+        _fernet(_keys()[:1]).decrypt(token)
+    except (InvalidToken, ValueError):
+        return False
+    return True
 
 
 def digests(parts: Iterable[str]) -> list[bytes]:
