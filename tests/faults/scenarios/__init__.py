@@ -18,6 +18,7 @@ MODULES = (
     "strangers",
     "crowd",
     "begun",
+    "blame",
     "clocks",
     "waits",
 )
