@@ -1,8 +1,13 @@
-"""`python -m tests.faults.issue_key tickets admin`: print a new key of the scenarios' source."""
+"""`python -m tests.faults.issue_key tickets admin`: print a new key of the scenarios' source.
+
+`--source=<name>`: of another source, which is created.
+"""
 
 import sys
 
 import django
+
+_SOURCE = "--source="
 
 
 def main(scopes: list[str]) -> None:
@@ -11,7 +16,9 @@ def main(scopes: list[str]) -> None:
     from users import keys
     from users.models import Source
 
-    print(keys.issue(Source.objects.get(name=SOURCE), scopes))
+    names = [given.removeprefix(_SOURCE) for given in scopes if given.startswith(_SOURCE)]
+    source, _ = Source.objects.get_or_create(name=names[0] if names else SOURCE)
+    print(keys.issue(source, [scope for scope in scopes if not scope.startswith(_SOURCE)]))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ MODULES = (
     "blame",
     "clocks",
     "waits",
+    "sources",
+    "tabs",
 )
 
 
