@@ -68,7 +68,7 @@ class EdgeSettings:
         500, "connections of one process whose next request is not there yet; above it the oldest end"
     )
     arriving_bytes: int = setting(
-        8_388_608, "bytes of bodies that are arriving in one process; above it the oldest end with 503"
+        6_291_456, "bytes of bodies that are arriving in one process; above it the oldest end with 503"
     )
     head_within_s: float = setting(
         10.0, "the head of a request must be here within this, and an answer be taken", tuning=True
