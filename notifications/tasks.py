@@ -4,6 +4,7 @@ The only module of this package that knows Celery.
 """
 
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -40,6 +41,7 @@ RINGS_LOST = SharedCounter(
 CONFIRM_WITHIN_S = 10.0  # RabbitMQ confirms each message; Redis has no confirms
 _SHORT = 10  # messages
 _ASKED_WITHIN_S = 1.0
+_SLOW_SWEEP_S = 0.5  # the next one is due after a second
 _BROKER_AWAY = (OperationalError, OSError, AMQPError, RedisError)
 _NOT_PUBLISHED = (OperationalError, OSError, AMQPError, MessageNacked)
 # One doorbell waits for the timeouts of a broker that does not answer; those behind it are left to the sweep.
@@ -106,8 +108,11 @@ def fan_out_next(*, broadcast_id: str, **_: Any) -> None:
 def sweep_due(**_: Any) -> None:
     """Continue every row that is due, including those whose doorbell was lost."""
     ticks.taken("sweep")
+    started = time.monotonic()
     for effects in sweep_in_parts(now=clock.now(), idle=_idle_priorities()):
         run_effects(effects)
+    if (took_s := time.monotonic() - started) > _SLOW_SWEEP_S:
+        log.warning("sweep_slow", extra={"took_s": round(took_s, 2)})
 
 
 def _idle_priorities() -> set[Priority]:

@@ -12,7 +12,7 @@ from gateway.codec import events, limits
 from gateway.codec.acks import ack_to_json, ack_to_protobuf, acks_to_protobuf
 from gateway.codec.encodings import decoded
 from gateway.codec.limits import InvalidEvent
-from gateway.codec.problems import from_ack, from_malformed, retry_after, status_of
+from gateway.codec.problems import from_ack, from_malformed, problem, retry_after, status_of
 from notifications.events import Ack, Envelope, SourceGrant, rejected_ack
 from notifications.ingest import ingest
 from runtime.batching import Unavailable
@@ -161,6 +161,8 @@ def many_answer(acks: Sequence[Ack], *, protobuf: bool) -> HttpResponse:
     codes = {ack.code for ack in acks}
     status = status_of("overloaded") if codes == {"overloaded"} else 200
     headers = retry_after(*codes)
+    if status != 200 and not protobuf:
+        return problem("overloaded", acks[0].detail)
     if protobuf:
         body = acks_to_protobuf(acks)
         return HttpResponse(body, status=status, content_type=events.PROTOBUF, headers=headers)

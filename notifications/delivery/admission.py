@@ -90,7 +90,9 @@ def _within_limits(rows: list[Due], now: datetime) -> tuple[list[Due], Effects]:
     # A CRITICAL one that has no other channel after all waits for a slot as the others on their last channel.
     longest_s = rate_limits.LONGEST_HORIZON_S
     late += _late(replace(slot, horizon_s=longest_s) for slot in staying if slot not in late)
-    effects.add(_wait_for_slots(late, now))
+    # A NORMAL one without a slot stays as it is: it is taken along or rung for when its turn may have come.
+    waiting = [slot for slot in late if slot.reserved or slot.row.priority is Priority.CRITICAL]
+    effects.add(_wait_for_slots(waiting, now))
     kept_back |= {slot.row.delivery_id for slot in late}
     return [row for row in rows if row.delivery_id not in kept_back], effects
 

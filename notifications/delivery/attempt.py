@@ -17,7 +17,7 @@ from notifications.delivery.slow_sends import RunEffects
 from notifications.delivery.waits import Wait
 from notifications.events import Effects
 from notifications.settings import pipeline_settings
-from notifications.states import Channel, WaitReason
+from notifications.states import Channel, Priority, WaitReason
 from notifications.store import Due
 from notifications.transports.base import TemporaryError, TransportError
 
@@ -87,12 +87,22 @@ def _prepare(rows: Sequence[Due], clock: Clock) -> tuple[list[Prepared], Effects
 
 
 def _with_room(rows: list[Due], clock: Clock) -> tuple[list[Due], Effects]:
-    """Return the rows of channels that have free slots; the others wait for a moment, or go on."""
-    full = {channel for channel in {row.channel for row in rows} if room.is_full(channel)}
+    """Return the rows of channels that have free slots; the others wait for a moment, or go on.
+
+    A NORMAL one is left as it is: it is taken along, or rung for by the sweep.
+    """
+    full = {key for key in {(row.channel, row.priority) for row in rows} if room.is_full(*key)}
     now = clock()
-    crowded = [Wait(row, now + timedelta(seconds=uniform(1, 3))) for row in rows if row.channel in full]  # noqa: S311
-    effects = waits.wait_or_leave(crowded, WaitReason.NO_ROOM, now)
-    return [row for row in rows if row.channel not in full], effects
+    crowded = [
+        Wait(row, now + timedelta(seconds=uniform(1, 3)))  # noqa: S311
+        for row in rows
+        if (row.channel, row.priority) in full
+    ]
+    left = waits.leaving(crowded, WaitReason.NO_ROOM, now)
+    urgent = [one for one in crowded if one.row.priority is Priority.CRITICAL and one not in left]
+    waits.wait(urgent, WaitReason.NO_ROOM, now)
+    effects = waits.leave(left, WaitReason.NO_ROOM, now)
+    return [row for row in rows if (row.channel, row.priority) not in full], effects
 
 
 def _send_and_record(

@@ -88,7 +88,7 @@ class Sends:
             left.add(self._leave_impatient(channel))
             return []
         idle = self._slots[channel] - self.running[channel]
-        self._slots[channel] += room.take(channel, max(0, len(waiting) - idle))
+        self._slots[channel] += room.take(channel, waiting[0].due.priority, max(0, len(waiting) - idle))
         count = min(len(waiting), self._slots[channel] - self.running[channel])
         if not count and not self.running[channel]:
             left.rings += self._left(channel)  # another batch has all slots

@@ -17,6 +17,7 @@ MODULES = (
     "unsafe",
     "strangers",
     "crowd",
+    "backlog",
     "begun",
     "blame",
     "clocks",

@@ -8,6 +8,7 @@ from notifications import store, tasks
 from notifications.models import Delivery
 from notifications.states import Priority
 from notifications.transports.base import LimitedError
+from runtime.redis.client import client
 
 
 @pytest.fixture
@@ -91,7 +92,16 @@ def test_a_row_whose_doorbell_has_time_is_left_to_it(desk, ada, chat, provider, 
     assert (len(fake.sent), fresh.state) == (1, "pending")
 
 
-def test_while_nothing_gets_through_no_further_doorbell_rings(waiting, provider, doorbells, override) -> None:
+@pytest.fixture
+def limits_end():
+    yield
+    for key in client().scan_iter("limit.*"):
+        client().delete(key)
+
+
+def test_while_nothing_gets_through_no_further_doorbell_rings(
+    waiting, provider, doorbells, override, limits_end
+) -> None:
     override(batch_size=4, telegram_per_s=1)
     provider(LimitedError("slow down", 30.0))
     tasks.deliver_many(delivery_ids=waiting(9)[:1])

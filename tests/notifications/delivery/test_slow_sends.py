@@ -10,6 +10,7 @@ import pytest
 from notifications.delivery import room, slow_sends
 from notifications.delivery.attempt import attempt_many, attempt_one
 from notifications.events import Effects
+from notifications.models import Delivery
 from notifications.states import Channel, Priority
 from notifications.transports.base import Receipt, TemporaryError
 
@@ -89,15 +90,35 @@ def test_a_slow_failure_is_tried_again_as_any_other(desk, ada, chat, hang, answe
     assert (ring.delivery_id, ring.alone, desk.delivery(event).state) == (pk, True, "deferred")
 
 
-def test_a_channel_that_is_full_takes_no_more_and_counts_no_try(desk, ada, chat, hang, attempt, now) -> None:
+@pytest.mark.parametrize("priority", [Priority.CRITICAL, Priority.NORMAL])
+def test_a_channel_that_is_full_takes_no_more_and_counts_no_try(
+    desk, ada, chat, hang, attempt, now, priority
+) -> None:
     hang(Receipt(), Receipt())
-    events = [desk.event(ada, chat, event_id=f"e{n}", priority=Priority.CRITICAL) for n in range(3)]
+    events = [desk.event(ada, chat, event_id=f"e{n}", priority=priority) for n in range(3)]
     attempt(*events[:2])
-    assert room.is_full(Channel.TELEGRAM)
+    assert room.is_full(Channel.TELEGRAM, priority)
+    before = Delivery.objects.filter(event=events[2]).values().get()
     at_once, _ = attempt(events[2])
     row = desk.delivery(events[2])
     assert (at_once.rings, row.state, row.attempts) == ([], "pending", 0)
-    assert now + timedelta(seconds=1) <= row.ring_at <= now + timedelta(seconds=3)
+    if priority is Priority.CRITICAL:
+        assert now + timedelta(seconds=1) <= row.ring_at <= now + timedelta(seconds=3)
+    else:  # it is not even written: a backlog of them would be, again and again
+        assert Delivery.objects.filter(event=events[2]).values().get() == before
+
+
+def test_normal_sends_leave_a_part_of_the_slots_to_critical_ones(
+    desk, ada, chat, hang, attempt, override
+) -> None:
+    hang(*[Receipt()] * 5)
+    override(send_concurrency=4)
+    normal = [desk.event(ada, chat, event_id=f"n{n}") for n in range(5)]
+    attempt(*normal)
+    urgent = desk.event(ada, chat, event_id="c", priority=Priority.CRITICAL)
+    attempt(urgent)
+    states = [desk.delivery(event).state for event in normal]
+    assert (sorted(states), desk.delivery(urgent).state) == (["pending"] * 2 + ["sending"] * 3, "sending")
 
 
 def test_critical_goes_on_from_a_channel_that_stays_full(
@@ -167,5 +188,5 @@ def test_the_recorder_goes_on_with_the_batch_where_the_worker_left_it(
     answer.set()
     assert slow_sends.wait_until_recorded(within_s=10)
     assert {desk.delivery(event).state for event in events} == {"sent"}
-    assert room.take(Channel.TELEGRAM, 9) == 2  # all slots are free again
+    assert room.take(Channel.TELEGRAM, Priority.CRITICAL, 9) == 2  # all slots are free again
     room.give_back(Channel.TELEGRAM, 2)
