@@ -24,6 +24,7 @@ MODULES = (
     "waits",
     "sources",
     "tabs",
+    "servers",
 )
 
 
