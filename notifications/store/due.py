@@ -1,6 +1,5 @@
 """Looking up deliveries that are due, without a lock: what has to be known before a send may begin."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,9 +9,7 @@ from django.db import connection
 
 from notifications.events import JsonObject
 from notifications.states import Channel, DeliveryState, EventState, Priority
-from users.encryption import decrypt
-
-log = logging.getLogger(__name__)
+from users.encryption import CannotDecrypt, decrypt
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +95,7 @@ def _due(row: list[Any]) -> Due:
     unreadable = ""
     try:
         row[_ADDRESS] = decrypt(row[_ADDRESS]) if row[_ADDRESS] else ""
-    except Exception as error:
-        log.exception("delivery_unreadable", extra={"delivery_id": row[0]})
-        row[_ADDRESS], unreadable = (
-            "",
-            f"its address cannot be read ({type(error).__name__}): see FIELD_ENCRYPTION_KEYS",
-        )
+    except CannotDecrypt as error:
+        row[_ADDRESS], unreadable = "", str(error)
     row[2:4] = Channel(row[2]), Priority(row[3])
     return Due(*[*row, unreadable])
