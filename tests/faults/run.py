@@ -148,7 +148,7 @@ def keep(result: Result) -> None:
 def main() -> int:
     from tests.faults import scenarios
 
-    scenarios.load()
+    scenarios.register()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="SCENARIO", help=f"of {', '.join(SCENARIOS)}")
     parser.add_argument("--size", choices=list(SIZES), default="full")

@@ -10,7 +10,7 @@ from tests.faults.mutants import Trial
 from tests.faults.mutations import _ALL, MUTANTS, Moved, Mutant
 from tests.faults.run import SCENARIOS
 
-scenarios.load()
+scenarios.register()
 
 
 @pytest.mark.parametrize("mutant", _ALL, ids=lambda mutant: mutant.name)

@@ -28,7 +28,7 @@ MODULES = (
 )
 
 
-def load() -> None:
+def register() -> None:
     """Import every module, so that its scenarios are registered."""
     for name in MODULES:
         import_module(f"{__name__}.{name}")

@@ -109,6 +109,7 @@ NOW_S = int(time.time())
 @pytest.mark.parametrize(
     ("value", "unit"),
     [(NOW_S + 60, "seconds"), (NOW_S * 10**6, "microseconds"), (NOW_S * 10**9, "nanoseconds")],
+    ids=["seconds", "microseconds", "nanoseconds"],
 )
 def test_a_time_in_another_unit_is_named(producer: Producer, field: str, value: int, unit: str) -> None:
     answer = producer.post("/events", json=event_json(**{field: value}))
