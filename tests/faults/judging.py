@@ -31,31 +31,31 @@ def judge_unknown(stage: Stage, in_flight: int) -> None:
 
 
 @dataclass(slots=True)
-class Longest:
-    s: float = 0.0
+class Uncommitted:
+    count: int = 0
 
 
-_WAITING = """
-SELECT max(extract(epoch FROM clock_timestamp() - state_change)) FROM pg_stat_activity
-WHERE state LIKE 'idle in transaction%%'
+# A claim is one statement and commits by itself: its session never waits inside a transaction.
+_UNCOMMITTED = """
+SELECT count(*) FROM pg_stat_activity
+WHERE state LIKE 'idle in transaction%' AND query LIKE '%lease_until = %'
 """
 
 
 @contextmanager
-def transactions_watched(stage: Stage) -> Iterator[Longest]:
-    """Note for how long at most a transaction has waited for its process, such as during a send."""
-    longest, over = Longest(), threading.Event()
+def claims_watched(stage: Stage) -> Iterator[Uncommitted]:
+    """Count the claims that wait without their commit while their process does something else, as a send."""
+    found, over = Uncommitted(), threading.Event()
 
     def watch() -> None:
         with psycopg.connect(stage.system.postgres.url(), autocommit=True) as connection:
-            while not over.wait(0.05):
-                row = connection.execute(_WAITING).fetchone()
-                longest.s = max(longest.s, float(row[0] or 0) if row else 0.0)
+            while not over.wait(0.02):
+                found.count += connection.execute(_UNCOMMITTED).fetchone()[0]  # type: ignore[index]
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     try:
-        yield longest
+        yield found
     finally:
         over.set()
         watcher.join(10)

@@ -63,7 +63,7 @@ def _waited_for_the_sweep(stage: Stage, killed_at: list[float]) -> int:
 
 @scenario("D2", "one event 100 times at once over all ingresses, and one with other content")
 def same_event_everywhere(stage: Stage) -> None:
-    rounds = stage.scaled(50, 5)
+    rounds = stage.scaled(50, 25)
     firsts = duplicates = conflicts = 0
     for _ in range(rounds):
         item = stage.items(1)[0]
