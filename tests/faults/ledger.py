@@ -103,6 +103,7 @@ class Ledger:
     finals: int = 0
     unanswered: list[str] = field(default_factory=list)
     answered_twice: list[str] = field(default_factory=list)
+    second_finals: int = 0  # final acks beyond the first of their event
     recovered: int = 0
     leases_expired: int = 0
     ends: dict[str, str] = field(default_factory=dict)  # how the tables end what must not be
@@ -190,6 +191,7 @@ def draw_up(
         finals=sum(counted.values()),
         unanswered=sorted(key for key, times in counted.items() if not times),
         answered_twice=sorted(key for key, times in counted.items() if times > 1),
+        second_finals=sum(times - 1 for times in counted.values() if times > 1),
         recovered=sum(story.recovered for story in told.values()),
         leases_expired=sum(story.leases_expired for story in told.values()),
         names=Counter(story.code or story.state for story in dead),

@@ -294,7 +294,7 @@ _ALL = (
         "notifications/delivery/sending.py",
         "    if started_at + timedelta(seconds=timeout_s) > row.lease_until:\n",
         "    if False:\n",
-        tests=("tests/notifications/delivery",),
+        rows=("D4",),
     ),
     Mutant(
         "m30",
@@ -311,14 +311,6 @@ _ALL = (
         "CLAIMABLE = [DeliveryState.PENDING,",
         "CLAIMABLE = [DeliveryState.SENDING, DeliveryState.PENDING,",
         tests=("tests/notifications/store/test_claim.py",),
-    ),
-    Mutant(
-        "m32",
-        "a worker that stops leaves its sends in flight behind",
-        "notifications/tasks.py",
-        "    if not slow_sends.wait_until_recorded(",
-        "    if False and not slow_sends.wait_until_recorded(",
-        rows=("R4",),
     ),
     Mutant(
         "m41",

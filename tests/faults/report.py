@@ -126,9 +126,8 @@ def _number(value: int | None) -> str:
 
 
 def main() -> None:
-    kept = newest()
-    DATA.write_text(json.dumps(kept, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
-    PAGE.write_text(page(kept))
+    DATA.write_text(json.dumps(newest(), indent=1, ensure_ascii=False, sort_keys=True) + "\n")
+    PAGE.write_text(page(json.loads(DATA.read_text())))
 
 
 if __name__ == "__main__":

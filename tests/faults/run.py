@@ -100,8 +100,8 @@ def _judge_every_row(stage: Stage, drawn: Ledger) -> None:
     stage.figure("answers 5xx other than 503", broken, limit="0", holds=not broken)
     bound = stage.repeats_at_most
     stage.figure("messages repeated", drawn.repeats, limit=f"≤ {bound}", holds=drawn.repeats <= bound)
-    twice, bound = len(drawn.answered_twice), stage.second_finals_at_most
-    stage.figure("final acks that came twice", twice, limit=f"≤ {bound}", holds=twice <= bound)
+    again, bound = drawn.second_finals, stage.second_finals_at_most
+    stage.figure("final acks that came again", again, limit=f"≤ {bound}", holds=again <= bound)
     names = " ".join(f"{name}:{count}" for name, count in sorted(drawn.names.items()))
     expected = " ".join(sorted({one.code for one in stage.expected_dead}))
     stage.figure("dead letters by name", names or 0, limit=expected or "0", holds=not drawn.unexplained)
