@@ -78,6 +78,7 @@ def test_its_door_uses_it(row: Row) -> None:
 
 
 OURS = [
+    "config.flower:Flower",
     "config.redis_broker:Transport",
     "gateway.server.daphne:LiveServer",
     "gateway.server.http:BoundedChannel",
