@@ -35,7 +35,7 @@ class Flower(flower.app.Flower):  # type: ignore[misc]
     def _ask_newcomers(self) -> None:
         """Ask those whose heartbeats came and whose answer did not: started later, or slow to answer."""
         alive = [name for name, worker in self.events.state.workers.items() if worker.alive]
-        if any(not _ANSWERS <= self.workers.get(name, {}).keys() for name in alive):
+        if any(_ANSWERS - self.workers.get(name, {}).keys() for name in alive):
             self.update_workers()
 
 
