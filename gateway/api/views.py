@@ -110,11 +110,14 @@ async def _event(request: HttpRequest, event_id: str, wait: float) -> HttpRespon
     return JsonResponse(await sync_to_async(read.story)(found))
 
 
+_LAST_SEQ = 2**63 - 1
+
+
 @api.get("/users/{external_id}/inbox", auth=None, summary="A person's inbox")
 def get_inbox(
     request: HttpRequest,
     external_id: str,
-    before: int | None = Query(None, ge=1, lt=2**63),  # type: ignore[type-arg]
+    before: int | None = Query(None, ge=1),  # type: ignore[type-arg]
     limit: int = Query(30, ge=1, le=200),  # type: ignore[type-arg]
 ) -> HttpResponse:
     """Return stored events, newest first. People read their own as `me`, by browser session or JWT."""
@@ -123,7 +126,7 @@ def get_inbox(
         return problem("not_signed_in", "Sign in first.", status=401)
     if external_id not in {"me", person.external_id}:
         return problem("not_found", "Only your own inbox can be read.", status=404)
-    return JsonResponse(_inbox(person, before, limit))
+    return JsonResponse(_inbox(person, before and min(before, _LAST_SEQ), limit))
 
 
 def _inbox(person: User, before: int | None, limit: int) -> dict[str, Any]:

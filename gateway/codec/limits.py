@@ -15,7 +15,7 @@ PAYLOAD_KEYS = 256
 STRING_BYTES = 16 * 1024
 METADATA_ENTRIES = 64
 CHANNELS = 16
-LATEST_MS = 253_402_300_799_000  # the end of the year 9999
+LATEST_MS = 253_402_300_799_999  # the end of the year 9999
 # In milliseconds a time before 2001, in seconds the year 33658: a lower number was meant as seconds.
 _SECONDS_BELOW = 10**12
 _MICROSECONDS_BELOW, _NANOSECONDS_BELOW = 10**17, 10**20

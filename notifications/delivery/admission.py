@@ -78,7 +78,7 @@ def _within_limits(rows: list[Due], now: datetime) -> tuple[list[Due], Effects]:
     late = _late(
         _Slot(row, limits, _horizon_s(row, now))
         for row in rows
-        if not row.unusable and (limits := rate_limits.limits_of(row.channel, row.address))
+        if (limits := rate_limits.limits_of(row.channel, row.address))
     )
     if not late:
         return rows, Effects()

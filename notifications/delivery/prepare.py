@@ -85,6 +85,6 @@ def end_unsendable(row: Due, reason: str, clock: Clock) -> Effects:
 def _skip(row: Due, clock: Clock) -> Effects:
     now = clock()
     try:
-        return store.record_skipped(Failure(row, now, now, AttemptOutcome.MESSAGE, row.unusable), now=now)
+        return store.record_skipped(Failure(row, now, now, AttemptOutcome.RECIPIENT, row.unusable), now=now)
     except LeaseLost:
         return Effects()

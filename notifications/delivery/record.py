@@ -158,12 +158,9 @@ def _described(error: TransportError, row: Claimed) -> dict[str, object]:
 
 
 def _decide(failure: Failure, error: TransportError, now: datetime) -> Effects:
-    row = failure.claimed
     if isinstance(error, OutcomeUnknown):
         backoff_s = pipeline_settings().unknown_backoff_s
         return store.record_unknown(failure, now=now, backoff_s=backoff_s)
-    if row.unusable:
-        return store.record_skipped(failure, now=now)
     if isinstance(error, TemporaryError | ConfigurationError):
         return _defer_or_fail(failure, error, now)
     return store.record_failed(failure, _KINDS.get(type(error), FailureKind.MESSAGE), now=now)
@@ -219,7 +216,7 @@ def is_providers_fault(tried: Tried) -> bool:
 
 def _count(batch: Sequence[Tried]) -> None:
     """Count the batch's sends in the breakers and in the metrics, channel by channel."""
-    started = [tried for tried in batch if tried.receipt or (tried.error and not tried.claimed.unusable)]
+    started = [tried for tried in batch if tried.receipt or tried.error]
     for channel in dict.fromkeys(tried.claimed.channel for tried in started):
         mine = [tried for tried in started if tried.claimed.channel is channel]
         failed = sum(map(is_providers_fault, mine))

@@ -16,8 +16,9 @@ from contextlib import contextmanager
 from typing import IO
 
 from config.env import ROOT, home
+from sandbox.system.interruption import Interrupted, interrupt, on_signals
 from sandbox.system.postgres import Postgres
-from sandbox.system.processes import INTERRUPTIONS, Processes, ProcessFailed
+from sandbox.system.processes import Processes, ProcessFailed
 from sandbox.system.start import HOST, Ports, PortTaken, StartFailed
 from sandbox.system.valkey import Valkey
 
@@ -42,10 +43,6 @@ class _AlreadyRunning(Exception):
     pass
 
 
-class _Interrupted(Exception):
-    """A signal such as Ctrl-C arrived before the processes ran."""
-
-
 class DevelopmentSystem:
     """Everything `make run` starts. `run` returns when all has been stopped."""
 
@@ -62,8 +59,8 @@ class DevelopmentSystem:
 
     def run(self) -> int:
         """Start, print the addresses, wait for Ctrl-C or a failure, stop. Return the exit code."""
+        on_signals(interrupt)
         self._home.mkdir(parents=True, exist_ok=True)
-        _on_signals(_interrupt)
         try:
             with self._only_one():
                 return self._run()
@@ -73,7 +70,7 @@ class DevelopmentSystem:
         except ProcessFailed as failed:
             say(f"\n{failed.text}")
             return failed.exit_code
-        except _Interrupted:
+        except Interrupted:
             say("stopped.")
             return 130
 
@@ -82,7 +79,7 @@ class DevelopmentSystem:
         try:
             self._run_processes(self._prepared())
         finally:
-            _on_signals(signal.SIG_IGN)  # stopping has time limits; every server must be stopped
+            on_signals(signal.SIG_IGN)  # stopping has time limits; every server must be stopped
             self._ready_file.unlink(missing_ok=True)
             self._stop_servers()
             self._ports.close()
@@ -200,16 +197,6 @@ class DevelopmentSystem:
                 return
             time.sleep(0.1)
         say(f"The page does not answer after {_READY_WITHIN_S} s; see {self._home / 'logs'}.")
-
-
-def _on_signals(handler: "Callable[[int, object], None] | signal.Handlers") -> None:
-    for number in INTERRUPTIONS:
-        signal.signal(number, handler)
-
-
-def _interrupt(*_: object) -> None:
-    _on_signals(signal.SIG_IGN)  # a second Ctrl-C must not interrupt the stopping
-    raise _Interrupted
 
 
 @contextmanager

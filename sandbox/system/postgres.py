@@ -16,6 +16,7 @@ import psycopg
 
 from sandbox.system import unprivileged
 from sandbox.system.child_process import end
+from sandbox.system.interruption import held
 from sandbox.system.start import HOST, StartFailed, await_start, package_folder
 
 
@@ -80,7 +81,7 @@ class Postgres:
         self.stop_leftover()
         log = self.folder / "logs" / "postgres.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as output:
+        with log.open("ab") as output, held():
             self._process = _spawn(
                 self._command(),
                 stdout=output,

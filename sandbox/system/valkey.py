@@ -10,6 +10,7 @@ from pathlib import Path
 import redis
 
 from sandbox.system.child_process import end
+from sandbox.system.interruption import held
 from sandbox.system.start import HOST, StartFailed, await_start, package_folder
 
 
@@ -44,7 +45,7 @@ class Valkey:
             "maxmemory-policy noeviction",  # evicting would drop queues and bindings
             'save ""',
         ]
-        with log.open("ab") as output:
+        with log.open("ab") as output, held():
             self._process = subprocess.Popen(
                 [_valkey_binary(), "-"],  # settings on standard input, since command lines are public
                 stdin=subprocess.PIPE,
