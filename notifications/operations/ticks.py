@@ -8,7 +8,7 @@ from runtime.redis.client import client
 
 log = logging.getLogger(__name__)
 
-_LOST_AFTER = 5  # intervals
+_LOST_AFTER = 2  # intervals
 
 
 def may_send(name: str, *, every_s: float) -> bool:

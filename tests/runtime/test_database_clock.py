@@ -84,6 +84,20 @@ def database_now_without_query() -> datetime:
         return other.execute("SELECT clock_timestamp()").fetchone()[0]
 
 
+def test_a_slow_answer_does_not_replace_a_quick_one() -> None:
+    host = Host()
+    clock = host.clock()
+    clock.now()
+
+    def slow() -> float:  # a second passes between any two looks at the time
+        host.passed_s += 1
+        return time.monotonic() + host.passed_s
+
+    quick, clock.monotonic = clock._offset_s, slow
+    clock.look()
+    assert clock._offset_s == quick
+
+
 def test_every_look_is_told_to_watchers() -> None:
     clock, seen = Host(3).clock(), []
     clock.watchers.append(seen.append)
