@@ -42,10 +42,6 @@ def _postgres_install() -> Path:
     return root / install.relative_to(package.parent)
 
 
-def _postgres_bin(name: str) -> str:
-    return str(_postgres_install() / "bin" / name)
-
-
 def _spawn(command: list[str], **options: Any) -> "subprocess.Popen[Any]":
     """Start a Postgres program, as another user if we are root. Raises: `StartFailed`."""
     try:
@@ -73,6 +69,11 @@ class Postgres:
 
     def url(self, database: str = "tocsin") -> str:
         return f"postgres://postgres:{self.password}@{HOST}:{self.port}/{database}"
+
+    @staticmethod
+    def program(name: str) -> str:
+        """Return the path of one of its programs, such as `pg_dump`."""
+        return str(_postgres_install() / "bin" / name)
 
     def start(self) -> None:
         """Start the server, creating its data folder the first time. Raises: `StartFailed`."""
@@ -106,7 +107,7 @@ class Postgres:
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         data = unprivileged.data_path(self.data)
-        return [_postgres_bin("postgres"), "-D", data, "-p", str(self.port), *options]
+        return [self.program("postgres"), "-D", data, "-p", str(self.port), *options]
 
     def _initialize(self) -> None:
         unfinished = self.folder / "postgres.unfinished"  # left by an interrupted first start
@@ -129,7 +130,7 @@ class Postgres:
 
     def _initdb(self, folder: Path, password_fd: int) -> "subprocess.CompletedProcess[str]":
         command = [
-            _postgres_bin("initdb"),
+            self.program("initdb"),
             *("-D", unprivileged.data_path(folder), "-U", "postgres", f"--pwfile=/dev/fd/{password_fd}"),
             *("--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8"),
             *(["--no-sync"] if self.fast else []),
@@ -149,7 +150,7 @@ class Postgres:
         """Stop a server of an earlier, killed start on this data folder."""
         if (self.data / "postmaster.pid").exists():
             data = unprivileged.data_path(self.data)
-            command = [_postgres_bin("pg_ctl"), "-D", data, "-m", "fast", "-w", "stop"]
+            command = [self.program("pg_ctl"), "-D", data, "-m", "fast", "-w", "stop"]
             _spawn(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self.data).wait()
 
     def _answers(self) -> bool:

@@ -19,10 +19,11 @@ PAGE = "page"
 
 # One line an event: its end, how often its story admits that it may have been sent, and how often it was.
 STORIES = """
-SELECT e.event_id, e.state, e.code, e.delivered_via, e.priority, count(d.id) FILTER (
-        WHERE d.failure_kind = 'unconfirmed' OR d.state = 'confirmed')
-    + (SELECT count(*) FROM notifications_attempt a JOIN notifications_delivery x ON x.id = a.delivery_id
-       WHERE x.event_id = e.id AND a.outcome IN ('unknown', 'lease_expired')),
+SELECT e.event_id, e.state, e.code, e.delivered_via, e.priority, greatest(
+        count(d.id) FILTER (WHERE d.failure_kind = 'unconfirmed' OR d.state = 'confirmed')
+        + (SELECT count(*) FROM notifications_attempt a JOIN notifications_delivery x ON x.id = a.delivery_id
+           WHERE x.event_id = e.id AND a.outcome IN ('unknown', 'lease_expired')),
+        max(d.possible_duplicate::int)),
     (SELECT count(*) FROM notifications_attempt a JOIN notifications_delivery x ON x.id = a.delivery_id
         WHERE x.event_id = e.id AND a.outcome = 'lease_expired'),
     coalesce(sum(d.attempts), 0), bool_or(d.ring_at IS NOT NULL), e.expires_at

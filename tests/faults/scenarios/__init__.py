@@ -25,6 +25,8 @@ MODULES = (
     "sources",
     "tabs",
     "servers",
+    "once",
+    "restore",
 )
 
 
