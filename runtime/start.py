@@ -5,7 +5,8 @@ import sys
 
 from django.conf import settings
 from django.core.checks import ERROR, run_checks
-from django.db import connections
+
+from runtime.postgres.connection import close_before_fork
 
 log = logging.getLogger(__name__)
 
@@ -13,7 +14,7 @@ log = logging.getLogger(__name__)
 def refuse_unsafe_start() -> None:
     """End the process if a check fails, in production also one of deployment; log what else is found."""
     found = run_checks(include_deployment_checks=settings.PRODUCTION)
-    connections.close_all()  # a forked child must not share its parent's socket
+    close_before_fork()
     errors = [message for message in found if message.level >= ERROR]
     for message in found:
         if message not in errors and not message.is_silenced():

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from django.db import DatabaseError, connection
 
 from runtime.postgres.away import DATABASE_AWAY
+from runtime.postgres.connection import close_before_fork
 
 log = logging.getLogger(__name__)
 
@@ -94,9 +95,10 @@ def refuse_skew(clock: Clock = _clock) -> None:
     """
     try:
         skew_s = clock.look()
-        connection.close()
     except DATABASE_AWAY:
         return
+    finally:
+        close_before_fork()
     if abs(skew_s) > SKEW_REFUSED_S:
         raise ClockSkew(
             f"This host's clock is {skew_s:+.0f} s from the database's; {SKEW_REFUSED_S:.0f} s are "

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 from django.conf import settings
+from django.db import connections
 from psycopg.pq import TransactionStatus
 
 _POLL_S = 0.1
@@ -30,3 +31,10 @@ class Connection(psycopg.Connection[Any]):
             if timeout is None and self.pgconn.transaction_status == TransactionStatus.ACTIVE:
                 self.pgconn.finish()  # that answer would never be read
             raise
+
+
+def close_before_fork() -> None:
+    """Close all connections of this process, and its pools: a forked child must not share a socket."""
+    connections.close_all()
+    for connection in connections.all(initialized_only=True):
+        connection.close_pool()  # type: ignore[attr-defined]

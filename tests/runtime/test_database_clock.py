@@ -1,5 +1,8 @@
 """All processes go by the database's clock, whatever their hosts' clocks say."""
 
+import os
+import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,7 +11,9 @@ import psycopg
 import pytest
 from django.db import connection
 
+from config.env import ROOT
 from runtime.postgres.clock import LOOK_EVERY_S, Clock, ClockSkew, refuse_skew
+from tests.gateway.servers import database_url
 
 pytestmark = pytest.mark.django_db
 
@@ -121,3 +126,29 @@ def test_before_the_first_look_the_hosts_clock_is_used(settings) -> None:
     clock = Host(5).clock()
     clock._look_at = time.monotonic() + 1  # as while the database is away
     assert clock.now() > datetime.now(UTC) + timedelta(seconds=4)
+
+
+_START = """
+import django, psutil
+django.setup()
+from django.db import connection
+from runtime.start import refuse_unsafe_start
+from runtime.postgres import clock
+refuse_unsafe_start()
+clock.refuse_skew()
+port = int(connection.settings_dict["PORT"])
+print([one for one in psutil.Process().net_connections() if one.raddr and one.raddr.port == port])
+"""
+
+
+@pytest.mark.parametrize("pool_size", ["0", "2"])
+def test_a_checked_start_leaves_no_socket_to_forked_children(pool_size) -> None:
+    environment = os.environ | {
+        "DATABASE_URL": database_url(connection.settings_dict["NAME"]),
+        "DATABASE_POOL_SIZE": pool_size,
+        "DJANGO_SETTINGS_MODULE": "config.settings.development",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", _START], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.splitlines()[-1:] == ["[]"], done.stderr
