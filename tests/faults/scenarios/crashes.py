@@ -22,7 +22,7 @@ PLACES: dict[str, tuple[str, int]] = {
     "broadcast_after_commit": ("web", 2),
     "fan_out_after_accept": ("workers", 1),
     "fan_out_before_advance": ("workers", 2),
-    "confirm_before_commit": ("web", 3),
+    "confirm_before_commit": ("web", 1),
     "claimed_before_send": ("workers", 3),
     "sent_before_record": ("workers", 4),
     "recorded_before_effects": ("workers", 3),

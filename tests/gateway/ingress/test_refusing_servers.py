@@ -117,20 +117,21 @@ def test_a_redis_that_refuses_to_write_degrades_and_nothing_more(
 
 
 @pytest.fixture
-def set_read_only(transactional_db):
+def set_read_only(transactional_db, daphne):
     """Return a function that makes the test's database read-only, or writable again, for new sessions."""
     name = connection.settings_dict["NAME"]
 
     def set_read_only(on: bool) -> None:
         with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as admin:
             admin.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = {on}')
-            if on:
-                connection.close_pool()  # its sessions end too
-                ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
-                admin.execute(ended, [name])
+            connection.close_pool()  # its sessions end too
+            ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+            admin.execute(ended, [name])  # also at the end: a session keeps what it began with
 
     yield set_read_only
     set_read_only(False)
+    for _ in range(20):  # the server that other tests share lets each of its ended sessions go
+        httpx.get(f"{daphne.url}/readyz", trust_env=False)
     connection.close()
 
 
