@@ -132,10 +132,12 @@ def busy(server: Server):
 
 
 def killed(server: Server) -> bool:
+    """Kill the script, and return whether it has ended: the kill is answered a little before that."""
     try:
-        return server.client.script_kill()
+        server.client.script_kill()
     except redis.ResponseError as error:
         return "NOTBUSY" in str(error)
+    return False
 
 
 @contextmanager
