@@ -2,17 +2,20 @@
 
 import json
 import time
+from datetime import UTC, datetime
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from gateway.auth.bearer import AuthFailed, read_token
 from notifications.models import InboxCursor
 from tests.gateway.other_ends import Producer
 from tests.gateway.servers import AUTH_WITHIN_S
-from tests.kit.sign_in import cookie_of, token_for
+from tests.kit.sign_in import SIGNING_KEY, cookie_of, token_for
 
 
 def test_a_signed_in_browser_is_ready_at_once(open_page, producer: Producer, ann) -> None:
@@ -181,6 +184,31 @@ def test_an_issuers_clock_may_be_seconds_ahead(open_page, ann, claim, ahead_s, g
     page = open_page(path="/ws/native", origin=None, ready=False)
     page.send(type="auth", token=token_for("ann", **{claim: int(time.time()) + ahead_s}))
     assert (page.receive()["type"] == "ready") is good
+
+
+@pytest.fixture
+def trusting(settings) -> None:
+    """This process trusts the key of the tests, as the servers do."""
+    public = SIGNING_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    settings.JWT_PUBLIC_KEYS = [public.decode()]
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+@pytest.mark.usefixtures("trusting")
+def test_a_token_goes_by_the_databases_clock_and_not_by_this_hosts(ann, hours) -> None:
+    at_s = int(time.time()) + hours * 3600
+    token = token_for("ann", iat=at_s, nbf=at_s, exp=at_s + 300)
+    assert read_token(token, now=lambda: datetime.fromtimestamp(at_s, UTC)).person.external_id == "ann"
+    with pytest.raises(AuthFailed):
+        read_token(token)
+
+
+@pytest.mark.parametrize("claim", ["iat", "nbf", "exp"])
+@pytest.mark.parametrize("value", ["soon", [1], {"a": 1}, float("inf")], ids=["text", "list", "map", "inf"])
+@pytest.mark.usefixtures("trusting")
+def test_a_claim_that_is_no_time_is_named(ann, claim, value) -> None:
+    with pytest.raises(AuthFailed, match=claim):
+        read_token(token_for("ann", **{claim: value}))
 
 
 def test_the_leeway_does_not_prolong_a_token(open_page, ann) -> None:
