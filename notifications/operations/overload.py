@@ -7,6 +7,7 @@ nothing, and what was accepted is never touched.
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import datetime
 
 import redis
@@ -24,6 +25,7 @@ KEY = "overload.open_rows"
 CRITICAL_FACTOR = 10  # CRITICAL events are refused above this many times the bound
 _KEPT_S = 60
 _READ_EVERY_S = 1.0
+_STALE_AFTER_S = 5.0  # an older number, such as that of a process without traffic, says nothing
 
 
 def measure() -> int:
@@ -39,9 +41,10 @@ def measure() -> int:
 class _OpenRows:
     """The number as this process has read it last."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._count = 0
-        self._asked_at = 0.0
+        self._asked_at = self._read_at = 0.0
         self._reader = ThreadBatcher[None]("open-rows", lambda _: self.read())
 
     def read(self) -> None:
@@ -51,14 +54,15 @@ class _OpenRows:
         except redis.RedisError as error:
             log.warning("open_rows_unknown", extra={"error": type(error).__name__})
             self._count = 0
+        self._read_at = self._clock()
 
     def count(self) -> int:
-        """Return the number of a second or two ago, without waiting."""
-        now = time.monotonic()
+        """Return the number of a few seconds ago, without waiting; 0 if it was not read lately."""
+        now = self._clock()
         if now - self._asked_at >= _READ_EVERY_S:
             self._asked_at = now
             self._reader.put(None)
-        return self._count
+        return self._count if now - self._read_at < _STALE_AFTER_S else 0
 
 
 open_rows = _OpenRows()

@@ -87,3 +87,14 @@ def test_without_redis_nothing_is_refused(open_rows, override, redis_away) -> No
     override(open_rows_max=5)
     overload.open_rows.read()
     assert overload.refused_priorities() == set()
+
+
+def test_a_number_that_was_not_read_lately_refuses_nothing() -> None:
+    now = [100.0]
+    open_rows = overload._OpenRows(lambda: now[0])
+    client().set(overload.KEY, 7)
+    open_rows.read()
+    assert open_rows.count() == 7
+    now[0] += 6  # nobody published meanwhile
+    client().delete(overload.KEY)
+    assert open_rows.count() == 0
