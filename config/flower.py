@@ -1,4 +1,4 @@
-"""Flower with all pages behind its login and all workers shown: `celery -A config.flower flower`."""
+"""Flower with all pages protected by its login and all workers shown: `celery -A config.flower flower`."""
 
 import flower.app
 import flower.command

@@ -9,18 +9,16 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import redis
 from django.db import connection
 from redis.exceptions import OutOfMemoryError, ResponseError
 
-from gateway.auth.bearer import grant_of
-from gateway.codec import events
 from gateway.codec.acks import ack_to_protobuf
 from gateway.codec.limits import InvalidEvent
+from gateway.ingress.entries import Entry, Read, quarantined, read_all
 from gateway.settings import edge_settings
-from notifications.events import Ack, Envelope, SourceGrant, rejected_ack
+from notifications.events import Ack
 from notifications.ingest import ingest
 from notifications.models import Quarantine
 from notifications.operations import overload
@@ -28,7 +26,6 @@ from notifications.states import AckStatus, EndCode, Priority
 from runtime.failpoints import failpoint
 from runtime.postgres import clock
 from runtime.postgres.away import DATABASE_AWAY
-from users.models import Source
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +43,6 @@ _NEARLY_FULL = 0.8  # of Redis' `maxmemory`
 # Refused, and nothing to look into: there is no page, or the event comes again.
 _NOT_KEPT = frozenset({EndCode.NO_SESSION, "overloaded"})
 
-Entry = tuple[str, dict[bytes, bytes]]
-
 
 def acks_stream(source: str) -> str:
     return f"tocsin:acks:{source}"
@@ -62,18 +57,6 @@ def add_ack(pipe: "redis.client.Pipeline", source: str, ack: Ack, *, final_of: s
 def connect(url: str) -> "redis.Redis":
     """Return a client whose socket timeout is longer than the blocking reads."""
     return redis.Redis.from_url(url, socket_timeout=10, socket_connect_timeout=3, health_check_interval=30)
-
-
-@dataclass(slots=True)
-class _Read:
-    """One decoded entry: an envelope, or an error."""
-
-    entry_id: str
-    data: bytes
-    source: str = ""
-    envelope: Envelope | None = None
-    error: InvalidEvent | None = None
-    ack: Ack | None = None
 
 
 class StreamIngress:
@@ -156,9 +139,7 @@ class StreamIngress:
     def _quarantine_poison(self, entries: Sequence[Entry]) -> None:
         if entries:
             error = InvalidEvent("poison", f"Read {TRIES} times without success.")
-            self._finish(
-                [_Read(entry_id, fields.get(b"e", b""), error=error) for entry_id, fields in entries]
-            )
+            self._finish([Read(entry_id, fields.get(b"e", b""), error=error) for entry_id, fields in entries])
 
     def _process(self, entries: Sequence[Entry]) -> int:
         """Process a batch; if it fails, process its entries one by one: one must not block the others."""
@@ -191,7 +172,7 @@ class StreamIngress:
             self._redis.xclaim(STREAM, GROUP, self._consumer, 0, ids, retrycount=0, justid=True)
 
     def _process_batch(self, entries: Sequence[Entry]) -> None:
-        reads = _read_all(entries)
+        reads = read_all(entries)
         self._shed(reads)
         good = [read for read in reads if read.envelope is not None]
         envelopes = [read.envelope for read in good if read.envelope is not None]
@@ -203,7 +184,7 @@ class StreamIngress:
                 read.error = InvalidEvent(ack.code, ack.detail, ack.field, ack.event_id)
         self._finish(reads)
 
-    def _shed(self, reads: Sequence[_Read]) -> None:
+    def _shed(self, reads: Sequence[Read]) -> None:
         """Refuse all but CRITICAL events while the stream is too long, or Redis is nearly full."""
         if not self._is_overloaded():
             return
@@ -219,10 +200,10 @@ class StreamIngress:
         memory = self._redis.info("memory")
         return bool(memory["used_memory"] > _NEARLY_FULL * memory["maxmemory"] > 0)
 
-    def _finish(self, reads: Sequence[_Read]) -> None:
+    def _finish(self, reads: Sequence[Read]) -> None:
         """Quarantine invalid entries, send the acks, and only then acknowledge the entries."""
         refused = [read for read in reads if read.error is not None]
-        Quarantine.objects.bulk_create([_quarantined(read) for read in refused], ignore_conflicts=True)
+        Quarantine.objects.bulk_create([quarantined(read) for read in refused], ignore_conflicts=True)
         pipe = self._redis.pipeline(transaction=False)
         for read in reads:
             if read.ack is not None and read.source and not _acked_by_replies(read.ack):
@@ -236,7 +217,7 @@ class StreamIngress:
         failpoint("stream_acked_before_xack")
         self._remove(reads)
 
-    def _remove(self, reads: Sequence[_Read]) -> None:
+    def _remove(self, reads: Sequence[Read]) -> None:
         """Acknowledge these entries and delete them: never old ones, which may not have been read."""
         ids = [read.entry_id for read in reads]
         if ids:
@@ -249,61 +230,6 @@ class StreamIngress:
 def _acked_by_replies(ack: Ack) -> bool:
     """A stored event that has ended gets its one final ack from `replies`."""
     return bool(ack.pk) and ack.final and not ack.duplicate
-
-
-def _quarantined(read: _Read) -> Quarantine:
-    assert read.error is not None
-    return Quarantine(
-        ingress="stream",
-        entry_id=read.entry_id,
-        source_name=read.source,
-        code=read.error.code,
-        reason=f"{read.error.field}: {read.error.detail}"[:300],
-        content=read.data,
-    )
-
-
-def _read_all(entries: Sequence[Entry]) -> list[_Read]:
-    reads = []
-    parsed = {}
-    for entry_id, fields in entries:
-        read = _Read(entry_id, fields.get(b"e", b""))
-        reads.append(read)
-        try:
-            if b"e" not in fields:
-                raise InvalidEvent(
-                    "missing_field", "An entry has a field e with a serialized UserEvent.", "e"
-                )
-            parsed[entry_id] = events.parse(read.data)
-        except InvalidEvent as error:
-            read.error = error
-    grants = _grants({message.source for message in parsed.values()})
-    for read in reads:
-        message = parsed.get(read.entry_id)
-        if message is not None:
-            _decode(read, message, grants)
-    return reads
-
-
-def _decode(read: _Read, message: object, grants: dict[str, SourceGrant]) -> None:
-    name = message.source  # type: ignore[attr-defined]
-    grant = grants.get(name)
-    if grant is None:
-        detail = "source must name an enabled source that may use the stream."
-        read.error = InvalidEvent("unknown_source", detail, "source")
-        return
-    read.source = name
-    try:
-        read.envelope = events.from_message(message, grant, raw=read.data, reply_to="stream")  # type: ignore[arg-type]
-    except InvalidEvent as error:
-        read.error = error
-        read.ack = rejected_ack(error.event_id, error.code, error.detail, clock.now(), field=error.field)
-
-
-def _grants(names: set[str]) -> dict[str, SourceGrant]:
-    possible = {name for name in names if "\0" not in name}  # Postgres would reject the whole query
-    sources = Source.objects.filter(name__in=possible, enabled=True, allow_stream=True)
-    return {source.name: grant_of(source) for source in sources}
 
 
 def _text(value: bytes | str) -> str:

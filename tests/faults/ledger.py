@@ -6,10 +6,11 @@ The words are those of Jepsen's queue checker; docs/faults.md defines them.
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 _REF = re.compile(r"[A-Z]\d+[a-z]?-[0-9a-f]{4}-\d{6}")
 _ARRIVED = {"accepted", "dropped_answer"}
@@ -175,7 +176,6 @@ def draw_up(
     duplicated = sorted(event_id for event_id, sent in by_event.items() if len(sent) > 1)
     dead = [story for story in told.values() if story.is_dead]
     unexplained = _unexplained(dead, expected)
-    counted = {key: times for key, times in (finals or {}).items() if key in told}
     ledger = Ledger(
         acknowledged=len(promised),
         received=len(by_event),
@@ -189,16 +189,24 @@ def draw_up(
         duplicated=duplicated,
         repeats=sum(len(by_event[key]) - 1 for key in duplicated),
         unflagged=[key for key in duplicated if not _flagged(by_event[key], told.get(key))],
-        finals=sum(counted.values()),
-        unanswered=sorted(key for key, times in counted.items() if not times),
-        answered_twice=sorted(key for key, times in counted.items() if times > 1),
-        second_finals=sum(times - 1 for times in counted.values() if times > 1),
+        **_final_acks(finals or {}, told.keys()),
         recovered=sum(story.recovered for story in told.values()),
         leases_expired=sum(story.leases_expired for story in told.values()),
         names=Counter(story.code or story.state for story in dead),
     )
     ledger.ends = {key: _end(told.get(key)) for name in MUST_BE_NONE for key in getattr(ledger, name)}
     return ledger
+
+
+def _final_acks(finals: Mapping[str, int], stored: Set[str]) -> dict[str, Any]:
+    """Count the final acks of stored events: those that never came, and those that came again."""
+    counted = {key: times for key, times in finals.items() if key in stored}
+    return {
+        "finals": sum(counted.values()),
+        "unanswered": sorted(key for key, times in counted.items() if not times),
+        "answered_twice": sorted(key for key, times in counted.items() if times > 1),
+        "second_finals": sum(times - 1 for times in counted.values() if times > 1),
+    }
 
 
 def _by_event(came: Sequence[Message]) -> dict[str, list[Message]]:

@@ -81,9 +81,13 @@ def hanging_provider(stage: Stage) -> None:
     opened = opened_s[0] if opened_s else math.inf
     stage.figure("breaker open, s", opened, limit="≤ 20", holds=opened <= 20)
     stage.figure("fallback of CRITICAL, p99 s", fallback, limit="≤ 10", holds=fallback <= 10)
+    _judge_mails(stage, arrived, (well, hung, urgent, again))
+
+
+def _judge_mails(stage: Stage, arrived: dict[str, float], stretches: tuple["_Traffic", ...]) -> None:
+    """Compare the mails' times before, during and after the hang."""
     before, meanwhile, more, after = (
-        1000 * _p99([arrived[ref] - stage.diary.acked[ref] for ref in stretch.mails])
-        for stretch in (well, hung, urgent, again)
+        1000 * _p99([arrived[ref] - stage.diary.acked[ref] for ref in stretch.mails]) for stretch in stretches
     )
     well_ms = max(before, after)
     stage.figure("e-mail's p99 before and after, ms", f"{before:.0f}, {after:.0f}")
