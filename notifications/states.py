@@ -27,6 +27,15 @@ class Channel(IntEnum):
     SLACK = 6
     WEBHOOK = 7
 
+    @classmethod
+    def _missing_(cls, value: object) -> "Channel | None":
+        """Return a channel for a number of another version's row, which ends as one without a transport."""
+        if not isinstance(value, int) or not 0 < value < 2**15:
+            return None
+        unknown = int.__new__(cls, value)
+        unknown._name_, unknown._value_ = f"CHANNEL_{value}", value
+        return unknown
+
 
 class EventState(StrEnum):
     ACCEPTED = "accepted"  # committed; not delivered yet

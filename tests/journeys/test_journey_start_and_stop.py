@@ -107,3 +107,8 @@ def test_an_interruption_while_it_starts_leaves_nothing(start_system, begun):
     assert system.stop(signal.SIGINT, signal.SIGINT) in {0, 130}
     assert "Traceback" not in system.output
     assert system.left_over() == []
+
+
+@pytest.mark.parametrize("part", ["logs", "valkey", "postgres"])
+def test_nobody_else_on_the_machine_reads_its_data(running_system, part):
+    assert stat.S_IMODE((running_system.home / part).stat().st_mode) == 0o700

@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 
 from notifications import store
+from notifications.acks import reasons
 from notifications.delivery.attempt import attempt_many
 from notifications.events import Effects
 from notifications.models import Attempt, Delivery, Event
@@ -68,6 +69,20 @@ def test_a_row_that_cannot_be_rendered_ends_alone(desk, events, provider, attemp
     assert desk.delivery(events[1]).failure_kind == "configuration"
     assert Delivery.objects.filter(state="sent").count() == 4
     assert not Delivery.objects.filter(possible_duplicate=True).exists()
+
+
+def test_a_channel_of_another_version_ends_alone_and_can_be_asked_for(
+    desk, ada, mailbox, events, provider, attempt, now
+) -> None:
+    odd = desk.event(ada, mailbox, event_id="odd")
+    Delivery.objects.filter(event=odd).update(channel=99)
+    fake = provider()
+    attempt([*events, odd])
+    assert len(fake.sent) == 5
+    assert desk.delivery(odd).failure_kind == "configuration"
+    odd.refresh_from_db()
+    [(channel, _)] = reasons(odd, odd.deliveries.all())
+    assert channel.name == "CHANNEL_99"
 
 
 @contextmanager
