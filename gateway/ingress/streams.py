@@ -37,6 +37,7 @@ BATCH = 500
 TRIES = 5
 RECLAIM_EVERY_S = 10.0
 IDLE_MS = 60_000
+LOAD_EVERY_S = 1.0
 RETRY_S = 1.0
 _NEARLY_FULL = 0.8  # of Redis' `maxmemory`
 
@@ -63,13 +64,22 @@ class StreamIngress:
     """One consumer of the group. Guarantee: an entry is acknowledged only after its commit."""
 
     def __init__(
-        self, client: "redis.Redis", consumer: str, *, block_ms: int = 1_000, idle_ms: int = IDLE_MS
+        self,
+        client: "redis.Redis",
+        consumer: str,
+        *,
+        block_ms: int = 1_000,
+        idle_ms: int = IDLE_MS,
+        load_every_s: float = LOAD_EVERY_S,
     ) -> None:
         self._redis = client
         self._consumer = consumer
         self._block_ms = block_ms
         self._idle_ms = idle_ms  # after this long without XACK, another consumer's entries are taken over
+        self._load_every_s = load_every_s
         self._reclaim_at = 0.0
+        self._load_at = 0.0
+        self._overloaded = False
 
     def run(self, stopping: threading.Event) -> None:
         """Consume until `stopping` is set; the current batch is finished first."""
@@ -194,11 +204,14 @@ class StreamIngress:
                 read.envelope = None
 
     def _is_overloaded(self) -> bool:
-        bound = edge_settings().stream_max
-        if bound and self._redis.xlen(STREAM) > bound:
-            return True
-        memory = self._redis.info("memory")
-        return bool(memory["used_memory"] > _NEARLY_FULL * memory["maxmemory"] > 0)
+        """Return what Redis said about its load within the last second: a batch must not wait for it."""
+        if (now := time.monotonic()) >= self._load_at:
+            pipe = self._redis.pipeline(transaction=False)
+            length, memory = pipe.xlen(STREAM).info("memory").execute()
+            too_long = 0 < edge_settings().stream_max < length
+            self._overloaded = too_long or memory["used_memory"] > _NEARLY_FULL * memory["maxmemory"] > 0
+            self._load_at = now + self._load_every_s
+        return self._overloaded
 
     def _finish(self, reads: Sequence[Read]) -> None:
         """Quarantine invalid entries, send the acks, and only then acknowledge the entries."""

@@ -125,7 +125,7 @@ class Stream:
     def consumer(self, name: str = "one", **options: int):
         from gateway.ingress.streams import StreamIngress
 
-        return StreamIngress(self.client, name, **({"block_ms": 1} | options))
+        return StreamIngress(self.client, name, **({"block_ms": 1, "load_every_s": 0} | options))
 
     def drain(self, ingress=None) -> None:
         """Step until neither old nor new entries are left."""

@@ -121,3 +121,15 @@ def test_a_stream_over_its_bound_keeps_critical_events_alone(stream: Stream, set
     stream.drain()
     assert stream.told()[-1][:2] == ("n0", "QUEUED")
     assert {event.event_id for event in Event.objects.all()} == {"c", "n0"}
+
+
+def test_redis_is_asked_for_its_load_once_a_second_and_not_for_every_batch(stream: Stream) -> None:
+    def calls() -> int:
+        return client().info("commandstats").get("cmdstat_xlen", {"calls": 0})["calls"]
+
+    consumer = stream.consumer(load_every_s=1.0)
+    before = calls()
+    for number in range(20):
+        stream.add(event_id=f"e{number}")
+        stream.drain(consumer)
+    assert calls() - before < 10
