@@ -73,7 +73,7 @@ def bare_insert() -> float:
         row["event_id"] = f"bare-{number}"
         row["seq"] += 1_000_000
         for name, kind in EVENT_COLUMNS.items():
-            if kind == "jsonb":
+            if kind in {"json", "jsonb"}:
                 row[name] = json.dumps(row[name])
             elif kind == "bytea":
                 row[name] = bytes(row[name])
