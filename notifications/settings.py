@@ -64,6 +64,7 @@ class PipelineSettings:
     )
     ring_again_s: float = setting(60.0, "the sweep rings again for a row that no worker took", tuning=True)
     sweep_limit: int = setting(5_000, "rows that one sweep handles at most", tuning=True)
+    sweep_slow_s: float = setting(0.5, "a sweep that takes longer is logged as `sweep_slow`", tuning=True)
     fan_out_chunk: int = setting(500, "recipients per task of an event to a topic", tuning=True)
 
 

@@ -41,7 +41,6 @@ RINGS_LOST = SharedCounter(
 CONFIRM_WITHIN_S = 10.0  # RabbitMQ confirms each message; Redis has no confirms
 _SHORT = 10  # messages
 _ASKED_WITHIN_S = 1.0
-_SLOW_SWEEP_S = 0.5  # the next one is due after a second
 _BROKER_AWAY = (OperationalError, OSError, AMQPError, RedisError)
 _NOT_PUBLISHED = (OperationalError, OSError, AMQPError, MessageNacked)
 # One doorbell waits for the timeouts of a broker that does not answer; those behind it are left to the sweep.
@@ -111,8 +110,8 @@ def sweep_due(**_: Any) -> None:
     started = time.monotonic()
     for effects in sweep_in_parts(now=clock.now(), idle=_idle_priorities()):
         run_effects(effects)
-    if (took_s := time.monotonic() - started) > _SLOW_SWEEP_S:
-        log.warning("sweep_slow", extra={"took_s": round(took_s, 2)})
+    if (took_s := time.monotonic() - started) > pipeline_settings().sweep_slow_s:
+        log.warning("sweep_slow", extra={"took_s": round(took_s, 3)})
 
 
 def _idle_priorities() -> set[Priority]:

@@ -15,7 +15,12 @@ _MIB = 2**20
 _SLOTS = 4
 
 
-@scenario("G4", "many rows due and no doorbells, workers away, then back", TOCSIN_OPEN_ROWS_MAX="0")
+@scenario(
+    "G4",
+    "many rows due and no doorbells, workers away, then back",
+    TOCSIN_OPEN_ROWS_MAX="0",
+    TOCSIN_SWEEP_SLOW_S="0",  # so that the log has the time of every sweep
+)
 def backlog_without_workers(stage: Stage) -> None:
     """The sweep stays quick, workers drain by themselves, and CRITICAL events do not wait for NORMAL ones."""
     system, count = stage.system, stage.scaled(500_000, 4_000)
@@ -26,8 +31,9 @@ def backlog_without_workers(stage: Stage) -> None:
     stage.until(lambda: waiting.done, within_s=stage.scaled(1_200, 60), what="the backlog is accepted")
     with system.redis() as client:
         client.flushall()
-    stage.until(lambda: _due(stage) >= count, within_s=30, what="every row is due")
-    updates = _updates(stage)
+    # Not all: the sweep rings for the first ones at once, and puts off its next look at them.
+    stage.until(lambda: _due(stage) >= 0.9 * count, within_s=120, what="the rows are due")
+    updates, before = _updates(stage), len(_sweeps_s(stage))
     for name in system.workers:
         system.supervisor.restart(name)
     system.until_ready()
@@ -38,8 +44,12 @@ def backlog_without_workers(stage: Stage) -> None:
     each = (_updates(stage) - updates) / (count + len(urgent._items))
     stage.figure("drained, deliveries/s", count / drained_s)
     stage.figure("updates a delivery", f"{each:.2f}", limit="≤ 2.5", holds=each <= 2.5)
-    slow = _slow_sweeps_s(stage)
-    stage.figure("sweeps over 0.5 s", " ".join(map(str, slow)) or "0", limit="0", holds=not slow)
+    sweeps = _sweeps_s(stage)[before:]
+    stage.figure(
+        "sweeps since then", len(sweeps), limit=f"≥ {drained_s // 2:.0f}", holds=len(sweeps) >= drained_s // 2
+    )
+    slowest = max(sweeps, default=0.0)
+    stage.figure("slowest sweep, s", f"{slowest:.2f}", limit="< 0.5", holds=slowest < 0.5)
     _first_try(stage, [item["event_id"] for item in urgent._items])
 
 
@@ -121,7 +131,7 @@ def _updates(stage: Stage) -> int:
     return int(stage.system.query(sql)[0][0])
 
 
-def _slow_sweeps_s(stage: Stage) -> list[float]:
-    """Return how long each slow sweep took, by the control worker's log."""
+def _sweeps_s(stage: Stage) -> list[float]:
+    """Return how long each sweep took, by the control worker's log."""
     text = stage.system.supervisor.children["control"].log_text()
     return [float(took) for took in re.findall(r'"sweep_slow".*?"took_s": ([\d.]+)', text)]
