@@ -1,0 +1,22 @@
+"""The tables of people and sources, one module a subject."""
+
+from users.models.destinations import Destination, DestinationQuerySet, Reactivation
+from users.models.people import User, validate_time_zone
+from users.models.preferences import ChannelPreference
+from users.models.sources import ApiKey, Source
+from users.models.topics import TOPIC, TopicRule, TopicSubscription, validate_topic
+
+__all__ = [
+    "TOPIC",
+    "ApiKey",
+    "ChannelPreference",
+    "Destination",
+    "DestinationQuerySet",
+    "Reactivation",
+    "Source",
+    "TopicRule",
+    "TopicSubscription",
+    "User",
+    "validate_time_zone",
+    "validate_topic",
+]

@@ -1,0 +1,65 @@
+"""The sources of events, their rights and their keys."""
+
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils import timezone
+
+from users.models.topics import validate_topic
+
+
+class Source(models.Model):
+    """A producer and its rights."""
+
+    class HighestPriority(models.IntegerChoices):
+        INFORMATIONAL = 0
+        NORMAL = 1
+        CRITICAL = 2
+
+    name = models.SlugField(max_length=64, unique=True)
+    enabled = models.BooleanField(default=True)
+    event_types = ArrayField(
+        models.CharField(max_length=100),
+        default=list,
+        blank=True,
+        help_text="Event types it may send, separated by commas. Empty: all.",
+    )
+    max_priority = models.SmallIntegerField(
+        choices=HighestPriority, default=HighestPriority.CRITICAL, verbose_name="highest priority"
+    )
+    topic_prefixes = ArrayField(
+        models.CharField(max_length=128, validators=[validate_topic]),
+        default=list,
+        blank=True,
+        help_text="Prefixes of the topics that it may publish to, separated by commas. Empty: none.",
+    )
+    allow_stream = models.BooleanField(
+        default=False,
+        verbose_name="may use the Redis stream",
+        help_text="Everyone with write access to the stream can then send as this source.",
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ApiKey(models.Model):
+    """An API key of a source. Only its prefix and a digest of its secret are stored."""
+
+    SCOPES: ClassVar[tuple[str, ...]] = ("publish", "read", "replay", "tickets", "admin")
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="api_keys")
+    prefix = models.CharField(max_length=16, unique=True, editable=False)
+    secret_digest = models.BinaryField(max_length=32, editable=False)
+    scopes = ArrayField(
+        models.CharField(max_length=16, choices=[(scope, scope) for scope in SCOPES]), default=list
+    )
+    note = models.CharField(max_length=100, blank=True, help_text="Where this key is used.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"tsn_{self.prefix}_…"
