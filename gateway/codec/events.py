@@ -127,6 +127,8 @@ def _envelope(given: Mapping[str, Any], source: SourceGrant, raw: bytes, reply_t
     if given.get("type_name"):
         given = {**given, "event_type": None}  # a type of the producer's own replaces the number
     content = checked(fields.EVENT, given)
+    for name in fields.UNSUPPORTED:
+        del content[name]
     type_name = content.pop("type_name")
     content["event_type"] = type_name or content["event_type"]
     content["priority"], content["channels"] = content.pop("delivery")

@@ -7,7 +7,7 @@ authenticated source is used.
 import re
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import Any
+from typing import Any, NoReturn
 
 from gateway.codec import limits
 from gateway.codec.limits import InvalidEvent, check_integer, check_text, check_time
@@ -129,6 +129,18 @@ def too_many_channels() -> InvalidEvent:
     return InvalidEvent("invalid_delivery", detail, "delivery.channels")
 
 
+# --- fields of the schema that have no effect yet -------------------------------------------------------
+UNSUPPORTED = ("recipient", "content")
+
+
+def _reject(_: Any, field: str) -> NoReturn:
+    detail = f"Send the event without {field}: this server does not support it yet."
+    raise InvalidEvent("unsupported_field", detail, field)
+
+
+_UNSUPPORTED = Kind(_reject, {"type": "object"}, lambda: None)
+
+
 # --- the table ------------------------------------------------------------------------------------------
 _TYPE_NAME_KIND = Kind(
     _check_type_name,
@@ -235,5 +247,15 @@ EVENT = (
         "ack_timeout_ms",
         Kind(_check_ack_timeout, _MS, int),
         "time for a live session to confirm; 0 is 5,000",
+    ),
+    Field(
+        "recipient",
+        _UNSUPPORTED,
+        "who `user_id` is; not supported yet, such an event is refused as `unsupported_field`",
+    ),
+    Field(
+        "content",
+        _UNSUPPORTED,
+        "the producer's own words; not supported yet, such an event is refused as `unsupported_field`",
     ),
 )

@@ -169,6 +169,31 @@ ADDED_FIELDS: Fields = {
         "topic": (15, "string"),
         "correlation_id": (16, "string"),
         "ack_timeout_ms": (17, "uint32"),
+        "recipient": (18, "Recipient"),
+        "content": (19, "Content"),
+    },
+    "Recipient": {
+        "name": (1, "string"),
+        "locale": (2, "string"),
+        "time_zone": (3, "string"),
+        "addresses": (4, "repeated RecipientAddress"),
+    },
+    "RecipientAddress": {
+        "channel": (1, "ChannelType"),
+        "address": (2, "string"),
+        "verified": (3, "bool"),
+    },
+    "Content": {
+        "title": (1, "string"),
+        "body": (2, "string"),
+        "url": (3, "string"),
+        "image": (4, "string"),
+        "actions": (5, "repeated ContentAction"),
+    },
+    "ContentAction": {
+        "label": (1, "string"),
+        "url": (2, "string"),
+        "kind": (3, "ActionKind"),
     },
     "EventAck": {
         "evidence": (5, "Evidence"),
@@ -241,6 +266,11 @@ ADDED_VALUES: Values = {
     },
     "ChannelType": {
         "WEBHOOK": 7,
+    },
+    "ActionKind": {
+        "ACTION_KIND_UNSPECIFIED": 0,
+        "ACTION_KIND_LINK": 1,
+        "ACTION_KIND_ACKNOWLEDGE": 2,
     },
     "Evidence": {
         "EVIDENCE_UNSPECIFIED": 0,

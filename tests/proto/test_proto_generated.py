@@ -26,7 +26,7 @@ def test_regenerating_changes_nothing() -> None:
 def test_check_names_a_module_that_is_behind_its_schema(copy: Path) -> None:
     schema = copy / "proto/tocsin/v1/user_events.proto"
     schema.write_text(
-        schema.read_text().replace("uint32 ack_timeout_ms = 17;", "uint32 ack_timeout_ms = 18;")
+        schema.read_text().replace("uint32 ack_timeout_ms = 17;", "uint32 ack_timeout_ms = 99;")
     )
     # The stub names no numbers, so only the module differs.
     assert differences(copy) == [f"{MODULE} is not what its schema generates"]

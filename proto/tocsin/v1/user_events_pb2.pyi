@@ -7,6 +7,12 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class ActionKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ACTION_KIND_UNSPECIFIED: _ClassVar[ActionKind]
+    ACTION_KIND_LINK: _ClassVar[ActionKind]
+    ACTION_KIND_ACKNOWLEDGE: _ClassVar[ActionKind]
+
 class EventType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     ORDER_PLACED: _ClassVar[EventType]
@@ -86,6 +92,9 @@ class Evidence(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EVIDENCE_TRANSPORT: _ClassVar[Evidence]
     EVIDENCE_CLIENT: _ClassVar[Evidence]
     EVIDENCE_HUMAN: _ClassVar[Evidence]
+ACTION_KIND_UNSPECIFIED: ActionKind
+ACTION_KIND_LINK: ActionKind
+ACTION_KIND_ACKNOWLEDGE: ActionKind
 ORDER_PLACED: EventType
 ORDER_FILLED: EventType
 ORDER_CANCELLED: EventType
@@ -153,7 +162,7 @@ EVIDENCE_CLIENT: Evidence
 EVIDENCE_HUMAN: Evidence
 
 class UserEvent(_message.Message):
-    __slots__ = ("user_id", "event_id", "timestamp", "event_type", "payload", "delivery", "type_name", "source", "schema_version", "expires_at", "collapse_key", "ordering_key", "version", "metadata", "topic", "correlation_id", "ack_timeout_ms")
+    __slots__ = ("user_id", "event_id", "timestamp", "event_type", "payload", "delivery", "type_name", "source", "schema_version", "expires_at", "collapse_key", "ordering_key", "version", "metadata", "topic", "correlation_id", "ack_timeout_ms", "recipient", "content")
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -178,6 +187,8 @@ class UserEvent(_message.Message):
     TOPIC_FIELD_NUMBER: _ClassVar[int]
     CORRELATION_ID_FIELD_NUMBER: _ClassVar[int]
     ACK_TIMEOUT_MS_FIELD_NUMBER: _ClassVar[int]
+    RECIPIENT_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
     user_id: str
     event_id: str
     timestamp: int
@@ -195,7 +206,55 @@ class UserEvent(_message.Message):
     topic: str
     correlation_id: str
     ack_timeout_ms: int
-    def __init__(self, user_id: _Optional[str] = ..., event_id: _Optional[str] = ..., timestamp: _Optional[int] = ..., event_type: _Optional[_Union[EventType, str]] = ..., payload: _Optional[bytes] = ..., delivery: _Optional[_Union[DeliverySpec, _Mapping]] = ..., type_name: _Optional[str] = ..., source: _Optional[str] = ..., schema_version: _Optional[int] = ..., expires_at: _Optional[int] = ..., collapse_key: _Optional[str] = ..., ordering_key: _Optional[str] = ..., version: _Optional[int] = ..., metadata: _Optional[_Mapping[str, str]] = ..., topic: _Optional[str] = ..., correlation_id: _Optional[str] = ..., ack_timeout_ms: _Optional[int] = ...) -> None: ...
+    recipient: Recipient
+    content: Content
+    def __init__(self, user_id: _Optional[str] = ..., event_id: _Optional[str] = ..., timestamp: _Optional[int] = ..., event_type: _Optional[_Union[EventType, str]] = ..., payload: _Optional[bytes] = ..., delivery: _Optional[_Union[DeliverySpec, _Mapping]] = ..., type_name: _Optional[str] = ..., source: _Optional[str] = ..., schema_version: _Optional[int] = ..., expires_at: _Optional[int] = ..., collapse_key: _Optional[str] = ..., ordering_key: _Optional[str] = ..., version: _Optional[int] = ..., metadata: _Optional[_Mapping[str, str]] = ..., topic: _Optional[str] = ..., correlation_id: _Optional[str] = ..., ack_timeout_ms: _Optional[int] = ..., recipient: _Optional[_Union[Recipient, _Mapping]] = ..., content: _Optional[_Union[Content, _Mapping]] = ...) -> None: ...
+
+class Recipient(_message.Message):
+    __slots__ = ("name", "locale", "time_zone", "addresses")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    LOCALE_FIELD_NUMBER: _ClassVar[int]
+    TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
+    ADDRESSES_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    locale: str
+    time_zone: str
+    addresses: _containers.RepeatedCompositeFieldContainer[RecipientAddress]
+    def __init__(self, name: _Optional[str] = ..., locale: _Optional[str] = ..., time_zone: _Optional[str] = ..., addresses: _Optional[_Iterable[_Union[RecipientAddress, _Mapping]]] = ...) -> None: ...
+
+class RecipientAddress(_message.Message):
+    __slots__ = ("channel", "address", "verified")
+    CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    VERIFIED_FIELD_NUMBER: _ClassVar[int]
+    channel: ChannelType
+    address: str
+    verified: bool
+    def __init__(self, channel: _Optional[_Union[ChannelType, str]] = ..., address: _Optional[str] = ..., verified: _Optional[bool] = ...) -> None: ...
+
+class Content(_message.Message):
+    __slots__ = ("title", "body", "url", "image", "actions")
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    BODY_FIELD_NUMBER: _ClassVar[int]
+    URL_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_FIELD_NUMBER: _ClassVar[int]
+    ACTIONS_FIELD_NUMBER: _ClassVar[int]
+    title: str
+    body: str
+    url: str
+    image: str
+    actions: _containers.RepeatedCompositeFieldContainer[ContentAction]
+    def __init__(self, title: _Optional[str] = ..., body: _Optional[str] = ..., url: _Optional[str] = ..., image: _Optional[str] = ..., actions: _Optional[_Iterable[_Union[ContentAction, _Mapping]]] = ...) -> None: ...
+
+class ContentAction(_message.Message):
+    __slots__ = ("label", "url", "kind")
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    URL_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    label: str
+    url: str
+    kind: ActionKind
+    def __init__(self, label: _Optional[str] = ..., url: _Optional[str] = ..., kind: _Optional[_Union[ActionKind, str]] = ...) -> None: ...
 
 class DeliverySpec(_message.Message):
     __slots__ = ("priority", "channels")
