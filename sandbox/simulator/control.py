@@ -1,4 +1,4 @@
-"""The simulator's control API under `/control`: faults, and the log.
+"""The simulator's control API under `/control`: faults, the log, and the person in a chat.
 
 It has no login, so no web page may reach it: neither another site's, nor one whose name resolves to us (DNS
 rebinding). A call must name an IP address or localhost as its host, and carry no browser's `Origin`.
@@ -14,6 +14,8 @@ from aiohttp import web
 from sandbox.simulator.connection import json_answer
 from sandbox.simulator.faults import BadRule, Channel, Faults, is_channel
 from sandbox.simulator.log import Log
+from sandbox.simulator.telegram_chats import is_number
+from sandbox.simulator.telegram_person import Person, act
 
 _MAX_LIMIT = 10_000
 _MAX_WAIT_S = 30
@@ -21,9 +23,10 @@ _DEFAULT_LIMIT = "1000"
 
 
 class Control:
-    def __init__(self, faults: Faults, log: Log) -> None:
+    def __init__(self, faults: Faults, log: Log, person: Person) -> None:
         self._faults = faults
         self._log = log
+        self._person = person
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         if not _is_from_a_tool(request):
@@ -34,6 +37,8 @@ class Control:
                 return await self._on_faults(request, rest)
             if part == "log":
                 return await self._on_log(request, rest)
+            if part == "telegram":
+                return await self._on_chat(request, rest)
         except BadRule as bad:
             return json_answer({"error": f"{bad.field}: {bad.problem}", "field": bad.field}, status=422)
         return _not_found(request)
@@ -72,6 +77,22 @@ class Control:
         if request.method == "GET" and rest == "count":
             return self._count(request.query)
         return _not_found(request) if rest not in ("", "count") else _not_allowed(request)
+
+    async def _on_chat(self, request: web.BaseRequest, rest: str) -> web.StreamResponse:
+        """`GET chats/<id>` shows a chat, `POST chats/<id>/<act>` lets its person act."""
+        chats, _, place = rest.partition("/")
+        chat_id, _, what = place.partition("/")
+        if chats != "chats" or not is_number(chat_id):
+            return _not_found(request)
+        if not what:
+            return (
+                json_answer(self._person.view(chat_id)) if request.method == "GET" else _not_allowed(request)
+            )
+        if request.method != "POST":
+            return _not_allowed(request)
+        body = await _read_object(request) if request.can_read_body else {}
+        done = act(self._person, chat_id, what, body)
+        return _not_found(request) if done is None else json_answer(done)
 
     async def _read_log(self, query: Mapping[str, str]) -> web.StreamResponse:
         _refuse_unknown(query, {"after", "newest", "limit", "channel", "kind", "wait_s"})

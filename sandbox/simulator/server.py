@@ -16,6 +16,8 @@ from sandbox.simulator.log import Log
 from sandbox.simulator.mail import MailServer
 from sandbox.simulator.sink import Sink
 from sandbox.simulator.telegram import TelegramApi
+from sandbox.simulator.telegram_memory import Telegram
+from sandbox.simulator.telegram_person import Person
 
 # An open long poll or a hanging request must not delay the shutdown.
 _SHUTDOWN_TIMEOUT_S = 0.2
@@ -61,7 +63,9 @@ async def _listening(host: str, ports: Ports, log: Log) -> AsyncIterator[Ports]:
 
 
 def _front(faults: Faults, log: Log) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
-    telegram, sink, control = TelegramApi(faults, log), Sink(faults, log), Control(faults, log)
+    memory = Telegram()
+    telegram, sink = TelegramApi(faults, log, memory), Sink(faults, log)
+    control = Control(faults, log, Person(memory))
 
     async def front(request: web.BaseRequest) -> web.StreamResponse:
         path = request.path

@@ -13,14 +13,15 @@ from aiohttp import web
 from sandbox.simulator.connection import cut, json_answer, never, reset
 from sandbox.simulator.faults import Faults, Rule
 from sandbox.simulator.log import Log, Outcome
-from sandbox.simulator.telegram_call import ApiError, Call, Done, Telegram
+from sandbox.simulator.telegram_call import ApiError, Call, Done
+from sandbox.simulator.telegram_chats import SUPERGROUP_BASE, is_number, is_supergroup
 from sandbox.simulator.telegram_limits import Limits
-from sandbox.simulator.telegram_methods import METHODS, SUPERGROUP_BASE, is_number, is_supergroup
+from sandbox.simulator.telegram_memory import Telegram
+from sandbox.simulator.telegram_methods import METHODS, take_updates
 
 _TOKEN = re.compile(r"[0-9]{1,19}:\S+")
 _NAMES = {name.lower(): name for name in METHODS}  # the real API ignores case here
 _UNKNOWN = "unknown"  # name in the log of a method that does not exist or is unreadable
-_MAX_POLL_S = 50
 _ERRORS = {
     "chat_not_found": (400, "Bad Request: chat not found"),
     "blocked": (403, "Forbidden: bot was blocked by the user"),
@@ -39,10 +40,10 @@ _PROXY_PAGE = b"<!doctype html><title>Blocked</title><h1>chat not found: this si
 
 
 class TelegramApi:
-    def __init__(self, faults: Faults, log: Log) -> None:
+    def __init__(self, faults: Faults, log: Log, telegram: Telegram) -> None:
         self._faults = faults
         self._log = log
-        self._telegram = Telegram()
+        self._telegram = telegram
         self._limits = Limits()
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -63,12 +64,13 @@ class TelegramApi:
             return web.Response(body=_PROXY_PAGE, status=status, content_type="text/html")
         try:
             done = self._run(call, rule)
+            if call.method == "getUpdates":
+                done = await take_updates(self._telegram, call)
         except ApiError as refusal:
             self._note_refused(call, refusal, rule)
             answer = _refuse(refusal)
         else:
             self._note_done(call, done, rule)
-            await _idle(call)
             answer = _succeed(done)
         if rule is None:
             return answer
@@ -77,6 +79,7 @@ class TelegramApi:
 
     def _run(self, call: Call, rule: Rule | None) -> Done:
         """Run the method, after everything that may refuse the call."""
+        self._telegram.last_token = call.token
         if rule is not None:
             _strike(call, rule)
             if rule.limits:
@@ -183,13 +186,6 @@ def _migrate(chat_id: str) -> None:
     new_id = SUPERGROUP_BASE - abs(int(chat_id))
     description = "Bad Request: group chat was upgraded to a supergroup chat"
     raise ApiError(400, description, {"migrate_to_chat_id": new_id})
-
-
-async def _idle(call: Call) -> None:
-    """Delay an empty getUpdates by its timeout, so that a poller does not spin."""
-    if call.method == "getUpdates":
-        raw = call.params.get("timeout", "")
-        await asyncio.sleep(min(int(raw), _MAX_POLL_S) if raw.isdecimal() else 0)
 
 
 def _succeed(done: Done) -> web.StreamResponse:

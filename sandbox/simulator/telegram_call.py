@@ -1,10 +1,7 @@
-"""The types of a Bot API method: the call, Telegram's memory, a result or an error."""
+"""The types of a Bot API method: the call, a result or an error."""
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, NamedTuple
-
-_KEPT_MESSAGES = 200_000
 
 
 class ApiError(Exception):
@@ -47,32 +44,6 @@ class Done(NamedTuple):
     result: Any
     logged: dict[str, Any]
     description: str | None = None
-
-
-class Telegram:
-    """The memory of the simulated Telegram: message numbers, recent contents, webhooks."""
-
-    def __init__(self) -> None:
-        self._last_ids: dict[str, int] = {}
-        self._contents: OrderedDict[tuple[str, int], int] = OrderedDict()
-        self.webhooks: dict[str, dict[str, Any]] = {}
-
-    def new_message(self, chat_id: str, content: tuple[str, str]) -> int:
-        message_id = self._last_ids.get(chat_id, 0) + 1
-        self._last_ids[chat_id] = message_id
-        self.keep(chat_id, message_id, content)
-        return message_id
-
-    def has(self, chat_id: str, message_id: int) -> bool:
-        return 0 < message_id <= self._last_ids.get(chat_id, 0)
-
-    def is_same(self, chat_id: str, message_id: int, content: tuple[str, str]) -> bool:
-        return self._contents.get((chat_id, message_id)) == hash(content)
-
-    def keep(self, chat_id: str, message_id: int, content: tuple[str, str]) -> None:
-        self._contents[chat_id, message_id] = hash(content)
-        if len(self._contents) > _KEPT_MESSAGES:
-            self._contents.popitem(last=False)
 
 
 def bad_request(description: str) -> ApiError:

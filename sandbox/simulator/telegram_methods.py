@@ -5,32 +5,34 @@ Shapes: https://core.telegram.org/bots/api. Descriptions of errors are the real 
 
 import json
 import re
-import zlib
 from collections.abc import Callable
 from typing import Any
 
-from sandbox.simulator.telegram_call import ApiError, Call, Done, Telegram, bad_request
+from sandbox.simulator.telegram_call import ApiError, Call, Done, bad_request
+from sandbox.simulator.telegram_chats import bot_user, chat_object
 from sandbox.simulator.telegram_html import CannotParse, Entity, parse_html, utf16_length
+from sandbox.simulator.telegram_memory import Telegram
+from sandbox.simulator.telegram_updates import Webhook
 
 MAX_TEXT_UTF16 = 4096
-# https://core.telegram.org/api/bots/ids: supergroups and channels lie below this number.
-SUPERGROUP_BASE = -1_000_000_000_000
-_BOT_NAME = "tocsin_sandbox_bot"
 _SECRET_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _NUMBER = re.compile(r"-?[0-9]{1,19}")
 
 
 def send_message(telegram: Telegram, call: Call) -> Done:
-    chat = _chat(call.chat_id)
+    chat = chat_object(call.chat_id)
     text, entities = _text(call.params)
     markup = _markup(call.params)
+    telegram.check(call.chat_id)
     content = (call.params["text"], call.params.get("reply_markup", ""))
     message_id = telegram.new_message(call.chat_id, content)
-    return _message(call, chat, message_id, text, entities, markup)
+    done = _message(call, chat, message_id, text, entities, markup)
+    telegram.show(call.chat_id, done.result)
+    return done
 
 
 def edit_message_text(telegram: Telegram, call: Call) -> Done:
-    chat = _chat(call.chat_id)
+    chat = chat_object(call.chat_id)
     raw_id = call.params.get("message_id", "")
     if not _NUMBER.fullmatch(raw_id):
         raise bad_request("message identifier is not specified")
@@ -45,14 +47,16 @@ def edit_message_text(telegram: Telegram, call: Call) -> Done:
             "message is not modified: specified new message content and reply markup are exactly the same"
             " as a current content and reply markup of the message"
         )
+    telegram.check(call.chat_id)
     telegram.keep(call.chat_id, message_id, content)
     done = _message(call, chat, message_id, text, entities, markup)
     done.result["edit_date"] = call.now_s
+    telegram.show(call.chat_id, done.result)
     return done
 
 
 def get_me(telegram: Telegram, call: Call) -> Done:
-    me = _bot(call) | {
+    me = bot_user(call.token) | {
         "can_join_groups": True,
         "can_read_all_group_messages": False,
         "supports_inline_queries": False,
@@ -70,7 +74,7 @@ def get_chat(telegram: Telegram, call: Call) -> Done:
         "premium_subscription",
         "gifts_from_channels",
     )
-    chat = _chat(call.chat_id) | {
+    chat = chat_object(call.chat_id) | {
         "accent_color_id": 0,
         "max_reaction_count": 11,
         "accepted_gift_types": dict.fromkeys(gifts, True),
@@ -88,36 +92,53 @@ def set_webhook(telegram: Telegram, call: Call) -> Done:
     secret = call.params.get("secret_token", "")
     if secret and not _SECRET_TOKEN.fullmatch(secret):
         raise bad_request("secret token contains unallowed characters")
-    info: dict[str, Any] = {"url": url, "max_connections": _whole(call.params, "max_connections", 40)}
-    if allowed := _json(call.params, "allowed_updates"):
-        info["allowed_updates"] = allowed
-    telegram.webhooks[call.token] = info
+    updates = telegram.updates_of(call.token)
+    _note_allowed(telegram, call)
+    webhook = Webhook(url, secret, _whole(call.params, "max_connections", 40))
+    updates.set_webhook(webhook, drop=_flag(call.params, "drop_pending_updates"))
     return Done(True, {"text": url}, "Webhook was set")
 
 
 def delete_webhook(telegram: Telegram, call: Call) -> Done:
-    known = telegram.webhooks.pop(call.token, None)
+    updates = telegram.updates_of(call.token)
+    known = updates.webhook is not None
+    updates.set_webhook(None, drop=_flag(call.params, "drop_pending_updates"))
     return Done(True, {}, "Webhook was deleted" if known else "Webhook is already deleted")
 
 
 def get_webhook_info(telegram: Telegram, call: Call) -> Done:
-    nothing = {"url": "", "has_custom_certificate": False, "pending_update_count": 0}
-    return Done(nothing | telegram.webhooks.get(call.token, {}), {})
+    return Done(telegram.updates_of(call.token).info(), {})
 
 
 def get_updates(telegram: Telegram, call: Call) -> Done:
-    if call.token in telegram.webhooks:
+    """Check the call; `take_updates` then waits for its result."""
+    if telegram.updates_of(call.token).webhook is not None:
         raise ApiError(
             409,
             "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the"
             " webhook first",
         )
+    _note_allowed(telegram, call)
     return Done([], {})
 
 
+async def take_updates(telegram: Telegram, call: Call) -> Done:
+    """Return the updates of a call that `get_updates` has checked. Raises: `ApiError`."""
+    limit = min(max(_whole(call.params, "limit", 100), 1), 100)
+    timeout_s, offset = max(_whole(call.params, "timeout", 0), 0), _whole(call.params, "offset", 0)
+    return Done(await telegram.updates_of(call.token).take(offset, limit=limit, timeout_s=timeout_s), {})
+
+
 def answer_callback_query(telegram: Telegram, call: Call) -> Done:
-    if not call.params.get("callback_query_id"):
+    chat_id = telegram.queries.pop(call.params.get("callback_query_id", ""), None)
+    if chat_id is None:
         raise bad_request("query is too old and response timeout expired or query ID is invalid")
+    answer = {
+        "callback_query_id": call.params["callback_query_id"],
+        "text": call.params.get("text", ""),
+        "show_alert": _flag(call.params, "show_alert"),
+    }
+    telegram.chat(chat_id).answers.append(answer)
     return Done(True, {"text": call.params.get("text")})
 
 
@@ -139,7 +160,7 @@ def _message(
 ) -> Done:
     message = {
         "message_id": message_id,
-        "from": _bot(call),
+        "from": bot_user(call.token),
         "chat": chat,
         "date": call.now_s,
         "text": text,
@@ -150,33 +171,6 @@ def _message(
         message["reply_markup"] = markup
     html = call.params["text"] if call.params.get("parse_mode") else None
     return Done(message, {"text": text, "html": html, "message_id": message_id, "reply_markup": markup})
-
-
-def _bot(call: Call) -> dict[str, Any]:
-    return {"id": call.bot_id, "is_bot": True, "first_name": "Tocsin sandbox", "username": _BOT_NAME}
-
-
-def _chat(chat_id: str) -> dict[str, Any]:
-    if not chat_id:
-        raise bad_request("chat_id is empty")
-    if chat_id.startswith("@") and len(chat_id) > 1:
-        number = SUPERGROUP_BASE - zlib.crc32(chat_id.encode())
-        return {"id": number, "type": "channel", "title": chat_id[1:], "username": chat_id[1:]}
-    if not is_number(chat_id) or int(chat_id) == 0:
-        raise bad_request("chat not found")
-    if not chat_id.startswith("-"):
-        return {"id": int(chat_id), "type": "private", "first_name": "Sandbox"}
-    kind = "supergroup" if is_supergroup(chat_id) else "group"
-    return {"id": int(chat_id), "type": kind, "title": "Sandbox"}
-
-
-def is_number(chat_id: str) -> bool:
-    return _NUMBER.fullmatch(chat_id) is not None
-
-
-def is_supergroup(chat_id: str) -> bool:
-    """Decide by the number; `chat_id` must be a number."""
-    return int(chat_id) <= SUPERGROUP_BASE
 
 
 def _text(params: dict[str, str]) -> tuple[str, list[Entity]]:
@@ -219,6 +213,17 @@ def _markup(params: dict[str, str]) -> Any:
     if markup is not None and not isinstance(markup, dict):
         raise bad_request("object expected as reply markup")
     return markup
+
+
+def _note_allowed(telegram: Telegram, call: Call) -> None:
+    """Remember which updates the bot wants; without the parameter it stays as it was."""
+    allowed = _json(call.params, "allowed_updates")
+    if isinstance(allowed, list):
+        telegram.updates_of(call.token).allowed = [str(kind) for kind in allowed]
+
+
+def _flag(params: dict[str, str], name: str) -> bool:
+    return params.get(name, "").lower() in {"true", "1", "yes"}
 
 
 def _json(params: dict[str, str], name: str) -> Any:

@@ -59,6 +59,15 @@ class Simulator:
         self.behave()
         self.clear_log()
 
+    def person(self, chat: str, act: str, **given: object) -> dict:
+        """Let the person of a Telegram chat write, press, block, unblock, delete or migrate."""
+        answer = self.http.post(f"/control/telegram/chats/{chat}/{act}", json=given)
+        return answer.raise_for_status().json()
+
+    def chat(self, chat: str) -> dict:
+        """Return what the person sees in a Telegram chat."""
+        return self.http.get(f"/control/telegram/chats/{chat}").raise_for_status().json()
+
     def close(self) -> None:
         self.http.close()
 
