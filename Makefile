@@ -6,7 +6,7 @@ UV := $(BIN)/uv pip install --python $(BIN)/python --require-hashes
 RUN_READY := $(VENV)/.ready-to-run
 DEV_READY := $(VENV)/.ready-to-develop
 
-.PHONY: run test check bench chaos chaos-mutants format docs lock proto clean help
+.PHONY: run test check bench chaos chaos-mutants format docs messages lock proto clean help
 
 help:
 	@echo "make run     start the whole system on this machine"
@@ -17,6 +17,7 @@ help:
 	@echo "make chaos-mutants   break the product on purpose; MUTANT=m07 breaks it in one way"
 	@echo "make format  format the code"
 	@echo "make docs    write the tables of settings in docs/configuration.md"
+	@echo "make messages   add new sentences to the catalogues of other languages"
 	@echo "make proto   regenerate the protobuf code"
 	@echo "make lock    compile requirements/*.in to pinned, hashed *.txt"
 	@echo "make clean   remove var/, the data of the development system"
@@ -34,6 +35,7 @@ check: $(DEV_READY)
 	$(BIN)/lint-imports
 	$(BIN)/bandit -q -ll -c pyproject.toml -r config gateway notifications users runtime sandbox
 	$(BIN)/python -m proto.generate --check
+	$(BIN)/python -m config.messages --check
 	$(BIN)/buf lint proto
 	$(BIN)/buf breaking proto --against proto/baseline
 
@@ -57,6 +59,9 @@ format: $(DEV_READY)
 
 docs: $(DEV_READY)
 	$(BIN)/python -m config.settings_docs
+
+messages: $(DEV_READY)
+	$(BIN)/python -m config.messages
 
 proto: $(DEV_READY)
 	$(BIN)/python -m proto.generate

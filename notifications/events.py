@@ -66,6 +66,7 @@ class Content(NamedTuple):
     topic: str = ""
     seq: int = 0  # 0: the event is not stored
     source: str = ""
+    locale: str = "en"  # the recipient's; any text, with fallbacks (`users.locales`)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +98,8 @@ class Envelope:
     raw: bytes = b""
     reply_to: str = ""  # where the final ack goes besides GET: "" or "stream"
 
-    def content(self, time_zone: str, seq: int = 0) -> Content:
-        """Return the content of a message to a recipient in `time_zone`."""
+    def content(self, time_zone: str, locale: str, seq: int = 0) -> Content:
+        """Return the content of a message to a recipient with this time zone and locale."""
         return Content(
             self.event_id,
             self.event_type,
@@ -109,6 +110,7 @@ class Envelope:
             self.topic,
             seq,
             self.source.name,
+            locale,
         )
 
 
@@ -169,6 +171,7 @@ class Recipient:
     id: int
     external_id: str
     time_zone: str = "UTC"
+    locale: str = "en"
     addresses: tuple[Address, ...] = ()
     preferences: tuple[Preference, ...] = ()
 

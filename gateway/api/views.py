@@ -131,7 +131,9 @@ def get_inbox(
 
 def _inbox(person: User, before: int | None, limit: int) -> dict[str, Any]:
     where = inbox.position(person.pk)
-    items = inbox.page(person.pk, time_zone=person.time_zone, before=before, limit=limit)
+    items = inbox.page(
+        person.pk, time_zone=person.time_zone, locale=person.locale, before=before, limit=limit
+    )
     return {
         "items": items,
         "unread": where.unread,

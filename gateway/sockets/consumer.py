@@ -221,7 +221,12 @@ class SessionConsumer(FrameHandlers, AsyncWebsocketConsumer):  # type: ignore[mi
         except FrameRefused as error:
             refused = error
         start = await in_thread(
-            recovery.begin, person.pk, resume, resume_asked=asked is not None, time_zone=person.time_zone
+            recovery.begin,
+            person.pk,
+            resume,
+            resume_asked=asked is not None,
+            time_zone=person.time_zone,
+            locale=person.locale,
         )
         position, recovered = start.position, start.recovered
         self._epoch = position.epoch
@@ -249,9 +254,15 @@ class SessionConsumer(FrameHandlers, AsyncWebsocketConsumer):  # type: ignore[mi
             await self._send_frame("subscribed", topics=self._topics.names)
 
     async def _read_missed(self, after: int, limit: int) -> Missed:
-        assert self._person is not None
+        person = self._person
+        assert person is not None
         return await in_thread(
-            recovery.missed, self._person.pk, after=after, limit=limit, time_zone=self._person.time_zone
+            recovery.missed,
+            person.pk,
+            after=after,
+            limit=limit,
+            time_zone=person.time_zone,
+            locale=person.locale,
         )
 
     def _on_resync(self, seq: int, epoch: str) -> None:

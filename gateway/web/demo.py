@@ -88,11 +88,11 @@ def events(request: HttpRequest, person: User) -> HttpResponse:
         .prefetch_related("deliveries__tries")
         .order_by("-seq")[:_EVENTS_SHOWN]
     )
-    return JsonResponse({"events": [_event_with_timeline(event, person.time_zone) for event in found]})
+    return JsonResponse({"events": [_event_with_timeline(event, person) for event in found]})
 
 
-def _event_with_timeline(event: Event, time_zone: str) -> dict[str, Any]:
-    shown = item(event, time_zone)
+def _event_with_timeline(event: Event, person: User) -> dict[str, Any]:
+    shown = item(event, person.time_zone, person.locale)
     return {
         "event_id": event.event_id,
         "source": event.source.name,

@@ -41,7 +41,9 @@ def _with_frames(rows: Sequence[Due], now: datetime) -> list[tuple[Due, bytes]]:
     return [
         (
             row,
-            event_frame(stored_content(row, row.time_zone), ack_by=_deadline(row, now), repeat=True),
+            event_frame(
+                stored_content(row, row.time_zone, row.locale), ack_by=_deadline(row, now), repeat=True
+            ),
         )
         for row in rows
     ]

@@ -32,7 +32,7 @@ class Prepared:
 def prepare(row: Due) -> Prepared:
     """Render the message, and make sure that there is a transport. Raises: any error."""
     transport(row.channel)
-    content = stored_content(row, row.time_zone)
+    content = stored_content(row, row.time_zone, row.locale)
     message = render(content, row.channel, key=row.delivery_id, possible_duplicate=row.possible_duplicate)
     return Prepared(row, message)
 

@@ -56,7 +56,7 @@ def to_ms(at: datetime) -> int:
     return round(at.timestamp() * 1000)
 
 
-def stored_content(row: Event | Due, time_zone: str) -> Content:
+def stored_content(row: Event | Due, time_zone: str, locale: str) -> Content:
     """Return the content of a stored event, which was read as a row or with a claimed delivery."""
     return Content(
         row.event_id,
@@ -68,6 +68,7 @@ def stored_content(row: Event | Due, time_zone: str) -> Content:
         row.topic,
         row.seq,
         row.source if isinstance(row, Due) else row.source.name,
+        locale,
     )
 
 

@@ -28,17 +28,17 @@ def unread(person_id: int) -> int:
     return Event.objects.filter(person_id=person_id, read_at__isnull=True, archived_at__isnull=True).count()
 
 
-def page(person_id: int, *, time_zone: str, before: int | None, limit: int) -> list[JsonObject]:
+def page(person_id: int, *, time_zone: str, locale: str, before: int | None, limit: int) -> list[JsonObject]:
     """Return up to `limit` items with a `seq` below `before`, newest first, without archived events."""
     events = Event.objects.filter(person_id=person_id, archived_at__isnull=True).order_by("-seq")
     events = events.select_related("source")
     if before is not None:
         events = events.filter(seq__lt=before)
-    return [item(event, time_zone) for event in events[:limit]]
+    return [item(event, time_zone, locale) for event in events[:limit]]
 
 
-def item(event: Event, time_zone: str) -> JsonObject:
-    content = stored_content(event, time_zone)
+def item(event: Event, time_zone: str, locale: str) -> JsonObject:
+    content = stored_content(event, time_zone, locale)
     message = render(content, Channel.WEB, key=event.event_id)
     return {
         "seq": event.seq,

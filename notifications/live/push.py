@@ -85,4 +85,6 @@ def _deadline(item: PlannedEvent, now: datetime) -> datetime:
 
 
 def _frame(item: PlannedEvent, seq: int = 0, ack_by: datetime | None = None) -> bytes:
-    return event_frame(item.request.content(item.recipient.time_zone, seq), ack_by=ack_by)
+    return event_frame(
+        item.request.content(item.recipient.time_zone, item.recipient.locale, seq), ack_by=ack_by
+    )

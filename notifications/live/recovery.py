@@ -60,7 +60,9 @@ class Missed:
     through: int
 
 
-def begin(person_id: int, resume: Resume | None, *, resume_asked: bool, time_zone: str) -> SessionStart:
+def begin(
+    person_id: int, resume: Resume | None, *, resume_asked: bool, time_zone: str, locale: str
+) -> SessionStart:
     """Decide how a session begins. `resume_asked`: it asked to, even if its resume data is unusable."""
     position = inbox.position(person_id)
     if resume is not None and _serveable(resume, position):
@@ -68,7 +70,8 @@ def begin(person_id: int, resume: Resume | None, *, resume_asked: bool, time_zon
     if not resume_asked:
         return SessionStart(position, False, position.seq)
     # Only up to the position: newer events follow as frames.
-    items = inbox.page(person_id, time_zone=time_zone, before=position.seq + 1, limit=SNAPSHOT_ITEMS)
+    before = position.seq + 1
+    items = inbox.page(person_id, time_zone=time_zone, locale=locale, before=before, limit=SNAPSHOT_ITEMS)
     return SessionStart(position, False, position.seq, _newest(items))
 
 
@@ -83,7 +86,7 @@ def _serveable(resume: Resume, position: inbox.Position) -> bool:
     return resume.epoch == position.epoch and 0 <= missed <= pipeline_settings().resume_max_events
 
 
-def missed(person_id: int, *, after: int, limit: int, time_zone: str) -> Missed:
+def missed(person_id: int, *, after: int, limit: int, time_zone: str, locale: str) -> Missed:
     """Return the first `limit` events after `after`. The frame of an ended event has no `ack_by`."""
     # Read the cursor first: it commits with its events, so all events up to it are visible afterwards.
     last = InboxCursor.objects.values_list("last_seq", flat=True).get(person_id=person_id)
@@ -94,7 +97,7 @@ def missed(person_id: int, *, after: int, limit: int, time_zone: str) -> Missed:
     )
     events = list(rows.only(*_COLUMNS)[:limit])
     deadlines = _deadlines([event.pk for event in events if event.state == EventState.ACCEPTED])
-    frames = [_frame(event, deadlines.get(event.pk), time_zone) for event in events]
+    frames = [_frame(event, deadlines.get(event.pk), time_zone, locale) for event in events]
     through = events[-1].seq if len(events) == limit else max(last, after)
     return Missed(frames, through)
 
@@ -110,8 +113,8 @@ def _deadlines(event_pks: list[int]) -> dict[int, datetime]:
     return {pk: deadline for pk, deadline in rows.values_list("event_id", "ack_deadline") if deadline}
 
 
-def _frame(event: Event, ack_by: datetime | None, time_zone: str) -> tuple[Head, bytes]:
-    frame = event_frame(stored_content(event, time_zone), ack_by=ack_by)
+def _frame(event: Event, ack_by: datetime | None, time_zone: str, locale: str) -> tuple[Head, bytes]:
+    frame = event_frame(stored_content(event, time_zone, locale), ack_by=ack_by)
     name = EventName(event.source.name, event.event_id)
     return Head(event.seq, name, to_ms(ack_by) if ack_by else 0), frame
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 
 from notifications.rendering.graphemes import boundary, next_boundary
+from notifications.rendering.locales import current, ngettext
+from notifications.rendering.numbers import decimal
 
 _ELLIPSIS = "…"
 _SAID_FROM = 80  # shorter texts have no room for a sentence about what is missing
@@ -26,7 +28,8 @@ def shorten(text: str, limit: int) -> str:
 
 
 def _gap(count: int) -> str:
-    return f" {_ELLIPSIS} [{count:,} characters left out] {_ELLIPSIS} "
+    left_out = ngettext("%(count)s character left out", "%(count)s characters left out", count)
+    return f" {_ELLIPSIS} [{left_out % {'count': decimal(str(count), current())}}] {_ELLIPSIS} "
 
 
 def units(text: str) -> int:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from notifications.rendering import amounts, moments
 from notifications.rendering.lengths import shorten
+from notifications.rendering.locales import gettext, ngettext
 
 LINE, SPACE = "\x1e", "\x1f"
 
@@ -84,7 +85,7 @@ class Payload:
         limit = None if self._view.whole else _MAX_ITEMS
         walk = self._walk(self._raw, _inner_label)
         texts = [f"{label} {self._fitted(value, _FIELD_CHARS)}" for label, value in islice(walk, limit)]
-        return ", ".join([*texts, "…"] if next(walk, None) else texts)
+        return _listed([*texts, "…"] if next(walk, None) else texts)
 
     def pairs(self, name: str) -> str:
         inner = _inside(self._raw.get(name))
@@ -99,8 +100,7 @@ class Payload:
             Field(self._fitted(label, _FIELD_CHARS), self._fitted(value, longest)) for label, value in shown
         ]
         if more > 0:
-            count = f"{more} more" if more < _MAX_COUNTED else f"{more} or more"
-            fields.append(Field("Not shown here", f"{count} value{'s' if more > 1 else ''}"))
+            fields.append(Field(gettext("Not shown here"), _count_of_more(more)))
         return fields
 
     def is_simulated(self) -> bool:
@@ -149,11 +149,26 @@ class Payload:
         shown = (self._show_plain(name, item) for item in values if _inside(item) is None)
         texts = [text for text in shown if text]
         if self._view.whole or len(texts) <= _MAX_ITEMS:
-            return ", ".join(texts)
-        return f"{', '.join(texts[:_MAX_ITEMS])} and {len(texts) - _MAX_ITEMS} more"
+            return _listed(texts)
+        listed, more = _listed(texts[:_MAX_ITEMS]), len(texts) - _MAX_ITEMS
+        return ngettext("%(listed)s and %(more)d more", "%(listed)s and %(more)d more", more) % {
+            "listed": listed,
+            "more": more,
+        }
 
     def _fitted(self, text: str, limit: int) -> str:
         return text if len(text) <= limit or self._view.whole else shorten(text, limit)
+
+
+def _listed(texts: list[str]) -> str:
+    # For translators: between the items of a list.
+    return gettext(", ").join(texts)
+
+
+def _count_of_more(count: int) -> str:
+    if count < _MAX_COUNTED:
+        return ngettext("%(count)d more value", "%(count)d more values", count) % {"count": count}
+    return gettext("%(count)d or more values") % {"count": count}
 
 
 def clean(text: str) -> str:
@@ -200,7 +215,7 @@ def _text(value: object) -> str:
         case None:
             return ""
         case bool():
-            return "yes" if value else "no"
+            return gettext("yes") if value else gettext("no")
         case float():
             exact = Decimal(repr(value))
             return f"{exact:f}" if exact.is_finite() else ""
@@ -221,7 +236,7 @@ def _inner_label(key: str) -> str:
 
 
 def _one_line(key: str) -> str:
-    return " ".join(restore_spaces(clean(shorten(key, _LABEL_CHARS))).split()) or "Value"
+    return " ".join(restore_spaces(clean(shorten(key, _LABEL_CHARS))).split()) or gettext("Value")
 
 
 @lru_cache(maxsize=4096)

@@ -34,6 +34,7 @@ from django.template.base import Template
 from notifications.events import Content
 from notifications.rendering.amounts import amounts_of
 from notifications.rendering.lengths import cut_html, cut_text, shorten, units
+from notifications.rendering.locales import current, gettext, locale_of, using
 from notifications.rendering.payload import (
     Field,
     Payload,
@@ -53,7 +54,6 @@ MAX_BODY_CHARS = 4_000
 FIELDS_IN_TEXT, FIELDS_IN_TABLE = 12, 1_000
 
 _ROOT = Path(__file__).parent / "templates"
-_NOTICE = "You may have received this already."
 _SEPARATOR = " · "
 _LONG_VALUE = 160
 _SHORTER_BODIES = (3_000, 1_500, 600)
@@ -86,13 +86,18 @@ def render(content: Content, channel: Channel, *, key: str, possible_duplicate: 
         A message whose `text` repeats the title on channels with a layout and is the body alone elsewhere.
         It is plain text: a transport with a markup of its own (Slack, Discord) escapes it.
     """
-    spec = registry.spec(channel)
+    with using(locale_of(content.locale)):
+        return _render(content, registry.spec(channel), key, possible_duplicate)
+
+
+def _render(content: Content, spec: ChannelSpec, key: str, possible_duplicate: bool) -> Message:
     choice = _choose(content.event_type[:120], spec)
     zone = _zone(content.time_zone[:64])
     view = Payload(content.payload, View(zone, choice.amounts, whole=spec.fit.shows_all))
     title, body = _say(choice, view)
     body = body if spec.fit.shows_all else shorten(body, MAX_BODY_CHARS)
-    notice = _NOTICE if possible_duplicate and not spec.confirms else ""
+    may_repeat = possible_duplicate and not spec.confirms
+    notice = gettext("You may have received this already.") if may_repeat else ""
     if choice.text is None:
         return Message(key=key, title=title, text=f"{body}\n\n{notice}".strip() if notice else body)
 
@@ -101,6 +106,7 @@ def render(content: Content, channel: Channel, *, key: str, possible_duplicate: 
         "body": body,
         "notice": notice,
         "critical": content.priority == Priority.CRITICAL,
+        "language": current().tag,
         "when": local_time(content.timestamp_ms, zone),
         "fields": cache(lambda: _table(view, body)),  # only for layouts that show them
     }
@@ -123,7 +129,7 @@ def _say(choice: _Choice, view: Payload) -> tuple[str, str]:
     }
     lines = [line for line in map(_tidy, _fill(choice.wording, values).split("\n")) if line]
     title = " ".join(restore_spaces(lines[0]).split()) if lines else choice.name
-    title = f"Simulated: {title}" if view.is_simulated() else title
+    title = gettext("Simulated: %s") % title if view.is_simulated() else title
     body = _EMPTY_LINES.sub("\n\n", restore_spaces("\n".join(lines[1:])))
     return cut_text(title, MAX_TITLE_CHARS), body
 
@@ -135,7 +141,7 @@ def _lay_out(key: str, choice: _Choice, values: dict[str, Any], spec: ChannelSpe
         _fill_layouts(choice, values) if fit.max_units is None else _fitted(choice, values, fit.max_units)
     )
     if fit.critical_prefix and values["critical"]:
-        title = cut_text(f"{fit.critical_prefix}{title}", MAX_TITLE_CHARS)
+        title = cut_text(gettext(fit.critical_prefix) + title, MAX_TITLE_CHARS)
     return Message(key=key, title=title, text=text, html=html)
 
 

@@ -12,6 +12,7 @@ from decimal import Decimal
 from django import template
 
 from notifications.rendering import amounts
+from notifications.rendering.locales import gettext
 from notifications.rendering.payload import Payload, sentence
 
 register = template.Library()
@@ -30,6 +31,12 @@ def phrase(value: object, pattern: str) -> str:
     """Insert `value` for `%s` in `pattern`; return "" if there is no value."""
     text = str(value)
     return pattern.replace("%s", text, 1) if text else ""
+
+
+@register.filter
+def translated(sentence: object) -> str:
+    """Show a fixed sentence of a layout in the person's language, as the catalogue has it."""
+    return gettext(str(sentence))
 
 
 @register.filter

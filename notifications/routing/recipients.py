@@ -10,7 +10,7 @@ from notifications.states import Channel
 from runtime.postgres.cursor import binary_cursor
 
 _PERSONS = """
-SELECT u.external_id, u.id, u.time_zone, d.id, d.kind, d.verified_at IS NOT NULL,
+SELECT u.external_id, u.id, u.time_zone, u.locale, d.id, d.kind, d.verified_at IS NOT NULL,
        CASE WHEN d.disabled_at IS NULL THEN '' ELSE coalesce(nullif(d.disabled_reason, ''), 'disabled') END,
        coalesce(d.last_inbound_at > %b, false)
 FROM users_user u LEFT JOIN users_destination d ON d.user_id = u.id
@@ -30,8 +30,8 @@ def load(external_ids: Iterable[str], *, now: datetime, active_s: int) -> dict[s
     addresses: dict[int, list[Address]] = defaultdict(list)
     with binary_cursor() as cursor:
         cursor.execute(_PERSONS, [now - timedelta(seconds=active_s), list(set(external_ids))])
-        for external_id, person_id, time_zone, *address in cursor:
-            recipients[external_id] = Recipient(person_id, external_id, time_zone)
+        for external_id, person_id, time_zone, locale, *address in cursor:
+            recipients[external_id] = Recipient(person_id, external_id, time_zone, locale)
             if address[0] is not None:
                 addresses[person_id].append(_address(*address))
     preferences = _preferences([recipient.id for recipient in recipients.values()])

@@ -30,6 +30,7 @@ class Due:
     ack_timeout_ms: int
     person_id: int
     time_zone: str
+    locale: str
     address: str = field(repr=False)  # "" for WEB, and where the destination is gone
     topic: str
     source: str
@@ -53,7 +54,7 @@ CLAIMABLE = [DeliveryState.PENDING, DeliveryState.DEFERRED, DeliveryState.UNKNOW
 _LOOK_UP = f"""
 SELECT d.id::text, d.attempts + 1, d.channel, d.priority, d.possible_duplicate,
     e.id, e.event_id, e.seq, e.event_type, e.payload, e.occurred_at, e.ack_timeout_ms,
-    e.person_id, p.time_zone, COALESCE(a.address, ''), e.topic, s.name,
+    e.person_id, p.time_zone, p.locale, COALESCE(a.address, ''), e.topic, s.name,
     CASE WHEN d.channel = {Channel.WEB} THEN ''
         WHEN a.id IS NULL THEN 'the destination was removed'
         WHEN a.disabled_at IS NOT NULL THEN 'disabled: ' || a.disabled_reason ELSE '' END,
@@ -70,7 +71,7 @@ ORDER BY d.event_id, d.position
 
 # A doorbell may ring a little after its slot; slots that passed long ago would add up to a burst.
 _SLOT_KEPT = timedelta(seconds=5)
-_ADDRESS = 14  # a column of `_LOOK_UP`, which are in the order of `Due`
+_ADDRESS = 15  # a column of `_LOOK_UP`, which are in the order of `Due`
 
 
 def look_up(ids: Sequence[str], *, now: datetime, max_tries: int) -> list[Due]:

@@ -43,7 +43,7 @@ def _live_ack(envelope: Envelope, processes: int, now: datetime) -> Ack:
 
 def _frame(envelope: Envelope) -> bytes:
     """Return the frame that all subscribers share: its times are in UTC."""
-    return event_frame(envelope.content("UTC"))
+    return event_frame(envelope.content("UTC", "en"))
 
 
 def accept(batch: Sequence[Envelope], *, now: datetime) -> tuple[list[Ack], Effects]:

@@ -234,8 +234,8 @@ _ALL = (
         "m22",
         "a repeat does not say that it may be one",
         "notifications/rendering/render.py",
-        "notice = _NOTICE if possible_duplicate and not spec.confirms else",
-        "notice = _NOTICE if False else",
+        "may_repeat = possible_duplicate and not spec.confirms",
+        "may_repeat = False",
         tests=("tests/notifications/rendering",),
     ),
     Mutant(

@@ -8,6 +8,8 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.crypto import salted_hmac
 
+from users.locales import DEFAULT, canonical_locale
+
 
 def validate_time_zone(name: str) -> None:
     if name not in available_timezones():
@@ -19,7 +21,7 @@ class User(AbstractUser):
 
     external_id = models.CharField(max_length=128, unique=True, help_text="The user_id in events.")
     time_zone = models.CharField(max_length=64, default="UTC", validators=[validate_time_zone])
-    locale = models.CharField(max_length=16, default="en")
+    locale = models.CharField(max_length=16, default=DEFAULT)
     sessions_valid_from = models.DateTimeField(
         null=True,
         editable=False,
@@ -31,6 +33,13 @@ class User(AbstractUser):
 
     def __str__(self) -> str:
         return self.external_id
+
+    def clean(self) -> None:
+        super().clean()
+        try:
+            self.locale = canonical_locale(self.locale)
+        except ValidationError as error:
+            raise ValidationError({"locale": error}) from error
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
         """Let a change of `sessions_valid_from` end browser sessions, as a change of the password does."""

@@ -13,7 +13,7 @@ def events(desk, ada):
 
 
 def seqs(person, **query):
-    query = {"time_zone": "UTC", "before": None, "limit": 50} | query
+    query = {"time_zone": "UTC", "locale": "en", "before": None, "limit": 50} | query
     return [item["seq"] for item in inbox.page(person.pk, **query)]
 
 
@@ -33,7 +33,7 @@ def test_pages_follow_each_other_without_a_gap_or_a_repeat(ada, events) -> None:
 
 
 def test_an_item_has_the_fields_that_a_page_shows(ada, events) -> None:
-    item = inbox.page(ada.pk, time_zone="UTC", before=None, limit=1)[0]
+    item = inbox.page(ada.pk, time_zone="UTC", locale="en", before=None, limit=1)[0]
     assert (item["event_id"], item["source"]) == ("e5", "exchange")
     assert (item["event_type"], item["priority"]) == ("ORDER_FILLED", "NORMAL")
     assert (item["state"], item["seen"], item["read"]) == ("failed", False, False)

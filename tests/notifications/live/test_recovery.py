@@ -21,7 +21,7 @@ def events(desk, ada):
 
 
 def missed(person, after, limit=recovery.PAGE):
-    return recovery.missed(person.pk, after=after, limit=limit, time_zone="UTC")
+    return recovery.missed(person.pk, after=after, limit=limit, time_zone="UTC", locale="en")
 
 
 def seqs(found):
@@ -82,7 +82,7 @@ def test_only_an_event_with_an_open_confirmation_has_a_deadline(desk, ada, chat,
 
 
 def begin(person, resume, *, resume_asked=True):
-    return recovery.begin(person.pk, resume, resume_asked=resume_asked, time_zone="UTC")
+    return recovery.begin(person.pk, resume, resume_asked=resume_asked, time_zone="UTC", locale="en")
 
 
 @pytest.mark.parametrize("seq", [0, 3, 5])

@@ -27,9 +27,9 @@ def restored():
 def test_a_client_of_before_the_restore_is_not_told_that_it_has_all(desk, ada, chat, restored) -> None:
     desk.event(ada, chat)
     before = Resume(1, str(InboxCursor.objects.get(person=ada).epoch))
-    assert recovery.begin(ada.pk, before, resume_asked=True, time_zone="UTC").recovered
+    assert recovery.begin(ada.pk, before, resume_asked=True, time_zone="UTC", locale="en").recovered
     assert "1 sequences have a new epoch" in restored()
-    start = recovery.begin(ada.pk, before, resume_asked=True, time_zone="UTC")
+    start = recovery.begin(ada.pk, before, resume_asked=True, time_zone="UTC", locale="en")
     assert not start.recovered
     assert [item["seq"] for item in start.items] == [1]
 
