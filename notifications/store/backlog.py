@@ -99,7 +99,9 @@ def due_beside(delivery_ids: Sequence[str], *, now: datetime, limit: int) -> lis
 
 def still_waiting(delivery_ids: Sequence[str]) -> int:
     """Return how many of these rows still wait for a worker, or wait again."""
-    sql = f"SELECT count(*) FROM notifications_delivery d WHERE d.id = ANY(%s::uuid[]) AND {_WAITING}"
+    # Not in WHERE, where Postgres may read all that wait rather than these ids (see `due.IS_DUE`).
+    waiting = f"count(*) FILTER (WHERE {_WAITING})"
+    sql = f"SELECT {waiting} FROM notifications_delivery d WHERE d.id = ANY(%s::uuid[])"
     [(count,)] = _rows(sql, [list(delivery_ids)])
     return int(count)
 

@@ -31,7 +31,7 @@ _VALUES = attrgetter(*(field.name for field in fields(Due)))
 # Rows that this token claimed before are returned again: the answer to their commit may have been lost.
 _CLAIM = f"""
 WITH free AS (
-    SELECT d.id FROM notifications_delivery d JOIN notifications_event e ON e.id = d.event_id
+    SELECT d.id FROM notifications_delivery d
     JOIN unnest(%(ids)s::uuid[], %(attempts)s::int[]) AS seen(id, attempt) ON seen.id = d.id
     WHERE d.attempts = seen.attempt - 1 AND {IS_DUE}
     ORDER BY d.id FOR UPDATE OF d {{skip_locked}}

@@ -58,9 +58,11 @@ ORDER BY id FOR UPDATE
 
 # The provider's acceptance is the strongest evidence that such a channel has: the event is delivered.
 # One statement, which commits by itself: a crash before it repeats the messages, so it must be short.
+# An event's state comes from its lock: as a condition of the last update it would let Postgres read all
+# unfinished events (see `due.IS_DUE`).
 _SUCCEED = f"""
 WITH locked AS MATERIALIZED (
-    SELECT id FROM notifications_event
+    SELECT id, state FROM notifications_event
     WHERE id IN (SELECT event_id FROM notifications_delivery WHERE id = ANY(%s::uuid[]))
     ORDER BY id FOR UPDATE
 ), moved AS (
@@ -71,7 +73,7 @@ WITH locked AS MATERIALIZED (
         AS g(id, token, started_at, ended_at, provider_message_id), locked
     WHERE d.event_id = locked.id AND d.id = g.id AND d.lease_token = g.token
       AND d.state = '{DeliveryState.SENDING}'
-    RETURNING d.id, d.event_id, d.channel, d.attempts, g.started_at, g.ended_at
+    RETURNING d.id, d.event_id, d.channel, d.attempts, g.started_at, g.ended_at, locked.state AS was
 ), tried AS (
     INSERT INTO notifications_attempt (delivery_id, number, started_at, ended_at, outcome, error)
     SELECT id, attempts, started_at, ended_at, '{AttemptOutcome.SENT}', '' FROM moved
@@ -79,7 +81,7 @@ WITH locked AS MATERIALIZED (
     UPDATE notifications_event e
     SET state = '{EventState.DELIVERED}', delivered_via = m.channel,
         evidence = '{Evidence.TRANSPORT}', final_at = m.ended_at
-    FROM moved m WHERE e.id = m.event_id AND e.state = '{EventState.ACCEPTED}' RETURNING e.id, e.reply_to
+    FROM moved m WHERE e.id = m.event_id AND m.was = '{EventState.ACCEPTED}' RETURNING e.id, e.reply_to
 )
 SELECT moved.id, ended.id, ended.reply_to FROM moved LEFT JOIN ended ON ended.id = moved.event_id
 """
