@@ -7,13 +7,39 @@ connection, so that workers wait and come back.
 
 from typing import Any
 
-from kombu.transport import redis
+from kombu.transport import redis, virtual
 from redis.exceptions import ResponseError
 
 _PROBE = "tocsin.broker.writes"
 
 
+class _QoS(redis.QoS):
+    """A message whose acknowledgement is refused no longer counts against the prefetch limit.
+
+    Celery logs such a refusal and goes on. A worker at its limit would ask for no message any more, notice
+    neither the refusals nor their end, and be idle for good. The message comes again after the visibility
+    timeout.
+    """
+
+    def ack(self, delivery_tag: str) -> None:
+        try:
+            super().ack(delivery_tag)
+        finally:
+            virtual.QoS.ack(self, delivery_tag)
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        try:
+            super().reject(delivery_tag, requeue=requeue)
+        finally:
+            virtual.QoS.ack(self, delivery_tag)
+
+
+class _Channel(redis.Channel):
+    QoS = _QoS
+
+
 class Transport(redis.Transport):
+    Channel = _Channel
     connection_errors = (*redis.Transport.connection_errors, ResponseError)
 
     def establish_connection(self) -> Any:

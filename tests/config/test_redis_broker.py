@@ -1,14 +1,17 @@
 """A worker whose Redis answers and refuses: it waits, as for a lost connection, and comes back."""
 
+import logging
 import os
 import shutil
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import contextmanager
 
+import psutil
 import pytest
 import redis
-from kombu import Connection
+from kombu import Connection, Consumer, Exchange, Message, Queue
 from kombu.exceptions import OperationalError
 
 from notifications import tasks
@@ -29,15 +32,46 @@ class Server:
         self.valkey = valkey
         self.worker = worker
 
+    def publish(self, canaries: int = 1) -> None:
+        with Connection(self.valkey.url) as broker:
+            for _ in range(canaries):
+                tasks.canary_through.apply_async(
+                    kwargs={"queue": "normal"}, queue="normal", connection=broker
+                )
+
     def consumes(self) -> bool:
         """Publish a canary; return whether the worker has handled one since its key was deleted."""
-        with Connection(self.valkey.url) as broker:
-            tasks.canary_through.apply_async(kwargs={"queue": "normal"}, queue="normal", connection=broker)
+        self.publish()
         return self.client.exists(canary.key("normal")) == 1
 
     def until_it_consumes(self) -> None:
         self.client.delete(canary.key("normal"))
         eventually(self.consumes, within_s=40, what="the worker consumes", every_s=0.5)
+
+    def halt_while_it_waits(self) -> None:
+        """Halt the worker while it waits for a message, and give it one."""
+        eventually(lambda: self.halted(self.is_waiting), what="the worker is halted while it waits")
+        self.publish()
+
+    def halt_at_work(self) -> None:
+        """Halt the worker between taking a message and acknowledging it."""
+        self.client.delete("unacked")  # what was refused before is still there
+        eventually(lambda: self.publish(10) or self.halted(self.is_at_work), what="it is halted at work")
+
+    def halted(self, as_wanted: Callable[[], bool]) -> bool:
+        """Halt the worker; let it go on if it is not as wanted, and return whether it is."""
+        self.worker.send(signal.SIGSTOP)
+        eventually(lambda: psutil.Process(self.worker.pid).status() == psutil.STATUS_STOPPED)
+        self.client.ping()  # after it, whatever the worker had sent before is done
+        if not (halted := as_wanted()):
+            self.worker.send(signal.SIGCONT)
+        return halted
+
+    def is_waiting(self) -> bool:
+        return self.client.info("clients")["blocked_clients"] == 1
+
+    def is_at_work(self) -> bool:
+        return self.client.hlen("unacked") == 1
 
     def attempts(self) -> int:
         """Return how often the worker tried in vain to connect."""
@@ -54,7 +88,7 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def with_a_worker(tmp_path_factory):
     folder = tmp_path_factory.mktemp("refusing")
     valkey = Valkey(folder, "test", free_port(0))
     valkey.start()
@@ -65,16 +99,23 @@ def server(tmp_path_factory):
         "DATABASE_POOL_SIZE": "0",
     }
     celery = [sys.executable, "-m", "celery", "-A", "config.celery", "worker", "--without-mingle"]
-    command = [*celery, "-Q", "normal,control", "-n", "refused@%h", "-P", "solo"]
+    command = [*celery, "-Q", "normal,control", "-n", "refused@%h", "-P", "solo", "-c", "1"]  # one at a time
     try:
         with running(command, folder / "worker.log", environment=environment) as worker:
             found = Server(valkey, worker)
             found.until_it_consumes()
             yield found
-            print(worker.log_text()[-6000:])
     finally:
         valkey.stop()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def server(with_a_worker: Server):
+    """The server; what its worker logs meanwhile is shown if the test fails."""
+    before = len(with_a_worker.worker.log_text())
+    yield with_a_worker
+    print(with_a_worker.worker.log_text()[before:])
 
 
 @contextmanager
@@ -152,9 +193,17 @@ REFUSALS = [demoted, demoted_and_stale, full, without_replicas, without_a_snapsh
 
 @pytest.mark.parametrize("refusing", REFUSALS, ids=lambda refusing: refusing.__name__)
 def test_a_worker_waits_for_a_server_that_refuses_and_comes_back(server: Server, refusing) -> None:
-    """It is halted before, so that it wakes up to a message that it cannot take as usual."""
-    server.worker.send(signal.SIGSTOP)
-    server.consumes()
+    """It wakes up to a message that it cannot take as usual."""
+    server.halt_while_it_waits()
+    notices_and_comes_back(server, refusing)
+
+
+def test_a_worker_whose_acknowledgement_is_refused_waits_and_comes_back(server: Server) -> None:
+    server.halt_at_work()
+    notices_and_comes_back(server, without_replicas)
+
+
+def notices_and_comes_back(server: Server, refusing) -> None:
     before = server.attempts()
     with refusing(server):
         server.worker.send(signal.SIGCONT)
@@ -162,6 +211,35 @@ def test_a_worker_waits_for_a_server_that_refuses_and_comes_back(server: Server,
         assert server.worker.running()
     server.until_it_consumes()
     assert server.worker.running()
+
+
+def acknowledge(message: Message) -> None:
+    message.ack_log_error(logging.getLogger(__name__), redis.ResponseError)
+
+
+def reject(message: Message) -> None:
+    message.reject_log_error(logging.getLogger(__name__), redis.ResponseError)
+
+
+def requeue(message: Message) -> None:
+    message.reject_log_error(logging.getLogger(__name__), redis.ResponseError, requeue=True)
+
+
+@pytest.mark.parametrize("done_with", [acknowledge, reject, requeue], ids=lambda done: done.__name__)
+def test_a_refused_acknowledgement_leaves_room_for_the_next_message(server: Server, done_with) -> None:
+    queue = Queue("one_at_a_time", Exchange("one_at_a_time"), routing_key="one_at_a_time")
+    taken: list[Message] = []
+    with Connection(server.valkey.url) as broker:
+        consumer = Consumer(broker, [queue], on_message=taken.append, prefetch_count=1)
+        for _ in range(2):
+            broker.Producer().publish("", exchange=queue.exchange, routing_key=queue.routing_key)
+        consumer.consume()
+        broker.drain_events(timeout=5)
+        with without_replicas(server):
+            done_with(taken[0])
+        broker.drain_events(timeout=5)
+        assert len(taken) == 2
+        taken[1].ack()
 
 
 @pytest.mark.parametrize("refusing", [demoted, full, without_replicas], ids=lambda each: each.__name__)
