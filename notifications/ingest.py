@@ -10,6 +10,7 @@ from notifications.acks import skipped, stored_acks
 from notifications.events import Ack, Effects, Envelope, rejected_ack
 from notifications.live.push import PlannedEvent, push_accepted, push_informational
 from notifications.operations import overload
+from notifications.rendering import published
 from notifications.routing.plan import plan_for
 from notifications.settings import PipelineSettings, pipeline_settings
 from notifications.states import AckStatus, EndCode, Evidence, Priority, StoredAs
@@ -35,7 +36,9 @@ def ingest(batch: Sequence[Envelope], *, now: datetime) -> list[Ack]:
     to_topics: list[tuple[int, Envelope]] = []
     to_store: list[tuple[int, PlannedEvent]] = []
     live_only: list[tuple[int, PlannedEvent]] = []
-    for index, (envelope, planned) in enumerate(zip(batch, plan_for(batch, now=now), strict=True)):
+    plans = plan_for(batch, now=now)
+    published.refresh()
+    for index, (envelope, planned) in enumerate(zip(batch, plans, strict=True)):
         rejected = _reject(envelope, planned is not None, ids_of_topics, now, settings)
         if rejected is not None:
             acks[index] = rejected

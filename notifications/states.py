@@ -154,6 +154,18 @@ class Surface(StrEnum):
     COMMAND = "command"
 
 
+class TemplateAction(StrEnum):
+    """What an operator did to a message template."""
+
+    CREATED = "created"
+    SAVED = "draft saved"
+    DISCARDED = "draft discarded"
+    PUBLISHED = "published"
+    RESTORED = "published again"  # an older version: the last one was no improvement
+    WITHDRAWN = "withdrawn"  # the shipped wording is used again
+    TESTED = "test sent"
+
+
 EVENT_FINAL = frozenset(EventState) - {EventState.ACCEPTED}
 
 # Only a replay, which is a new acceptance, leaves an end: see `store/replay.py`.

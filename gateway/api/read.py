@@ -22,7 +22,8 @@ def stored_pk(source_id: int, event_id: str) -> int | str | None:
 
 
 def _deliveries(event: Event) -> list[Delivery]:
-    return list(event.deliveries.prefetch_related("tries").order_by("position"))
+    rows = event.deliveries.select_related("template_version__template").prefetch_related("tries")
+    return list(rows.order_by("position"))
 
 
 def story(pk: int | str) -> dict[str, Any]:
@@ -97,6 +98,7 @@ def _delivery(row: Delivery) -> dict[str, Any]:
         "error": row.error,
         "possible_duplicate": row.possible_duplicate,
         "provider_message_id": row.provider_message_id,
+        "template_version": _template_version(row),
         "ack_deadline": to_ms(row.ack_deadline) if row.ack_deadline else None,
         "attempts": [
             {
@@ -109,3 +111,11 @@ def _delivery(row: Delivery) -> dict[str, Any]:
             for attempt in row.tries.all()
         ],
     }
+
+
+def _template_version(row: Delivery) -> dict[str, Any] | None:
+    """Return the stored wording that was sent; None: a shipped one, or the producer's own words."""
+    version = row.template_version
+    if version is None:
+        return None
+    return {"template_id": version.template_id, "name": str(version.template), "number": version.number}

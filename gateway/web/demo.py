@@ -85,7 +85,7 @@ def events(request: HttpRequest, person: User) -> HttpResponse:
     found = (
         Event.objects.filter(person=person)
         .select_related("source")
-        .prefetch_related("deliveries__tries")
+        .prefetch_related("deliveries__tries", "deliveries__template_version__template")
         .order_by("-seq")[:_EVENTS_SHOWN]
     )
     return JsonResponse({"events": [_event_with_timeline(event, person) for event in found]})

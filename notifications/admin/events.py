@@ -15,7 +15,13 @@ class DeliveryInline(ReadOnly, TabularInline):  # type: ignore[misc]
     model = Delivery
     extra = 0
     show_change_link = True
-    fields = ("position", "channel", "state", "attempts", "failure_kind", "error", "ended_at")
+    fields = ("position", "channel", "state", "attempts", "failure_kind", "error", "wording", "ended_at")
+    readonly_fields = ("wording",)
+
+    @admin.display(description="stored wording")
+    def wording(self, row: Delivery) -> str:
+        version = row.template_version
+        return "" if version is None else f"{version.template}, version {version.number}"
 
 
 class AttemptInline(ReadOnly, TabularInline):  # type: ignore[misc]
@@ -59,7 +65,8 @@ class EventAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description="timeline")
     def story(self, event: Event) -> SafeString:
-        deliveries = event.deliveries.prefetch_related("tries").order_by("position")
+        rows = event.deliveries.select_related("template_version__template").prefetch_related("tries")
+        deliveries = rows.order_by("position")
         steps = timeline(event, deliveries)
         start = steps[0]["at"]
         lines = [(f"+{step['at'] - start:,} ms", step["text"]) for step in steps]

@@ -16,6 +16,7 @@ from notifications.delivery.sends import Sends
 from notifications.delivery.slow_sends import RunEffects
 from notifications.delivery.waits import Wait
 from notifications.events import Effects
+from notifications.rendering import published
 from notifications.settings import pipeline_settings
 from notifications.states import Channel, Priority, WaitReason
 from notifications.store import Due
@@ -54,7 +55,9 @@ def attempt_many(delivery_ids: Sequence[str], *, clock: Clock, run_effects: RunE
 
 
 def _look_up(delivery_ids: Sequence[str], clock: Clock) -> list[Due]:
-    return store.look_up(delivery_ids, now=clock(), max_tries=pipeline_settings().max_tries)
+    due = store.look_up(delivery_ids, now=clock(), max_tries=pipeline_settings().max_tries)
+    published.refresh()
+    return due
 
 
 def _attempt(

@@ -10,7 +10,7 @@ from notifications.delivery.prepare import each_alone
 from notifications.delivery.record import Clock
 from notifications.events import Effects
 from notifications.live import pubsub
-from notifications.live.frames import event_frame, stored_content
+from notifications.live.frames import stored_content, worded_frame
 from notifications.settings import pipeline_settings
 from notifications.states import AttemptOutcome
 from notifications.store import Claimed, Due, Failure, LeaseLost, Success
@@ -22,7 +22,8 @@ def push(rows: Sequence[Due], clock: Clock) -> Effects:
     """Claim the rows, push them and record the result. A row without an open page is skipped."""
     started_at = clock()
     framed, effects = each_alone(rows, lambda some: (_with_frames(some, started_at), Effects()), clock)
-    frames = {row.delivery_id: frame for row, frame in framed}
+    frames = {row.delivery_id: frame for row, (frame, _) in framed}
+    versions = {row.delivery_id: version for row, (_, version) in framed}
     claimed = store.claim(
         [row for row, _ in framed], token=uuid.uuid4(), now=started_at, lease_s=pipeline_settings().lease_s
     )
@@ -30,18 +31,21 @@ def push(rows: Sequence[Due], clock: Clock) -> Effects:
     ended_at = clock()
     pushed = [row for row, count in zip(claimed, receivers, strict=True) if count]
     if pushed:
-        successes = [Success(row.delivery_id, row.token, started_at, ended_at) for row in pushed]
+        successes = [
+            Success(row.delivery_id, row.token, started_at, ended_at, "", versions[row.delivery_id])
+            for row in pushed
+        ]
         store.record_pushed(successes, [_deadline(row, started_at) for row in pushed])
     unpushed = [row for row, count in zip(claimed, receivers, strict=True) if not count]
     effects.add(_skip(unpushed, started_at, ended_at))
     return effects
 
 
-def _with_frames(rows: Sequence[Due], now: datetime) -> list[tuple[Due, bytes]]:
+def _with_frames(rows: Sequence[Due], now: datetime) -> list[tuple[Due, tuple[bytes, int | None]]]:
     return [
         (
             row,
-            event_frame(
+            worded_frame(
                 stored_content(row, row.time_zone, row.locale), ack_by=_deadline(row, now), repeat=True
             ),
         )

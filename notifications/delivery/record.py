@@ -50,6 +50,7 @@ class Tried:
     ended_at: datetime
     receipt: Receipt | None = None
     error: TransportError | None = None
+    template_version: int | None = None
 
 
 def record(batch: Sequence[Tried], clock: Clock) -> Effects:
@@ -129,12 +130,15 @@ def _success(tried: Tried) -> Success:
         tried.started_at,
         tried.ended_at,
         tried.receipt.provider_message_id[:200],
+        tried.template_version,
     )
 
 
 def _record_error(tried: Tried, error: TransportError, clock: Clock) -> Effects:
     row = tried.claimed
-    failure = Failure(row, tried.started_at, tried.ended_at, error.outcome, error.reason)
+    failure = Failure(
+        row, tried.started_at, tried.ended_at, error.outcome, error.reason, tried.template_version
+    )
     extra = {"event_id": row.event_id, "delivery_id": row.delivery_id, "channel": row.channel.name}
     log.warning("send_failed", extra=extra | _described(error, row))
     if isinstance(error, LimitedError):

@@ -78,6 +78,13 @@ def event_frame(content: Content, *, ack_by: datetime | None = None, repeat: boo
     `repeat`: the event was sent before, to this page or on another channel; the frame may come out of
     order and the client may already have it.
     """
+    return worded_frame(content, ack_by=ack_by, repeat=repeat)[0]
+
+
+def worded_frame(
+    content: Content, *, ack_by: datetime | None = None, repeat: bool = False
+) -> tuple[bytes, int | None]:
+    """Return the frame, and the version of the stored wording in it, if it has one."""
     message = _render_or_name(content)
     optional: dict[str, object] = {}
     if content.seq:
@@ -86,7 +93,7 @@ def event_frame(content: Content, *, ack_by: datetime | None = None, repeat: boo
         optional["ack_by"] = to_ms(ack_by)
     if repeat:
         optional["repeat"] = True
-    return pubsub.frame(
+    frame = pubsub.frame(
         "event",
         **optional,
         event_id=content.event_id,
@@ -99,6 +106,7 @@ def event_frame(content: Content, *, ack_by: datetime | None = None, repeat: boo
         body=message.text,
         **({"topic": content.topic} if content.topic else {}),  # after the fields that `head` reads
     )
+    return frame, message.template_version
 
 
 def _render_or_name(content: Content) -> Message:

@@ -6,6 +6,7 @@ from notifications import store
 from notifications.events import JsonObject
 from notifications.live.frames import stored_content
 from notifications.models import Event
+from notifications.rendering import published
 from notifications.rendering.render import render
 from notifications.states import Channel
 
@@ -34,7 +35,9 @@ def page(person_id: int, *, time_zone: str, locale: str, before: int | None, lim
     events = events.select_related("source")
     if before is not None:
         events = events.filter(seq__lt=before)
-    return [item(event, time_zone, locale) for event in events[:limit]]
+    rows = list(events[:limit])
+    published.refresh()
+    return [item(event, time_zone, locale) for event in rows]
 
 
 def item(event: Event, time_zone: str, locale: str) -> JsonObject:

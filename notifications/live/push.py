@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from notifications import store
 from notifications.events import Effects, Envelope, Planned, Ring
 from notifications.live import pubsub
-from notifications.live.frames import event_frame
+from notifications.live.frames import worded_frame
 from notifications.settings import pipeline_settings
 from notifications.states import Channel, EventState, StoredAs
 from notifications.store import Stored, Success
@@ -19,7 +19,7 @@ PlannedEvent = Planned[Envelope]
 def push_informational(batch: Sequence[PlannedEvent]) -> list[int]:
     """Push events that are never stored. Return how many gateway processes received each one."""
     routed = [item for item in batch if item.plan.steps]
-    receivers = pubsub.push([(item.recipient.id, _frame(item)) for item in routed])
+    receivers = pubsub.push([(item.recipient.id, _frame(item)[0]) for item in routed])
     counts = {id(item): count for item, count in zip(routed, receivers, strict=True)}
     return [counts.get(id(item), 0) for item in batch]
 
@@ -58,15 +58,18 @@ def _push(
         return Effects()
     deadlines = [_deadline(item, now) if _is_web(item) else None for item, _ in online]
     frames = [
-        (item.recipient.id, _frame(item, answer.seq, deadline))
-        for (item, answer), deadline in zip(online, deadlines, strict=True)
+        _frame(item, answer.seq, deadline) for (item, answer), deadline in zip(online, deadlines, strict=True)
     ]
-    receivers = pubsub.push(frames)
+    receivers = pubsub.push(
+        [(item.recipient.id, frame) for (item, _), (frame, _) in zip(online, frames, strict=True)]
+    )
     failpoint("pushed_before_record")
     ended_at = clock.now()
     pushed = [
-        (Success(answer.delivery_id, answer.token, now, ended_at), deadline)
-        for (_, answer), deadline, count in zip(online, deadlines, receivers, strict=True)
+        (Success(answer.delivery_id, answer.token, now, ended_at, "", version), deadline)
+        for (_, answer), (_, version), deadline, count in zip(
+            online, frames, deadlines, receivers, strict=True
+        )
         if deadline is not None and count
     ]
     if pushed:
@@ -84,7 +87,7 @@ def _deadline(item: PlannedEvent, now: datetime) -> datetime:
     return now + timedelta(milliseconds=item.request.ack_timeout_ms or pipeline_settings().ack_timeout_ms)
 
 
-def _frame(item: PlannedEvent, seq: int = 0, ack_by: datetime | None = None) -> bytes:
-    return event_frame(
+def _frame(item: PlannedEvent, seq: int = 0, ack_by: datetime | None = None) -> tuple[bytes, int | None]:
+    return worded_frame(
         item.request.content(item.recipient.time_zone, item.recipient.locale, seq), ack_by=ack_by
     )

@@ -11,6 +11,7 @@ from notifications.events import EventName, JsonObject
 from notifications.live import inbox
 from notifications.live.frames import Head, event_frame, stored_content, to_ms
 from notifications.models import Delivery, Event, InboxCursor
+from notifications.rendering import published
 from notifications.settings import pipeline_settings
 from notifications.states import Channel, DeliveryState, EventState
 
@@ -96,6 +97,7 @@ def missed(person_id: int, *, after: int, limit: int, time_zone: str, locale: st
         .select_related("source")
     )
     events = list(rows.only(*_COLUMNS)[:limit])
+    published.refresh()
     deadlines = _deadlines([event.pk for event in events if event.state == EventState.ACCEPTED])
     frames = [_frame(event, deadlines.get(event.pk), time_zone, locale) for event in events]
     through = events[-1].seq if len(events) == limit else max(last, after)

@@ -3,6 +3,7 @@
 from notifications.models.broadcast import Broadcast
 from notifications.models.delivery import Attempt, Delivery
 from notifications.models.event import DeadLetter, Event, InboxCursor
+from notifications.models.message_template import MessageTemplate, TemplateChange, TemplateVersion
 from notifications.models.quarantine import Quarantine
 from notifications.models.replay import Replay
 
@@ -13,6 +14,9 @@ __all__ = [
     "Delivery",
     "Event",
     "InboxCursor",
+    "MessageTemplate",
     "Quarantine",
     "Replay",
+    "TemplateChange",
+    "TemplateVersion",
 ]

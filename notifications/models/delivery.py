@@ -10,6 +10,7 @@ from django.db.models import Q
 from notifications import states
 from notifications.models.choices import CHANNELS, PRIORITIES, choices
 from notifications.models.event import Event
+from notifications.models.message_template import TemplateVersion
 from users.models import Destination
 
 
@@ -54,6 +55,16 @@ class Delivery(models.Model):
     ack_deadline = models.DateTimeField(null=True, blank=True)
     possible_duplicate = models.BooleanField(default=False)
     provider_message_id = models.CharField(max_length=200, blank=True)
+    template_version = models.ForeignKey(
+        TemplateVersion,
+        on_delete=models.DO_NOTHING,  # versions are never deleted
+        null=True,
+        blank=True,
+        related_name="+",
+        db_constraint=False,  # a checked key would lock the version's row at every send
+        db_index=False,
+        help_text="The stored wording that was sent. Empty: the shipped one, or the producer's own words.",
+    )
     failure_kind = models.CharField(max_length=16, blank=True, choices=choices(states.FailureKind))
     error = models.CharField(max_length=300, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)

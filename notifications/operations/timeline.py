@@ -139,13 +139,19 @@ _ENDINGS = {
 def _attempt(row: Delivery, attempt: Attempt, name: str) -> JsonObject:
     if attempt.outcome == AttemptOutcome.SENT:
         if row.channel == Channel.WEB:
-            text = f"pushed to the page, which has {_seconds_left(row, attempt)} s to confirm"
+            text = f"pushed to the page, which has {_seconds_left(row, attempt)} s to confirm{_wording(row)}"
             return _step(attempt.ended_at, "pushed", text, "info", row.channel)
-        text = f"{name} accepted it in {attempt.latency_ms} ms"
+        text = f"{name} accepted it in {attempt.latency_ms} ms{_wording(row)}"
         return _step(attempt.ended_at, "sent", text, "ok", row.channel)
     text = f"{name} try {attempt.number}: {attempt.outcome}"
     because = f", {attempt.error}" if attempt.error else ""
     return _step(attempt.ended_at, "attempt", text + because, "warn", row.channel)
+
+
+def _wording(row: Delivery) -> str:
+    """Return what the message was worded by; nothing of the shipped wordings."""
+    version = row.template_version
+    return "" if version is None else f"; wording: {version.template}, version {version.number}"
 
 
 def _seconds_left(row: Delivery, attempt: Attempt) -> str:

@@ -91,6 +91,18 @@ class Payload:
         inner = _inside(self._raw.get(name))
         return str(self[name] if inner is None else Payload(inner, replace(self._view, amounts=frozenset())))
 
+    def items_of(self, name: str) -> "list[Payload | str]":
+        """Return the items of a list, for a loop; of a single value, a list of one; none of none."""
+        value = self._raw.get(name)
+        if not isinstance(value, list):
+            shown = self[name]
+            return [shown] if shown else []
+        inner = replace(self._view, amounts=frozenset())
+        return [
+            Payload(item, inner) if isinstance(item, Mapping) else self._show_plain(name, item)
+            for item in value
+        ]
+
     def fields(self, limit: int) -> list[Field]:
         """Return the first `limit` values, nested ones under dotted labels, and how many are left out."""
         found = list(islice(self._walk(self._raw, _label), limit + _MAX_COUNTED))

@@ -21,7 +21,7 @@ escaped, HTML is. The payload is context, never a template, and no template turn
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from functools import cache, lru_cache
 from pathlib import Path
@@ -32,9 +32,11 @@ from django.template import Context, Engine
 from django.template.base import Template
 
 from notifications.events import Content
+from notifications.rendering import published
 from notifications.rendering.amounts import amounts_of
+from notifications.rendering.bounds import TemplateFailed
 from notifications.rendering.lengths import cut_html, cut_text, shorten, units
-from notifications.rendering.locales import current, gettext, locale_of, using
+from notifications.rendering.locales import Locale, current, gettext, languages, locale_in, locale_of, using
 from notifications.rendering.payload import (
     Field,
     Payload,
@@ -44,10 +46,12 @@ from notifications.rendering.payload import (
     restore_spaces,
     sentence,
 )
+from notifications.rendering.published import Published, StoredWording, Wanted
 from notifications.states import Channel, Priority
 from notifications.transports import registry
 from notifications.transports.base import Message
 from notifications.transports.spec import ChannelSpec
+from users.locales import fallbacks
 
 MAX_TITLE_CHARS = 150
 MAX_BODY_CHARS = 4_000
@@ -67,34 +71,63 @@ class _Choice:
     """The templates of one event type on one channel, and the type's readable name."""
 
     name: str
+    stems: tuple[str, ...]
+    own: bool  # the wording is the type's own, not that of its family or of any type
     amounts: frozenset[str]
     wording: Template
     text: Template | None
     html: Template | None
 
 
-def render(content: Content, channel: Channel, *, key: str, possible_duplicate: bool = False) -> Message:
-    """Render one event for one channel; pure, and total over JSON payloads.
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What a stored wording says of one event."""
+
+    title: str
+    body: str
+    wording: StoredWording
+
+
+def render(
+    content: Content,
+    channel: Channel,
+    *,
+    key: str,
+    possible_duplicate: bool = False,
+    wordings: Published | None = None,
+) -> Message:
+    """Render one event for one channel; total over JSON payloads, and over what operators wrote.
 
     Args:
         content: any field of its payload may be missing or of another type; its time is shown in its
             time zone (UTC if that is unknown).
         possible_duplicate: the outcome of an earlier send is unknown. The message says so, except on a
             channel whose client recognizes duplicates.
+        wordings: stored ones; by default those that are published. One that fails is reported, and the
+            shipped wording is used.
 
     Returns:
         A message whose `text` repeats the title on channels with a layout and is the body alone elsewhere.
         It is plain text: a transport with a markup of its own (Slack, Discord) escapes it.
     """
-    with using(locale_of(content.locale)):
-        return _render(content, registry.spec(channel), key, possible_duplicate)
+    spec = registry.spec(channel)
+    wordings = published.current() if wordings is None else wordings
+    stored = _stored(content, spec, wordings) if wordings else None
+    if stored is None:
+        with using(locale_of(content.locale)):
+            return _render(content, spec, key, possible_duplicate)
+    with using(_locale_of_stored(stored.wording, content)):
+        message = _render(content, spec, key, possible_duplicate, stored)
+    return replace(message, template_version=stored.wording.version_id)
 
 
-def _render(content: Content, spec: ChannelSpec, key: str, possible_duplicate: bool) -> Message:
+def _render(
+    content: Content, spec: ChannelSpec, key: str, possible_duplicate: bool, stored: _Stored | None = None
+) -> Message:
     choice = _choose(content.event_type[:120], spec)
     zone = _zone(content.time_zone[:64])
     view = Payload(content.payload, View(zone, choice.amounts, whole=spec.fit.shows_all))
-    title, body = _say(choice, view)
+    title, body = (stored.title, stored.body) if stored else _say(choice, view)
     body = body if spec.fit.shows_all else shorten(body, MAX_BODY_CHARS)
     may_repeat = possible_duplicate and not spec.confirms
     notice = gettext("You may have received this already.") if may_repeat else ""
@@ -120,14 +153,51 @@ def _table(view: Payload, body: str) -> list[Field]:
     return [field for field in fields if len(field.value) < _LONG_VALUE or field.value not in said]
 
 
+def _stored(content: Content, spec: ChannelSpec, wordings: Published) -> _Stored | None:
+    """Word the event by the template that operators published for it; None if none is usable."""
+    choice = _choose(content.event_type[:120], spec)
+    wanted = Wanted(choice.stems, spec.channel, _stored_locales(content.locale), has_file=choice.own)
+    wording = wordings.choose(wanted)
+    if wording is None:
+        return None
+    zone = _zone(content.time_zone[:64])
+    view = Payload(content.payload, View(zone, choice.amounts, whole=spec.fit.shows_all))
+    with using(_locale_of_stored(wording, content)):
+        try:
+            title, body = wording.fill(_values(choice, view))
+            title = " ".join(title.split())
+            if not _tidy(title):
+                raise TemplateFailed("empty", "its title is empty")
+        except TemplateFailed as failure:
+            wordings.failed(wording, failure)
+            return None
+        return _Stored(*_laid_out(choice, view, [title, *body.split("\n")]), wording)
+
+
+def _locale_of_stored(wording: StoredWording, content: Content) -> Locale:
+    return locale_in(wording.locale, content.locale) if wording.locale else locale_of(content.locale)
+
+
+@lru_cache(maxsize=1024)
+def _stored_locales(wish: str) -> tuple[str, ...]:
+    """Return in which languages a stored wording precedes the shipped one: not behind the person's own."""
+    tags = fallbacks(wish)
+    first_shipped = next(place for place, tag in enumerate(tags) if tag in languages())
+    return tags[: first_shipped + 1]
+
+
 def _say(choice: _Choice, view: Payload) -> tuple[str, str]:
-    """Word the event: one line of title, and a body without empty parts."""
-    values = {
-        "name": choice.name,
-        "payload": view,
-        "fields": lambda: view.fields(FIELDS_IN_TEXT),
-    }
-    lines = [line for line in map(_tidy, _fill(choice.wording, values).split("\n")) if line]
+    """Word the event by the shipped template."""
+    return _laid_out(choice, view, _fill(choice.wording, _values(choice, view)).split("\n"))
+
+
+def _values(choice: _Choice, view: Payload) -> dict[str, object]:
+    return {"name": choice.name, "payload": view, "fields": lambda: view.fields(FIELDS_IN_TEXT)}
+
+
+def _laid_out(choice: _Choice, view: Payload, lines: list[str]) -> tuple[str, str]:
+    """Return the first line as the title, and the others as a body without empty parts."""
+    lines = [line for line in map(_tidy, lines) if line]
     title = " ".join(restore_spaces(lines[0]).split()) if lines else choice.name
     title = gettext("Simulated: %s") % title if view.is_simulated() else title
     body = _EMPTY_LINES.sub("\n\n", restore_spaces("\n".join(lines[1:])))
@@ -194,17 +264,24 @@ def _choose(event_type: str, spec: ChannelSpec) -> _Choice:
     own, families = stems[:1], [f"families/{stem}" for stem in stems]
     ends = (f".{suffix}.txt", ".txt")
     lent = first([f"wording/{name}{end}" for name in families for end in ends])
-    wording = first([f"wording/{name}{end}" for name in own for end in ends]) or lent
-    wording = wording or first([f"wording/default{end}" for end in ends])
+    named = first([f"wording/{name}{end}" for name in own for end in ends])
+    wording = named or lent or first([f"wording/default{end}" for end in ends])
     assert wording is not None, "wording/default.txt is missing"
     html = [*(f"wording/{name}.{suffix}.html" for name in own + families), f"layouts/{suffix}.html"]
     return _Choice(
         name=_name(event_type, whole=lent is not None),
+        stems=tuple(stems),
+        own=named is not None,
         amounts=amounts_of(stems),
         wording=wording,
         text=templates[f"layouts/{suffix}.txt"] if spec.fit.has_layout else None,
         html=first(html) if spec.fit.has_markup else None,
     )
+
+
+def stem_of(event_type: str) -> str:
+    """Return the name by which wordings are found: `order.filled` and `ORDER_FILLED` -> order_filled."""
+    return next(iter(_stems(event_type)), "")
 
 
 def _stems(event_type: str) -> list[str]:

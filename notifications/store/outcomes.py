@@ -38,6 +38,7 @@ class Success:
     started_at: datetime
     ended_at: datetime
     provider_message_id: str = ""
+    template_version: int | None = None  # the stored wording that was sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Failure:
     ended_at: datetime
     outcome: AttemptOutcome
     error: str
+    template_version: int | None = None
 
 
 # Every transaction locks events before deliveries, and in id order, so that none deadlocks.
@@ -68,9 +70,9 @@ WITH locked AS MATERIALIZED (
 ), moved AS (
     UPDATE notifications_delivery d
     SET state = '{DeliveryState.SENT}', {ENDED_AT} g.ended_at,
-        provider_message_id = g.provider_message_id, error = ''
-    FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[], %s::timestamptz[], %s::text[])
-        AS g(id, token, started_at, ended_at, provider_message_id), locked
+        provider_message_id = g.provider_message_id, error = '', template_version_id = g.template_version
+    FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::bigint[])
+        AS g(id, token, started_at, ended_at, provider_message_id, template_version), locked
     WHERE d.event_id = locked.id AND d.id = g.id AND d.lease_token = g.token
       AND d.state = '{DeliveryState.SENDING}'
     RETURNING d.id, d.event_id, d.channel, d.attempts, g.started_at, g.ended_at, locked.state AS was
@@ -88,14 +90,19 @@ SELECT moved.id, ended.id, ended.reply_to FROM moved LEFT JOIN ended ON ended.id
 
 # A socket took the frame, which proves nothing: the row waits for the confirmation until its deadline.
 _PUSHED = f"""
-WITH moved AS (
+WITH g AS (
+    SELECT * FROM unnest(%b::text[]::uuid[], %b::text[]::uuid[],
+                         %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::bigint[])
+        AS g(id, token, started_at, ended_at, deadline, template_version)
+), moved AS (
     UPDATE notifications_delivery d
-    SET state = '{DeliveryState.SENT}', lease_token = NULL, ack_deadline = g.deadline, ring_at = g.deadline
-    FROM unnest(%b::text[]::uuid[], %b::text[]::uuid[],
-                %b::timestamptz[], %b::timestamptz[], %b::timestamptz[])
-        AS g(id, token, started_at, ended_at, deadline)
-    WHERE d.id = g.id AND d.lease_token = g.token AND d.state = '{DeliveryState.SENDING}'
+    SET state = '{DeliveryState.SENT}', lease_token = NULL, ack_deadline = g.deadline, ring_at = g.deadline,
+        template_version_id = g.template_version
+    FROM g WHERE d.id = g.id AND d.lease_token = g.token AND d.state = '{DeliveryState.SENDING}'
     RETURNING d.id, d.attempts, g.started_at, g.ended_at
+), confirmed_before AS (
+    UPDATE notifications_delivery d SET template_version_id = g.template_version
+    FROM g WHERE d.id = g.id AND g.template_version IS NOT NULL AND d.state = '{DeliveryState.CONFIRMED}'
 )
 INSERT INTO notifications_attempt (delivery_id, number, started_at, ended_at, outcome, error)
 SELECT id, attempts, started_at, ended_at, '{AttemptOutcome.SENT}', '' FROM moved
@@ -110,11 +117,16 @@ def _columns(successes: Sequence[Success]) -> list[Any]:
     ]  # type: ignore[list-item]
 
 
+def _versions(successes: Sequence[Success]) -> list[int | None]:
+    return [item.template_version for item in successes]
+
+
 def record_sent(successes: Sequence[Success]) -> tuple[Effects, list[str]]:
     """Record sends that the provider accepted. Return the effects, and the ids whose lease was lost."""
     columns = _columns(successes)
+    columns += [[item.provider_message_id for item in successes], _versions(successes)]
     with connection.cursor() as cursor:
-        cursor.execute(_SUCCEED, [columns[0], *columns, [item.provider_message_id for item in successes]])
+        cursor.execute(_SUCCEED, [columns[0], *columns])
         rows = cursor.fetchall()
     written = {str(row[0]) for row in rows}
     lost = [item.delivery_id for item in successes if item.delivery_id not in written]
@@ -129,7 +141,7 @@ def record_pushed(successes: Sequence[Success], deadlines: Sequence[datetime]) -
     """
     with transaction.atomic(), binary_cursor() as cursor:
         cursor.execute(_LOCK_EVENTS, [[item.delivery_id for item in successes]])
-        cursor.execute(_PUSHED, [*_columns(successes), list(deadlines)])
+        cursor.execute(_PUSHED, [*_columns(successes), list(deadlines), _versions(successes)])
 
 
 def record_deferred(
@@ -150,6 +162,7 @@ def record_deferred(
             ring_at=ring_at,
             wait_reason=reason,
             waiting_since=failure.ended_at,
+            **_worded(failure),
         )
         _add_attempt(failure, changed)
         failpoint("defer_before_commit")
@@ -228,8 +241,14 @@ def after_unknown(row: Delivery, *, now: datetime, backoff_s: float) -> Effects:
 
 def _end(failure: Failure, state: DeliveryState, *, now: datetime, **changes: object) -> None:
     """End the delivery if it is as it was seen, and add the attempt. Raises: `LeaseLost`."""
-    changed = end_delivery(_unchanged(failure, state), state, now=now, error=failure.error[:300], **changes)
+    changes |= {"error": failure.error[:300]} | _worded(failure)
+    changed = end_delivery(_unchanged(failure, state), state, now=now, **changes)
     _add_attempt(failure, changed)
+
+
+def _worded(failure: Failure) -> dict[str, object]:
+    """Return the change that names the wording, where a stored one was tried."""
+    return {} if failure.template_version is None else {"template_version_id": failure.template_version}
 
 
 def _unchanged(failure: Failure, state: DeliveryState) -> "QuerySet[Delivery]":

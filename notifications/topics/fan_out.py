@@ -12,6 +12,7 @@ from notifications import store
 from notifications.events import ChannelChoice, Effects, Envelope, FanOut, JsonObject, SourceGrant
 from notifications.live.push import push_accepted
 from notifications.models import Broadcast
+from notifications.rendering import published
 from notifications.routing.plan import plan_for
 from notifications.settings import pipeline_settings
 from notifications.states import Channel, Priority
@@ -57,6 +58,7 @@ def _accept_for(row: Broadcast, chunk: Sequence[tuple[int, str]], now: datetime)
     planned = [item for item in plan_for(own, now=now) if item is not None]
     if not planned:
         return Effects()
+    published.refresh()
     answers = store.accept(
         [store.acceptance(item, now=now, broadcast_id=row.pk) for item in planned], now=now
     )

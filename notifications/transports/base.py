@@ -73,13 +73,14 @@ class Message:
 
     `title` is one line without control characters. `html` is the channel's markup (Telegram's subset, or a
     complete e-mail document), and empty if the channel has none. `key` is the idempotency key: the same for
-    every attempt of one delivery.
+    every attempt of one delivery. `template_version` is the stored wording that it was made from, if any.
     """
 
     key: str
     title: str
     text: str
     html: str = ""
+    template_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
