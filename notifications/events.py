@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from notifications.states import AckStatus, Channel, EventState, Evidence, Priority, Verdict
+from notifications.words import Words
 
 JsonObject = dict[str, Any]
 
@@ -30,6 +31,7 @@ class SourceGrant:
     event_types: frozenset[str] = frozenset()  # empty: every type
     max_priority: Priority = Priority.CRITICAL
     topic_prefixes: tuple[str, ...] = ()  # empty: no topic
+    link_hosts: tuple[str, ...] = ()  # empty: no links
 
 
 class EventName(NamedTuple):
@@ -67,6 +69,8 @@ class Content(NamedTuple):
     seq: int = 0  # 0: the event is not stored
     source: str = ""
     locale: str = "en"  # the recipient's; any text, with fallbacks (`users.locales`)
+    words: Words | None = None  # the producer's own, if the event has some beside its payload
+    link_hosts: tuple[str, ...] = ()  # where links of the source may lead
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,7 @@ class Envelope:
     metadata: Mapping[str, str] = field(default_factory=dict)
     correlation_id: str = ""
     ack_timeout_ms: int = 0
+    words: Words | None = None
     raw: bytes = b""
     reply_to: str = ""  # where the final ack goes besides GET: "" or "stream"
 
@@ -111,6 +116,8 @@ class Envelope:
             seq,
             self.source.name,
             locale,
+            self.words,
+            self.source.link_hosts,
         )
 
 

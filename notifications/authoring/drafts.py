@@ -10,7 +10,7 @@ from notifications.authoring.validation import Finding, errors
 from notifications.models import MessageTemplate, TemplateChange, TemplateVersion
 from notifications.operations.replay import Operator
 from notifications.rendering import published
-from notifications.rendering.render import stem_of
+from notifications.rendering.shipped import stem_of
 from notifications.states import TemplateAction
 
 

@@ -11,7 +11,8 @@ from notifications.models import MessageTemplate
 from notifications.rendering import published
 from notifications.rendering.bounds import TemplateFailed
 from notifications.rendering.published import Published, StoredWording
-from notifications.rendering.render import render, stem_of
+from notifications.rendering.render import render
+from notifications.rendering.shipped import stem_of
 from notifications.states import Channel, Priority
 from notifications.transports import registry
 from notifications.transports.base import Message
@@ -72,7 +73,12 @@ def preview(
 ) -> Preview:
     """Return the message of one channel. Raises nothing, whatever the draft is. `mark`: before the title."""
     template.stem = stem_of(template.event_type)
-    draft = StoredWording(mark + template.draft_title, template.draft_body, template.locale)
+    draft = StoredWording(
+        mark + template.draft_title,
+        template.draft_body,
+        template.locale,
+        of_family=template.is_family,
+    )
     tried = _Tried({**published.current().wordings, published.key_of(template): draft})
     message = render(sample.content(now), channel, key="preview", wordings=tried)
     problem = "" if tried.failure is None else str(tried.failure)

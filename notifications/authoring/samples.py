@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from notifications.events import JsonObject
-from notifications.rendering.render import stem_of
+from notifications.rendering.shipped import stem_of
 
 _samples: dict[str, JsonObject] = {}
 

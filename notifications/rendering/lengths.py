@@ -21,13 +21,14 @@ def shorten(text: str, limit: int) -> str:
         return text
     if limit < _SAID_FROM:
         return text[: boundary(text, limit - 1)].rstrip() + _ELLIPSIS
-    room = limit - len(_gap(len(text)))
+    room = limit - len(gap(len(text)))
     start = text[: boundary(text, room // 2)].rstrip()
     end = text[next_boundary(text, len(text) - (room - room // 2)) :].lstrip()
-    return start + _gap(len(text) - len(start) - len(end)) + end
+    return start + gap(len(text) - len(start) - len(end)) + end
 
 
-def _gap(count: int) -> str:
+def gap(count: int) -> str:
+    """Return the remark that so many characters are missing."""
     left_out = ngettext("%(count)s character left out", "%(count)s characters left out", count)
     return f" {_ELLIPSIS} [{left_out % {'count': decimal(str(count), current())}}] {_ELLIPSIS} "
 

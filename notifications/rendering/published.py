@@ -41,6 +41,7 @@ class StoredWording:
     locale: str = ""  # "": the same words for every language
     version_id: int = 0
     label: str = "draft"
+    of_family: bool = False  # for every type of a family, whose producers may have words of their own
 
     def fill(self, values: Mapping[str, Any]) -> tuple[str, str]:
         """Return the title and the body, before their layout. Raises: `TemplateFailed`."""
@@ -145,7 +146,7 @@ def forget() -> None:
 
 def _entry(version: TemplateVersion) -> tuple[Key, StoredWording]:
     key, label = key_of(version.template), f"{version.template}, version {version.number}"
-    return key, StoredWording(version.title, version.body, key[-1], version.pk, label)
+    return key, StoredWording(version.title, version.body, key[-1], version.pk, label, key[1])
 
 
 def key_of(template: MessageTemplate) -> Key:

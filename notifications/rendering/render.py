@@ -14,69 +14,57 @@ these files that exists:
     default.email.txt          default.txt          any type, known or not
 
 A wording says that something happened, so it serves its own type only: `order.filled.simulated` is not
-filled. A family's wording takes its statement from the type's name.
+filled. A family's wording takes its statement from the type's name. The producer's own words come before
+all of these (`own_words`).
 
 `<name>.email.html` is found in the same way, and takes precedence over `layouts/email.html`. Text is not
-escaped, HTML is. The payload is context, never a template, and no template turns it into a link.
+escaped, HTML is. The payload is context, never a template, and no template turns it into a link: only the
+producer's own words have links, to the hosts that its source may link to.
 """
 
-import re
 from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from functools import cache, lru_cache
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from django.template import Context, Engine
-from django.template.base import Template
-
 from notifications.events import Content
 from notifications.rendering import published
-from notifications.rendering.amounts import amounts_of
+from notifications.rendering.blocks import Body, as_text, shorten_body
 from notifications.rendering.bounds import TemplateFailed
-from notifications.rendering.lengths import cut_html, cut_text, shorten, units
+from notifications.rendering.layout import (
+    EMPTY_LINES,
+    MAX_TITLE_CHARS,
+    Layouts,
+    fill,
+    lay_out,
+    linked,
+    links,
+)
+from notifications.rendering.lengths import cut_text
 from notifications.rendering.locales import Locale, current, gettext, languages, locale_in, locale_of, using
+from notifications.rendering.own_words import OwnWords, compose, own_words
 from notifications.rendering.payload import (
     Field,
     Payload,
     View,
-    clean,
     local_time,
     restore_spaces,
-    sentence,
 )
 from notifications.rendering.published import Published, StoredWording, Wanted
+from notifications.rendering.shipped import Choice, choose
 from notifications.states import Channel, Priority
 from notifications.transports import registry
 from notifications.transports.base import Message
 from notifications.transports.spec import ChannelSpec
+from notifications.words import Block, Run
 from users.locales import fallbacks
 
-MAX_TITLE_CHARS = 150
 MAX_BODY_CHARS = 4_000
 FIELDS_IN_TEXT, FIELDS_IN_TABLE = 12, 1_000
 
-_ROOT = Path(__file__).parent / "templates"
 _SEPARATOR = " · "
 _LONG_VALUE = 160
-_SHORTER_BODIES = (3_000, 1_500, 600)
-
-_EMPTY_LINES = re.compile(r"\n\s*\n\s*\n")
-_NAME_WORD = re.compile(r"[a-z0-9]+|[A-Z][a-z0-9]+|[A-Z0-9]+(?![a-z])")
-
-
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    """The templates of one event type on one channel, and the type's readable name."""
-
-    name: str
-    stems: tuple[str, ...]
-    own: bool  # the wording is the type's own, not that of its family or of any type
-    amounts: frozenset[str]
-    wording: Template
-    text: Template | None
-    html: Template | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +100,8 @@ def render(
     """
     spec = registry.spec(channel)
     wordings = published.current() if wordings is None else wordings
-    stored = _stored(content, spec, wordings) if wordings else None
+    has_title = content.words is not None and content.words.title  # then no wording is needed
+    stored = _stored(content, spec, wordings) if wordings and not has_title else None
     if stored is None:
         with using(locale_of(content.locale)):
             return _render(content, spec, key, possible_duplicate)
@@ -124,38 +113,69 @@ def render(
 def _render(
     content: Content, spec: ChannelSpec, key: str, possible_duplicate: bool, stored: _Stored | None = None
 ) -> Message:
-    choice = _choose(content.event_type[:120], spec)
+    choice = choose(content.event_type[:120], spec)
     zone = _zone(content.time_zone[:64])
-    view = Payload(content.payload, View(zone, choice.amounts, whole=spec.fit.shows_all))
-    title, body = (stored.title, stored.body) if stored else _say(choice, view)
-    body = body if spec.fit.shows_all else shorten(body, MAX_BODY_CHARS)
+    words = own_words(
+        content, has_wording=choice.own or (stored is not None and not stored.wording.of_family)
+    )
+    view = Payload(words.data if words else content.payload, View(zone, choice.amounts, spec.fit.shows_all))
+    title, said = (stored.title, stored.body) if stored else _say(choice, view)
+    body: Body = said
+    if words is not None:
+        title, body = _reworded(words, title, said, view, spec)
+    body = body if spec.fit.shows_all else shorten_body(body, MAX_BODY_CHARS)
     may_repeat = possible_duplicate and not spec.confirms
     notice = gettext("You may have received this already.") if may_repeat else ""
     if choice.text is None:
-        return Message(key=key, title=title, text=f"{body}\n\n{notice}".strip() if notice else body)
+        return linked(_bare(key, title, as_text(body), notice), words, body)
 
-    values = {
+    values: dict[str, Any] = {
         "title": title,
+        "heading": title,
         "body": body,
+        "opens": False,
         "notice": notice,
         "critical": content.priority == Priority.CRITICAL,
         "language": current().tag,
         "when": local_time(content.timestamp_ms, zone),
-        "fields": cache(lambda: _table(view, body)),  # only for layouts that show them
+        "fields": cache(lambda: _table(view, words, body)),  # only for layouts that show them
     }
-    return _lay_out(key, choice, values, spec)
+    if words is not None:
+        values |= links(words)
+    return linked(lay_out(key, Layouts(choice.text, choice.html), values, spec.fit), words, body)
 
 
-def _table(view: Payload, body: str) -> list[Field]:
+def _is_of_type(stored: _Stored | None) -> bool:
+    return stored is not None and not stored.wording.of_family
+
+
+def _bare(key: str, title: str, text: str, notice: str) -> Message:
+    """Return the message for a channel without a layout."""
+    return Message(key=key, title=title, text=f"{text}\n\n{notice}".strip() if notice else text)
+
+
+def _reworded(
+    words: OwnWords, title: str, body: str, view: Payload, spec: ChannelSpec
+) -> tuple[str, tuple[Block, ...]]:
+    """Return the title and the body with the producer's words. A title that is cut is in the body too."""
+    whole, blocks = compose(words, title, body, lambda: _say(choose("", spec), view)[1])
+    whole = gettext("Simulated: %s") % whole if words.title and view.is_simulated() else whole
+    shown = cut_text(whole, MAX_TITLE_CHARS)
+    return shown, blocks if shown == whole else (Block((Run(whole),)), *blocks)
+
+
+def _table(view: Payload, words: OwnWords | None, body: Body) -> list[Field]:
     """Return the fields for a table, without long values that the body has already."""
-    said = " ".join(body.split())
+    if words is not None and words.alone:
+        return []
+    said = " ".join(as_text(body).split())
     fields = view.fields(FIELDS_IN_TABLE)
     return [field for field in fields if len(field.value) < _LONG_VALUE or field.value not in said]
 
 
 def _stored(content: Content, spec: ChannelSpec, wordings: Published) -> _Stored | None:
     """Word the event by the template that operators published for it; None if none is usable."""
-    choice = _choose(content.event_type[:120], spec)
+    choice = choose(content.event_type[:120], spec)
     wanted = Wanted(choice.stems, spec.channel, _stored_locales(content.locale), has_file=choice.own)
     wording = wordings.choose(wanted)
     if wording is None:
@@ -186,49 +206,22 @@ def _stored_locales(wish: str) -> tuple[str, ...]:
     return tags[: first_shipped + 1]
 
 
-def _say(choice: _Choice, view: Payload) -> tuple[str, str]:
+def _say(choice: Choice, view: Payload) -> tuple[str, str]:
     """Word the event by the shipped template."""
-    return _laid_out(choice, view, _fill(choice.wording, _values(choice, view)).split("\n"))
+    return _laid_out(choice, view, fill(choice.wording, _values(choice, view)).split("\n"))
 
 
-def _values(choice: _Choice, view: Payload) -> dict[str, object]:
+def _values(choice: Choice, view: Payload) -> dict[str, object]:
     return {"name": choice.name, "payload": view, "fields": lambda: view.fields(FIELDS_IN_TEXT)}
 
 
-def _laid_out(choice: _Choice, view: Payload, lines: list[str]) -> tuple[str, str]:
+def _laid_out(choice: Choice, view: Payload, lines: list[str]) -> tuple[str, str]:
     """Return the first line as the title, and the others as a body without empty parts."""
     lines = [line for line in map(_tidy, lines) if line]
     title = " ".join(restore_spaces(lines[0]).split()) if lines else choice.name
     title = gettext("Simulated: %s") % title if view.is_simulated() else title
-    body = _EMPTY_LINES.sub("\n\n", restore_spaces("\n".join(lines[1:])))
+    body = EMPTY_LINES.sub("\n\n", restore_spaces("\n".join(lines[1:])))
     return cut_text(title, MAX_TITLE_CHARS), body
-
-
-def _lay_out(key: str, choice: _Choice, values: dict[str, Any], spec: ChannelSpec) -> Message:
-    """Fill the channel's layouts and fit the message to the channel."""
-    title, fit = values["title"], spec.fit
-    text, html = (
-        _fill_layouts(choice, values) if fit.max_units is None else _fitted(choice, values, fit.max_units)
-    )
-    if fit.critical_prefix and values["critical"]:
-        title = cut_text(gettext(fit.critical_prefix) + title, MAX_TITLE_CHARS)
-    return Message(key=key, title=title, text=text, html=html)
-
-
-def _fitted(choice: _Choice, values: dict[str, Any], max_units: int) -> tuple[str, str]:
-    """Fill the layouts; while they are too long, leave out more of the middle of the body."""
-    text, html = _fill_layouts(choice, values)
-    for chars in _SHORTER_BODIES:
-        if max(units(text), units(html)) <= max_units:
-            break
-        text, html = _fill_layouts(choice, values | {"body": shorten(values["body"], chars)})
-    return cut_text(text, max_units), cut_html(html, max_units)
-
-
-def _fill_layouts(choice: _Choice, values: dict[str, Any]) -> tuple[str, str]:
-    assert choice.text is not None
-    text = _EMPTY_LINES.sub("\n\n", _fill(choice.text, values)).strip()
-    return text, _fill(choice.html, values, autoescape=True).strip() if choice.html else ""
 
 
 def _tidy(line: str) -> str:
@@ -240,76 +233,9 @@ def _tidy(line: str) -> str:
     return line.strip(" ")
 
 
-def _fill(template: Template, values: dict[str, object], *, autoescape: bool = False) -> str:
-    # A plain str: a SafeString would pass unescaped through the next template.
-    return str.__str__(template.render(Context(values, autoescape=autoescape)))
-
-
 @lru_cache(maxsize=1024)  # bounded: producers invent event types, and people time zones
 def _zone(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return UTC
-
-
-@lru_cache(maxsize=1024)
-def _choose(event_type: str, spec: ChannelSpec) -> _Choice:
-    templates, suffix = _common_templates() | _own_templates(spec), spec.name
-
-    def first(paths: list[str]) -> Template | None:
-        return next((templates[path] for path in paths if path in templates), None)
-
-    stems = _stems(event_type)
-    own, families = stems[:1], [f"families/{stem}" for stem in stems]
-    ends = (f".{suffix}.txt", ".txt")
-    lent = first([f"wording/{name}{end}" for name in families for end in ends])
-    named = first([f"wording/{name}{end}" for name in own for end in ends])
-    wording = named or lent or first([f"wording/default{end}" for end in ends])
-    assert wording is not None, "wording/default.txt is missing"
-    html = [*(f"wording/{name}.{suffix}.html" for name in own + families), f"layouts/{suffix}.html"]
-    return _Choice(
-        name=_name(event_type, whole=lent is not None),
-        stems=tuple(stems),
-        own=named is not None,
-        amounts=amounts_of(stems),
-        wording=wording,
-        text=templates[f"layouts/{suffix}.txt"] if spec.fit.has_layout else None,
-        html=first(html) if spec.fit.has_markup else None,
-    )
-
-
-def stem_of(event_type: str) -> str:
-    """Return the name by which wordings are found: `order.filled` and `ORDER_FILLED` -> order_filled."""
-    return next(iter(_stems(event_type)), "")
-
-
-def _stems(event_type: str) -> list[str]:
-    """`norm.swap_demand` -> norm_swap_demand, norm_swap, norm."""
-    words = [word.lower() for word in _NAME_WORD.findall(event_type)]
-    return ["_".join(words[:count]) for count in range(len(words), 0, -1)]
-
-
-def _name(event_type: str, *, whole: bool) -> str:
-    """Name an event type: `norm.swap_demand` -> "Swap demand", or `whole` "Norm swap demand"."""
-    parts = [part for part in event_type.split(".") if part]
-    if not whole:
-        parts = parts[-1:] if "_" in "".join(parts[-1:]) else parts[-2:]
-    return " ".join(restore_spaces(clean(sentence(" ".join(parts)))).split()) or "Notification"
-
-
-@cache
-def _common_templates() -> dict[str, Template]:
-    return _compile(_ROOT)
-
-
-@cache
-def _own_templates(spec: ChannelSpec) -> dict[str, Template]:
-    return _compile(spec.templates) if spec.templates else {}
-
-
-def _compile(folder: Path) -> dict[str, Template]:
-    """Compile every template of a folder, so that later nothing is read from the file system."""
-    engine = Engine(dirs=[str(folder), str(_ROOT)], builtins=["notifications.rendering.wording"])
-    paths = (path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*.*")))
-    return {path: engine.get_template(path) for path in paths}

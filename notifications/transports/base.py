@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from notifications.states import AttemptOutcome, Channel
+from notifications.words import Action, Block
 
 
 class TransportError(Exception):
@@ -74,6 +75,9 @@ class Message:
     `title` is one line without control characters. `html` is the channel's markup (Telegram's subset, or a
     complete e-mail document), and empty if the channel has none. `key` is the idempotency key: the same for
     every attempt of one delivery. `template_version` is the stored wording that it was made from, if any.
+
+    The rest is empty unless the producer has chosen the words. Its URLs may be linked to. `url` is what the
+    message opens. `blocks` is the body in a form for channels with a markup of their own.
     """
 
     key: str
@@ -81,6 +85,10 @@ class Message:
     text: str
     html: str = ""
     template_version: int | None = None
+    url: str = ""
+    image: str = ""
+    actions: tuple[Action, ...] = ()
+    blocks: tuple[Block, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,14 @@ Routing, retries, rate limits, rendering, forms and system checks read a `Channe
 name. Each channel has one, in its own folder: see `telegram/channel.py`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
 from notifications.states import Channel, Priority
 from notifications.transports.base import Transport
+from notifications.words import Block
 from users.channel_choices import AddressForm
 
 QUICK_WAITS_S = (2.0, 4.0, 8.0, 16.0)
@@ -52,6 +53,8 @@ class Fit:
 
     has_layout: bool = False  # `layouts/<name>.txt`: the text repeats the title; else it is the body alone
     has_markup: bool = False  # `layouts/<name>.html`: the channel shows HTML
+    # What the layout's HTML shows of the producer's own words; without it they are escaped text.
+    markup: Callable[[Iterable[Block]], str] | None = None
     shows_all: bool = False  # no value is shortened, and the layout lists every field
     max_units: int | None = None  # longest text or HTML, in UTF-16 code units
     critical_prefix: str = ""  # before the title of a CRITICAL event

@@ -5,6 +5,7 @@ from pathlib import Path
 from django.core.validators import validate_email
 
 from notifications.states import Channel, Priority
+from notifications.transports.email.markup import markup
 from notifications.transports.email.transport import EmailTransport
 from notifications.transports.spec import QUICK_WAITS_S, ChannelSpec, Fit, Limit, digest
 from users.channel_choices import AddressForm
@@ -29,7 +30,13 @@ EMAIL = ChannelSpec(
     transport=EmailTransport,
     address=AddressForm(hint="e-mail address", check=validate_email),
     templates=Path(__file__).parent / "templates",
-    fit=Fit(has_layout=True, has_markup=True, shows_all=True, critical_prefix=gettext_noop("Critical: ")),
+    fit=Fit(
+        has_layout=True,
+        has_markup=True,
+        markup=markup,
+        shows_all=True,
+        critical_prefix=gettext_noop("Critical: "),
+    ),
     timeout_s=15.0,  # SMTP servers may pause for seconds before they answer (RFC 5321, 4.5.3.2: minutes)
     waits_s={
         Priority.CRITICAL: QUICK_WAITS_S[:2],

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from notifications.settings import pipeline_settings
 from notifications.states import Channel, Priority
 from notifications.transports.spec import QUICK_WAITS_S, ChannelSpec, Fit, Limit, digest
+from notifications.transports.telegram.markup import markup
 from notifications.transports.telegram.transport import TelegramTransport
 from users.channel_choices import AddressForm
 
@@ -47,7 +48,7 @@ TELEGRAM = ChannelSpec(
     address=AddressForm(hint="chat id or @channelname", check=check_chat_id),
     templates=Path(__file__).parent / "templates",
     # https://core.telegram.org/bots/api#sendmessage
-    fit=Fit(has_layout=True, has_markup=True, max_units=4_096),
+    fit=Fit(has_layout=True, has_markup=True, markup=markup, max_units=4_096),
     timeout_s=5.0,  # a hanging provider must not keep a CRITICAL event from its next channel for long
     waits_s={
         Priority.CRITICAL: QUICK_WAITS_S[:2],

@@ -50,7 +50,7 @@ def rendered(
 class Markup(HTMLParser):
     """Reads markup; `problems` says what is not allowed or not balanced."""
 
-    VOID = frozenset({"meta", "br"})
+    VOID = frozenset({"meta", "br", "img"})
 
     def __init__(self, markup: str, allowed: set[str] | None = None) -> None:
         super().__init__(convert_charrefs=True)

@@ -1,0 +1,94 @@
+"""The shipped templates: which files word and lay out an event type on a channel (docs/templates.md)."""
+
+import re
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+
+from django.template import Engine
+from django.template.base import Template
+
+from notifications.rendering.amounts import amounts_of
+from notifications.rendering.payload import clean, restore_spaces, sentence
+from notifications.transports.spec import ChannelSpec
+
+_ROOT = Path(__file__).parent / "templates"
+_NAME_WORD = re.compile(r"[a-z0-9]+|[A-Z][a-z0-9]+|[A-Z0-9]+(?![a-z])")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The templates of one event type on one channel, and the type's readable name.
+
+    `own`: the wording is the type's own, not that of its family or of any type.
+    """
+
+    name: str
+    stems: tuple[str, ...]
+    own: bool
+    amounts: frozenset[str]
+    wording: Template
+    text: Template | None
+    html: Template | None
+
+
+@lru_cache(maxsize=1024)
+def choose(event_type: str, spec: ChannelSpec) -> Choice:
+    templates, suffix = _common_templates() | _own_templates(spec), spec.name
+
+    def first(paths: list[str]) -> Template | None:
+        return next((templates[path] for path in paths if path in templates), None)
+
+    stems = _stems(event_type)
+    own, families = stems[:1], [f"families/{stem}" for stem in stems]
+    ends = (f".{suffix}.txt", ".txt")
+    lent = first([f"wording/{name}{end}" for name in families for end in ends])
+    named = first([f"wording/{name}{end}" for name in own for end in ends])
+    wording = named or lent or first([f"wording/default{end}" for end in ends])
+    assert wording is not None, "wording/default.txt is missing"
+    html = [*(f"wording/{name}.{suffix}.html" for name in own + families), f"layouts/{suffix}.html"]
+    return Choice(
+        name=_name(event_type, whole=lent is not None),
+        stems=tuple(stems),
+        own=named is not None,
+        amounts=amounts_of(stems),
+        wording=wording,
+        text=templates[f"layouts/{suffix}.txt"] if spec.fit.has_layout else None,
+        html=first(html) if spec.fit.has_markup else None,
+    )
+
+
+def stem_of(event_type: str) -> str:
+    """Return the name by which wordings are found: `order.filled` and `ORDER_FILLED` -> order_filled."""
+    return next(iter(_stems(event_type)), "")
+
+
+def _stems(event_type: str) -> list[str]:
+    """`norm.swap_demand` -> norm_swap_demand, norm_swap, norm."""
+    words = [word.lower() for word in _NAME_WORD.findall(event_type)]
+    return ["_".join(words[:count]) for count in range(len(words), 0, -1)]
+
+
+def _name(event_type: str, *, whole: bool) -> str:
+    """Name an event type: `norm.swap_demand` -> "Swap demand", or `whole` "Norm swap demand"."""
+    parts = [part for part in event_type.split(".") if part]
+    if not whole:
+        parts = parts[-1:] if "_" in "".join(parts[-1:]) else parts[-2:]
+    return " ".join(restore_spaces(clean(sentence(" ".join(parts)))).split()) or "Notification"
+
+
+@cache
+def _common_templates() -> dict[str, Template]:
+    return _compile(_ROOT)
+
+
+@cache
+def _own_templates(spec: ChannelSpec) -> dict[str, Template]:
+    return _compile(spec.templates) if spec.templates else {}
+
+
+def _compile(folder: Path) -> dict[str, Template]:
+    """Compile every template of a folder, so that later nothing is read from the file system."""
+    engine = Engine(dirs=[str(folder), str(_ROOT)], builtins=["notifications.rendering.wording"])
+    paths = (path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*.*")))
+    return {path: engine.get_template(path) for path in paths}
