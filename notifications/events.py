@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from notifications.states import AckStatus, Channel, EventState, Evidence, Priority, Verdict
+from notifications.states import AckStatus, Channel, EventState, Evidence, HoldReason, Priority, Verdict
+from notifications.wishes import NO_POLICY, NO_WISHES, Policy, Preference, Wishes
 from notifications.words import Words
 
 JsonObject = dict[str, Any]
@@ -123,35 +124,48 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class PlanStep:
+    """A channel to try; not before `hold_until`, if the person's wishes hold it back."""
+
     channel: Channel
     destination_id: int | None = None
+    hold_until: datetime | None = None
+    hold_reason: HoldReason | None = None
 
     def to_json(self) -> JsonObject:
-        return {"channel": int(self.channel), "destination_id": self.destination_id}
+        step: JsonObject = {"channel": int(self.channel), "destination_id": self.destination_id}
+        if self.hold_until is not None:
+            step |= {"hold_until": self.hold_until.isoformat(), "hold_reason": self.hold_reason}
+        return step
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One line of the trace: a channel was chosen, or skipped for `reason`."""
+    """One line of the trace: a channel was chosen, or skipped for `reason`, or is held until a time."""
 
     channel: Channel
     verdict: Verdict
     reason: str
     destination_id: int | None = None
+    until: datetime | None = None  # when it goes on, if that is known
 
     def to_json(self) -> JsonObject:
-        return {
+        line: JsonObject = {
             "channel": int(self.channel),
             "verdict": self.verdict,
             "reason": self.reason,
             "destination_id": self.destination_id,
         }
+        if self.until is not None:
+            line["until"] = self.until.isoformat()
+        return line
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     steps: tuple[PlanStep, ...] = ()
     trace: tuple[Decision, ...] = field(default=())
+    silent: bool = False  # open pages show it in the inbox alone
+    pierces: HoldReason | None = None  # what it does not heed, because it is CRITICAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,14 +180,6 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
-class Preference:
-    event_type: str  # "": every type
-    channel: Channel
-    position: int = 0
-    enabled: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class Recipient:
     id: int
     external_id: str
@@ -181,6 +187,8 @@ class Recipient:
     locale: str = "en"
     addresses: tuple[Address, ...] = ()
     preferences: tuple[Preference, ...] = ()
+    wishes: Wishes = NO_WISHES
+    policy: Policy = NO_POLICY  # the operator's, the same for everybody
 
 
 Request = TypeVar("Request")

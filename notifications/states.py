@@ -97,6 +97,17 @@ class WaitReason(StrEnum):
     BREAKER_OPEN = "breaker_open"  # the provider is known to be down
     RATE_LIMIT = "rate_limit"  # the send's slot comes later, or the provider's Retry-After holds the limit
     NO_ROOM = "no_room"  # slow sends of the channel occupy all places of the process
+    QUIET_HOURS = "quiet_hours"  # these three as `HoldReason`
+    SEND_WINDOW = "send_window"
+    MUTED = "muted"
+
+
+class HoldReason(StrEnum):
+    """Which wish of the person holds an event back, or was pierced."""
+
+    QUIET_HOURS = "quiet_hours"
+    SEND_WINDOW = "send_window"  # it is outside all of them
+    MUTED = "muted"  # a CRITICAL event that does not pierce waits until the mute ends
 
 
 class StoredAs(StrEnum):
@@ -125,6 +136,11 @@ class EndCode(StrEnum):
     CONFLICT = "conflict"  # the id belongs to another event
     NO_SUBSCRIBERS = "no_subscribers"  # nobody follows the topic
     NOBODY_REACHED = "nobody_reached"  # no subscriber of the topic was reached
+    SWITCHED_OFF = "switched_off"  # these five by the person's wishes: see `SkipReason`
+    BELOW_PRIORITY = "below_priority"
+    MUTED = "muted"
+    THROTTLED = "throttled"
+    EXPIRES_WHILE_HELD = "expires_while_held"
 
 
 class Verdict(StrEnum):
@@ -132,6 +148,7 @@ class Verdict(StrEnum):
 
     CHOSEN = "chosen"
     SKIPPED = "skipped"
+    HELD = "held"  # chosen too, and not before a time
 
 
 class SkipReason(StrEnum):
@@ -144,6 +161,11 @@ class SkipReason(StrEnum):
     NOT_ACTIVE = "not_active"  # the producer wants this channel only if it is active
     UNSUPPORTED = "unsupported"  # no transport is registered
     LIVE_ONLY = "live_only"  # an INFORMATIONAL event only goes to open pages
+    BELOW_PRIORITY = "below_priority"  # the person wants only more urgent events there
+    MUTED = "muted"  # by the person
+    THROTTLED = "throttled"  # enough of this type were sent
+    EXPIRES_WHILE_HELD = "expires_while_held"  # quiet hours or a send window last longer than it is worth
+    NEVER_OPEN = "never_open"  # quiet hours and send windows leave no time for it
 
 
 class Surface(StrEnum):

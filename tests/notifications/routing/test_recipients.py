@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from notifications.events import Address, Preference
+from notifications.events import Address
 from notifications.routing import recipients
 from notifications.states import Channel
+from notifications.wishes import Preference
 from users.models import ChannelPreference
 
 

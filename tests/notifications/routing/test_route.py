@@ -1,16 +1,20 @@
 """Which channels an event uses, in which order, and why the others are skipped."""
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifications.events import Address, ChannelChoice, Preference, Recipient
+from notifications.events import Address, ChannelChoice, Recipient
 from notifications.routing.route import route
 from notifications.states import Channel, Priority
 from notifications.transports.registry import BUILT_IN
+from notifications.wishes import Preference
 
 WEB, TELEGRAM, EMAIL, ACTIVE = Channel.WEB, Channel.TELEGRAM, Channel.EMAIL, Channel.ACTIVE_SESSION
 SUPPORTED = {spec.channel: spec for spec in BUILT_IN}
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 CHAT, MAIL = Address(1, TELEGRAM), Address(2, EMAIL)
 
 
@@ -23,6 +27,7 @@ def routed(*requested, addresses=(CHAT, MAIL), preferences=(), online=True, prio
         online=online,
         channels=SUPPORTED,
         default_order=tuple(map(ChannelChoice, SUPPORTED)),
+        now=NOW,
     )
 
 

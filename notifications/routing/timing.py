@@ -1,0 +1,76 @@
+"""Whether an event may be sent now: mutes, throttle, quiet hours and send windows, and what pierces them.
+
+Pure. The answer is the same for every channel that needs an address; an open page gets the event at once, and
+shows it in the inbox alone.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from notifications.events import Recipient
+from notifications.routing import hours, rules
+from notifications.states import HoldReason, Priority, SkipReason
+from notifications.wishes import NO_WISHES, Group
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """At most one of `skip` and `hold` is set. `until`: when it goes on, if that is known."""
+
+    skip: SkipReason | None = None
+    hold: HoldReason | None = None
+    until: datetime | None = None
+    pierces: HoldReason | None = None  # what would have held it back if it were not CRITICAL
+
+    @property
+    def silent(self) -> bool:
+        return self.skip is not None or self.hold is not None
+
+
+NOW = Timing()
+
+
+def timing(
+    event_type: str,
+    priority: Priority,
+    group: Group | None,
+    recipient: Recipient,
+    *,
+    now: datetime,
+    expires_at: datetime | None,
+    throttled_until: datetime | None,
+) -> Timing:
+    """Return whether an event may be sent now, is held until later, or is skipped.
+
+    `expires_at`: as its producer set it; one that would expire while it is held is skipped at once.
+    """
+    wishes = recipient.wishes
+    if wishes is NO_WISHES and throttled_until is None:
+        return NOW
+    muted, lifted_at = False, None
+    if not (group and group.mandatory):
+        muted, lifted_at = rules.muted_until(wishes.mutes, event_type, group, now)
+    closed = hours.closed(wishes, recipient.time_zone, now)
+    critical = priority is Priority.CRITICAL
+    if critical and not _keeps_from_piercing(group, recipient):
+        return Timing(pierces=HoldReason.MUTED if muted else closed)
+    if muted and (not critical or lifted_at is None):
+        return Timing(skip=SkipReason.MUTED, until=lifted_at)
+    if throttled_until is not None and not critical:
+        return Timing(skip=SkipReason.THROTTLED, until=throttled_until)
+    reason = HoldReason.MUTED if muted else closed
+    if reason is None:
+        return NOW
+    return _held(reason, hours.opens_at(wishes, recipient.time_zone, lifted_at or now), expires_at)
+
+
+def _keeps_from_piercing(group: Group | None, recipient: Recipient) -> bool:
+    return group is not None and group.may_opt_out and group.id in recipient.wishes.opted_out
+
+
+def _held(reason: HoldReason, until: datetime | None, expires_at: datetime | None) -> Timing:
+    if until is None:
+        return Timing(skip=SkipReason.NEVER_OPEN)
+    if expires_at is not None and expires_at <= until:
+        return Timing(skip=SkipReason.EXPIRES_WHILE_HELD, until=until)
+    return Timing(hold=reason, until=until)

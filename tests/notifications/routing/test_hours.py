@@ -1,0 +1,139 @@
+"""Quiet hours and send windows on the nights when clocks change, against a clock that is read every minute."""
+
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from notifications.routing.hours import closed, opens_at
+from notifications.wishes import Span, Wishes
+
+EVERY_DAY = frozenset(range(7))
+ZURICH, NEW_YORK, LORD_HOWE = "Europe/Zurich", "America/New_York", "Australia/Lord_Howe"
+
+
+def span(starts: str, ends: str, weekdays=EVERY_DAY) -> Span:
+    return Span(frozenset(weekdays), time.fromisoformat(starts), time.fromisoformat(ends))
+
+
+def at(zone: str, local: str, fold: int = 0) -> datetime:
+    return datetime.fromisoformat(local).replace(tzinfo=ZoneInfo(zone), fold=fold).astimezone(UTC)
+
+
+@pytest.mark.parametrize(
+    ("zone", "quiet", "now", "until", "fold"),
+    [
+        (ZURICH, ("22:00", "07:00"), "2026-06-01 23:30", "2026-06-02 07:00", 0),
+        (ZURICH, ("22:00", "07:00"), "2026-06-02 06:59", "2026-06-02 07:00", 0),
+        (ZURICH, ("22:00", "07:00"), "2026-06-02 07:00", "2026-06-02 07:00", 0),
+        # 02:00 becomes 03:00: that night is an hour shorter
+        (ZURICH, ("22:00", "07:00"), "2026-03-28 23:00", "2026-03-29 07:00", 0),
+        (ZURICH, ("22:00", "02:30"), "2026-03-28 23:00", "2026-03-29 03:00", 0),  # there is no 02:30
+        (ZURICH, ("02:30", "07:00"), "2026-03-29 01:59", "2026-03-29 01:59", 0),
+        (ZURICH, ("02:30", "07:00"), "2026-03-29 03:00", "2026-03-29 07:00", 0),
+        # 03:00 becomes 02:00: 02:30 comes twice
+        (ZURICH, ("22:00", "02:30"), "2026-10-24 23:00", "2026-10-25 02:30", 1),
+        (ZURICH, ("22:00", "07:00"), "2026-10-24 23:00", "2026-10-25 07:00", 0),
+        (NEW_YORK, ("22:00", "02:30"), "2026-03-07 23:00", "2026-03-08 03:00", 0),
+        (NEW_YORK, ("22:00", "01:30"), "2026-10-31 23:00", "2026-11-01 01:30", 1),
+        # half an hour only: 02:00 becomes 02:30 in October, and 01:30 in April
+        (LORD_HOWE, ("22:00", "02:15"), "2026-10-03 23:00", "2026-10-04 02:30", 0),
+        (LORD_HOWE, ("22:00", "01:45"), "2026-04-04 23:00", "2026-04-05 01:45", 1),
+    ],
+)
+def test_quiet_hours_end_when_the_persons_clock_says_so(zone, quiet, now, until, fold) -> None:
+    wishes = Wishes(quiet=(span(*quiet),))
+    assert opens_at(wishes, zone, at(zone, now)) == at(zone, until, fold)
+
+
+def test_both_occurrences_of_a_repeated_hour_are_quiet() -> None:
+    wishes = Wishes(quiet=(span("22:00", "02:30"),))
+    for local, fold in (("2026-10-25 02:10", 0), ("2026-10-25 02:50", 0), ("2026-10-25 02:10", 1)):
+        assert closed(wishes, ZURICH, at(ZURICH, local, fold)) == "quiet_hours"
+    assert closed(wishes, ZURICH, at(ZURICH, "2026-10-25 02:30", 1)) is None
+
+
+def test_a_window_of_weekdays_opens_on_monday_after_a_friday_evening() -> None:
+    office = Wishes(windows=(span("09:00", "17:00", range(5)),))
+    friday = at(ZURICH, "2026-03-27 17:00")
+    assert closed(office, ZURICH, friday) == "send_window"
+    assert opens_at(office, ZURICH, friday) == at(ZURICH, "2026-03-30 09:00")
+
+
+def test_quiet_hours_inside_a_window_come_first() -> None:
+    wishes = Wishes(quiet=(span("08:00", "10:00"),), windows=(span("09:00", "17:00"),))
+    assert opens_at(wishes, ZURICH, at(ZURICH, "2026-06-01 07:00")) == at(ZURICH, "2026-06-01 10:00")
+
+
+def test_quiet_hours_of_one_day_and_the_next_are_one_night() -> None:
+    wishes = Wishes(quiet=(span("22:00", "00:00", [0]), span("00:00", "06:30", [1])))
+    assert opens_at(wishes, ZURICH, at(ZURICH, "2026-06-01 22:30")) == at(ZURICH, "2026-06-02 06:30")
+
+
+def test_a_whole_quiet_day_ends_at_midnight() -> None:
+    sunday = Wishes(quiet=(span("00:00", "00:00", [6]),))
+    assert opens_at(sunday, ZURICH, at(ZURICH, "2026-06-07 12:00")) == at(ZURICH, "2026-06-08 00:00")
+
+
+def test_wishes_that_leave_no_time_have_no_release() -> None:
+    never = Wishes(quiet=(span("00:00", "00:00"),))
+    assert opens_at(never, ZURICH, at(ZURICH, "2026-06-01 12:00")) is None
+    shut = Wishes(windows=(span("09:00", "10:00"),), quiet=(span("08:00", "11:00"),))
+    assert opens_at(shut, ZURICH, at(ZURICH, "2026-06-01 12:00")) is None
+
+
+NIGHTS = [
+    (ZURICH, datetime(2026, 3, 28, 18, tzinfo=UTC)),
+    (ZURICH, datetime(2026, 10, 24, 18, tzinfo=UTC)),
+    (NEW_YORK, datetime(2026, 3, 7, 22, tzinfo=UTC)),
+    (NEW_YORK, datetime(2026, 10, 31, 22, tzinfo=UTC)),
+    (LORD_HOWE, datetime(2026, 10, 3, 8, tzinfo=UTC)),
+    (LORD_HOWE, datetime(2026, 4, 4, 8, tzinfo=UTC)),
+]
+TIMES = st.builds(time, st.integers(0, 23), st.sampled_from([0, 15, 30, 45]))
+SPANS = st.lists(
+    st.builds(Span, st.frozensets(st.integers(0, 6), min_size=1), TIMES, TIMES), max_size=3
+).map(tuple)
+QUARTER = timedelta(minutes=15)
+
+
+def wall_clock(zone: str, evening: datetime) -> list[tuple[datetime, datetime]]:
+    """Return every quarter of an hour around a night, and what the clock on the wall shows then."""
+    moments = (evening + k * QUARTER for k in range(-2 * 96, 3 * 96))
+    return [(moment, moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)) for moment in moments]
+
+
+CLOCKS = {night: wall_clock(*night) for night in NIGHTS}
+
+
+def quarters_of(spans, clock) -> set[datetime]:
+    """Return the quarters inside any span: from the first to the last at which the clock shows its time."""
+    inside: set[datetime] = set()
+    for one in spans:
+        for day in {local.date() for _, local in clock if local.weekday() in one.weekdays}:
+            start = datetime.combine(day, one.starts)
+            end = datetime.combine(day + timedelta(days=one.ends <= one.starts), one.ends)
+            shown = [moment for moment, local in clock if start <= local < end]
+            inside |= {moment for moment, _ in clock if shown and shown[0] <= moment <= shown[-1]}
+    return inside
+
+
+@pytest.mark.parametrize("night", NIGHTS)
+@settings(max_examples=60)
+@given(quiet=SPANS, windows=SPANS, offset=st.integers(0, 64))
+def test_whatever_the_clock_does_sending_starts_again_at_the_right_minute(
+    night, quiet, windows, offset
+) -> None:
+    zone, evening = night
+    now, wishes = evening + offset * QUARTER, Wishes(quiet=quiet, windows=windows)
+    silent, open_ = (quarters_of(spans, CLOCKS[night]) for spans in (quiet, windows))
+    today = [now + k * QUARTER for k in range(96)]
+    expected = next((one for one in today if one not in silent and (not windows or one in open_)), None)
+    found = opens_at(wishes, zone, now)
+    assert (closed(wishes, zone, now) is None) is (found == now)
+    if expected is None:
+        assert found is None or found > today[-1]
+    else:
+        assert found == expected
