@@ -104,6 +104,11 @@ class Envelope:
     raw: bytes = b""
     reply_to: str = ""  # where the final ack goes besides GET: "" or "stream"
 
+    @property
+    def name(self) -> str:
+        """The name under which the event is counted once, however often it comes."""
+        return f"{self.source.id}/{self.event_id}"
+
     def content(self, time_zone: str, locale: str, seq: int = 0) -> Content:
         """Return the content of a message to a recipient with this time zone and locale."""
         return Content(
@@ -122,8 +127,7 @@ class Envelope:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class PlanStep:
+class PlanStep(NamedTuple):
     """A channel to try; not before `hold_until`, if the person's wishes hold it back."""
 
     channel: Channel
@@ -138,9 +142,11 @@ class PlanStep:
         return step
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """One line of the trace: a channel was chosen, or skipped for `reason`, or is held until a time."""
+class Decision(NamedTuple):
+    """One line of the trace: a channel was chosen, or skipped for `reason`, or is held until a time.
+
+    A named tuple as `PlanStep` is: each event has several, and compares them.
+    """
 
     channel: Channel
     verdict: Verdict
@@ -160,10 +166,9 @@ class Decision:
         return line
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     steps: tuple[PlanStep, ...] = ()
-    trace: tuple[Decision, ...] = field(default=())
+    trace: tuple[Decision, ...] = ()
     silent: bool = False  # open pages show it in the inbox alone
     pierces: HoldReason | None = None  # what it does not heed, because it is CRITICAL
 

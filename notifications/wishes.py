@@ -3,7 +3,7 @@
 A rule is for one event type, for a group of types, or for every type.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, time
 
 from notifications.states import Channel, Priority
@@ -48,10 +48,30 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the operator has set for everybody."""
+    """What the operator has set for everybody. Made once for a batch, and asked for each event."""
 
     groups: tuple[Group, ...] = ()
     defaults: tuple[Preference, ...] = ()
+    _by_name: dict[str, Group] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _by_stem: list[tuple[str, Group]] = field(init=False, repr=False, compare=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        for group in self.groups:
+            for name in group.event_types:
+                if name.endswith("*"):
+                    self._by_stem.append((name[:-1], group))
+                else:
+                    self._by_name[name] = group
+        self._by_stem.sort(key=lambda entry: -len(entry[0]))
+
+    def group_of(self, event_type: str) -> Group | None:
+        """Return the group of a type: by its name, else by its longest beginning."""
+        group = self._by_name.get(event_type)
+        if group is None:
+            for stem, of_stem in self._by_stem:
+                if event_type.startswith(stem):
+                    return of_stem
+        return group
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ class _Critical:
     event_type: str = ""
     priority: Priority = Priority.CRITICAL
     channels: tuple[ChannelChoice, ...] = ()
+    expires_at_ms: int = 0
+    name: str = ""
 
 
 def reachability(user: User) -> dict[str, Any]:

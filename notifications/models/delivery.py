@@ -46,6 +46,9 @@ class Delivery(models.Model):
         choices=choices(states.WaitReason),
         help_text="Why it waits, or last waited, until `not_before`.",
     )
+    held_until = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Until when the person's wishes held it back."
+    )
     waiting_since = models.DateTimeField(null=True, blank=True, editable=False)
     slot_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="Reserved place within the provider's rate limit."

@@ -36,6 +36,14 @@ class Event(models.Model):
     occurred_at = models.DateTimeField(help_text="The producer's timestamp.")
     accepted_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True, blank=True)
+    expiry_given = models.BooleanField(
+        default=True,
+        db_default=True,
+        help_text="The producer set `expires_at`; otherwise it does not expire while it is held.",
+    )
+    silent = models.BooleanField(
+        default=False, db_default=False, help_text="By the person's wishes, pages show it in the inbox alone."
+    )
     payload = OrderedJSONField[JsonObject](default=dict)
     raw = models.BinaryField(help_text="The bytes as the producer sent them.")
     digest = models.BinaryField(max_length=32)

@@ -129,6 +129,11 @@ class _Rerouting:
     event_type: str
     priority: Priority
     channels: tuple[ChannelChoice, ...]
+    expires_at_ms: int = 0  # a replay gives it time again
+
+    @property
+    def name(self) -> str:
+        return str(self.event_pk)
 
 
 def _reroute(pks: Sequence[int], now: datetime) -> tuple[list[store.Rerouted], Counter[str]]:

@@ -4,7 +4,7 @@ On the nights when the clock changes: a span begins at the first and ends at the
 that exists twice; a time that does not exist is the moment at which the clock is put forward.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -14,6 +14,7 @@ from notifications.wishes import Span, Wishes
 
 _DAY = timedelta(days=1)
 _AHEAD_DAYS = 8  # the same weekday comes again within these
+_AHEAD = _AHEAD_DAYS * _DAY
 _Moments = tuple[datetime, datetime]
 
 
@@ -22,9 +23,10 @@ def closed(wishes: Wishes, time_zone: str, now: datetime) -> HoldReason | None:
     if not wishes.quiet and not wishes.windows:
         return None
     zone = zone_of(time_zone)
-    if _around(wishes.quiet, zone, now):
+    local = now.astimezone(zone)
+    if wishes.quiet and _is_inside(wishes.quiet, zone, local):
         return HoldReason.QUIET_HOURS
-    if wishes.windows and not _around(wishes.windows, zone, now):
+    if wishes.windows and not _is_inside(wishes.windows, zone, local):
         return HoldReason.SEND_WINDOW
     return None
 
@@ -32,10 +34,11 @@ def closed(wishes: Wishes, time_zone: str, now: datetime) -> HoldReason | None:
 def opens_at(wishes: Wishes, time_zone: str, now: datetime) -> datetime | None:
     """Return the first moment from `now` on at which something may be sent; None: there is none in a week."""
     zone, at = zone_of(time_zone), now
-    while at <= now + _AHEAD_DAYS * _DAY:
+    latest = now + _AHEAD
+    while at <= latest:
         if quiet := _around(wishes.quiet, zone, at):
             at = quiet[1]
-        elif not wishes.windows or _around(wishes.windows, zone, at):
+        elif not wishes.windows or _is_inside(wishes.windows, zone, at.astimezone(zone)):
             return at
         elif (later := _next_start(wishes.windows, zone, at)) is None:
             return None
@@ -52,29 +55,54 @@ def zone_of(name: str) -> tzinfo:
         return UTC
 
 
+@lru_cache(maxsize=1024)
+def _changes_around(zone: tzinfo, day: date) -> bool:
+    before, after = (datetime.combine(day + days * _DAY, time(), zone) for days in (-1, 2))
+    return before.utcoffset() != after.utcoffset()
+
+
+def _is_inside(spans: Sequence[Span], zone: tzinfo, local: datetime) -> bool:
+    """Tell whether a moment is in one of these spans; what the clock shows says so, unless it changes."""
+    if _changes_around(zone, local.date()):
+        return _around(spans, zone, local.astimezone(UTC)) is not None
+    weekday, clock = local.weekday(), local.time()
+    for span in spans:
+        if span.starts < span.ends:
+            if span.starts <= clock < span.ends and weekday in span.weekdays:
+                return True
+        elif clock >= span.starts:
+            if weekday in span.weekdays:
+                return True
+        elif clock < span.ends and (weekday - 1) % 7 in span.weekdays:
+            return True
+    return False
+
+
 def _around(spans: Sequence[Span], zone: tzinfo, now: datetime) -> _Moments | None:
     """Return the beginning and the end of a span that `now` lies in. It began today or yesterday."""
     if not spans:
         return None
     today = now.astimezone(zone).date()
-    for moments in _of_days(spans, zone, (today - _DAY, today)):
-        if moments[0] <= now < moments[1]:
-            return moments
+    for day in (today - _DAY, today):
+        weekday = day.weekday()
+        for span in spans:
+            if weekday in span.weekdays:
+                moments = _moments(zone, day, span.starts, span.ends)
+                if moments[0] <= now < moments[1]:
+                    return moments
     return None
 
 
 def _next_start(spans: Sequence[Span], zone: tzinfo, now: datetime) -> datetime | None:
     today = now.astimezone(zone).date()
     days = [today + number * _DAY for number in range(_AHEAD_DAYS + 1)]
-    return min((start for start, end in _of_days(spans, zone, days) if now < start < end), default=None)
-
-
-def _of_days(spans: Sequence[Span], zone: tzinfo, days: Sequence[date]) -> Iterator[_Moments]:
-    for day in days:
-        weekday = day.weekday()
-        for span in spans:
-            if weekday in span.weekdays:
-                yield _moments(zone, day, span.starts, span.ends)
+    found = (
+        _moments(zone, day, span.starts, span.ends)
+        for day in days
+        for span in spans
+        if day.weekday() in span.weekdays
+    )
+    return min((start for start, end in found if now < start < end), default=None)
 
 
 @lru_cache(maxsize=4096)

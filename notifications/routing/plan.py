@@ -1,12 +1,13 @@
 """Routing a batch: who the recipients are, who is online, and each one's plan."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
 from typing import Protocol, TypeVar
 
-from notifications.events import ChannelChoice, Planned
+from notifications.events import ChannelChoice, Plan, Planned, Recipient
 from notifications.live import pubsub
-from notifications.routing import recipients
+from notifications.routing import recipients, throttling
 from notifications.routing.route import route
 from notifications.states import Priority
 from notifications.transports import registry
@@ -25,6 +26,10 @@ class Routable(Protocol):
     def priority(self) -> Priority: ...
     @property
     def channels(self) -> tuple[ChannelChoice, ...]: ...
+    @property
+    def expires_at_ms(self) -> int: ...  # as the producer set it; 0: it did not
+    @property
+    def name(self) -> str: ...  # the same whenever the same event comes
 
 
 R = TypeVar("R", bound=Routable)
@@ -33,7 +38,8 @@ R = TypeVar("R", bound=Routable)
 def plan_for(batch: Sequence[R], *, now: datetime) -> list[Planned[R] | None]:
     """Return the plan of each item, in order; None where nobody who is active has its `user_id`.
 
-    Two statements and one round trip to Redis for all of them. Raises: database errors.
+    Two statements and a round trip to Redis for all; another round trip for each event with a throttle.
+    Raises: database errors.
     """
     active_s = _TELEGRAM_ACTIVE_S
     found = recipients.load({item.user_id for item in batch if item.user_id}, now=now, active_s=active_s)
@@ -47,7 +53,8 @@ def plan_for(batch: Sequence[R], *, now: datetime) -> list[Planned[R] | None]:
             planned.append(None)
             continue
         is_online = recipient.id in online
-        plan = route(
+        plan_of = partial(
+            route,
             event_type=item.event_type,
             priority=item.priority,
             requested=item.channels,
@@ -55,6 +62,27 @@ def plan_for(batch: Sequence[R], *, now: datetime) -> list[Planned[R] | None]:
             online=is_online,
             channels=channels,
             default_order=default_order,
+            now=now,
+            expires_at=_expires_at(item),
         )
-        planned.append(Planned(item, recipient, is_online, plan))
+        planned.append(Planned(item, recipient, is_online, _throttled(item, recipient, plan_of, now)))
     return planned
+
+
+def _expires_at(item: Routable) -> datetime | None:
+    """Return when the producer wants the event to expire: another one does not expire while it is held."""
+    ms = item.expires_at_ms
+    return datetime.fromtimestamp(ms / 1000, UTC) if ms else None
+
+
+def _throttled(item: Routable, recipient: Recipient, plan_of: Callable[..., Plan], now: datetime) -> Plan:
+    """Return the plan; once enough events of this type were sent, one that sends nothing.
+
+    What is held is counted when it is released.
+    """
+    plan = plan_of()
+    throttle = throttling.throttle_for(recipient, item.event_type, item.priority)
+    if throttle is None or plan.silent or not plan.steps:
+        return plan
+    until = throttling.admit(throttle, recipient.id, item.event_type, item.name, now=now)
+    return plan if until is None else plan_of(throttled_until=until)

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from notifications.events import Address, Preference, Recipient
+from notifications.events import Address, Recipient
+from notifications.routing.stored_rules import read_rules
 from notifications.states import Channel
 from runtime.postgres.cursor import binary_cursor
 
@@ -18,14 +19,9 @@ WHERE u.external_id = ANY(%b::text[]) AND u.is_active
 ORDER BY u.id, d.kind, d.id
 """
 
-_PREFERENCES = """
-SELECT user_id, event_type, channel, position, enabled FROM users_channelpreference
-WHERE user_id = ANY(%b::bigint[]) ORDER BY event_type, position
-"""
-
 
 def load(external_ids: Iterable[str], *, now: datetime, active_s: int) -> dict[str, Recipient]:
-    """Return the active persons among `external_ids`, by external id, with addresses and preferences."""
+    """Return the active persons among `external_ids`, by external id, with addresses and wishes."""
     recipients: dict[str, Recipient] = {}
     addresses: dict[int, list[Address]] = defaultdict(list)
     with binary_cursor() as cursor:
@@ -34,10 +30,14 @@ def load(external_ids: Iterable[str], *, now: datetime, active_s: int) -> dict[s
             recipients[external_id] = Recipient(person_id, external_id, time_zone, locale)
             if address[0] is not None:
                 addresses[person_id].append(_address(*address))
-    preferences = _preferences([recipient.id for recipient in recipients.values()])
+    rules = read_rules([recipient.id for recipient in recipients.values()])
     return {
         external_id: replace(
-            recipient, addresses=tuple(addresses[recipient.id]), preferences=tuple(preferences[recipient.id])
+            recipient,
+            addresses=tuple(addresses[recipient.id]),
+            preferences=rules.preferences_of(recipient.id),
+            wishes=rules.wishes_of(recipient.id),
+            policy=rules.policy,
         )
         for external_id, recipient in recipients.items()
     }
@@ -45,13 +45,3 @@ def load(external_ids: Iterable[str], *, now: datetime, active_s: int) -> dict[s
 
 def _address(pk: int, kind: int, verified: bool, disabled_reason: str, active: bool) -> Address:
     return Address(pk, Channel(kind), verified, disabled_reason, active)
-
-
-def _preferences(person_ids: list[int]) -> dict[int, list[Preference]]:
-    found: dict[int, list[Preference]] = defaultdict(list)
-    if person_ids:
-        with binary_cursor() as cursor:
-            cursor.execute(_PREFERENCES, [person_ids])
-            for person_id, event_type, channel, position, enabled in cursor:
-                found[person_id].append(Preference(event_type, Channel(channel), position, enabled))
-    return found

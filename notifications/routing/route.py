@@ -3,9 +3,9 @@
 Pure: no I/O and no clock. The caller passes the recipient, their presence and the registered channels.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from notifications.events import Address, ChannelChoice, Decision, Plan, PlanStep, Recipient
 from notifications.routing import rules
@@ -16,8 +16,7 @@ from notifications.transports.spec import ChannelSpec
 from notifications.wishes import Preference
 
 
-@dataclass(frozen=True, slots=True)
-class _Event:
+class _Event(NamedTuple):
     """What the decisions on all channels have in common."""
 
     priority: Priority
@@ -51,26 +50,20 @@ def route(
 
     `expires_at`: as the producer set it. `throttled_until`: enough events of this type were sent until then.
     """
-    group = rules.group_of(recipient.policy, event_type) if recipient.policy.groups else None
-    when = timing(
-        event_type,
-        priority,
-        group,
-        recipient,
-        now=now,
-        expires_at=expires_at,
-        throttled_until=throttled_until,
-    )
+    policy = recipient.policy
+    group = policy.group_of(event_type) if policy.groups else None
+    when = timing(event_type, priority, group, recipient, now, expires_at, throttled_until)
     event = _Event(priority, recipient, online, when, requested, channels, default_order)
     group_id = group.id if group else None
-    defaults = rules.of_channels(recipient.policy.defaults, event_type, group_id)
-    plan = _plan(event, defaults | rules.of_channels(recipient.preferences, event_type, group_id))
+    own = rules.of_channels(recipient.preferences, event_type, group_id)
+    defaults = rules.of_channels(policy.defaults, event_type, group_id) if policy.defaults else {}
+    plan = _plan(event, defaults | own if defaults else own)
     return _mandatory(plan, event, defaults) if group is not None and group.mandatory else plan
 
 
 def _mandatory(plan: Plan, event: _Event, defaults: Rules) -> Plan:
     """Return the plan, or if it reaches no address, one by the operator's rules, or one without any rule."""
-    mandatory = replace(event, usable="mandatory")
+    mandatory = event._replace(usable="mandatory")
     for fewer in (defaults, Rules()):
         if _reaches(plan, event.priority):
             break
@@ -87,53 +80,51 @@ def _reaches(plan: Plan, priority: Priority) -> bool:
 def _plan(event: _Event, of_channels: Rules) -> Plan:
     trace: list[Decision] = []
     steps: list[PlanStep] = []
-    order = event.requested or _order(of_channels, event.default_order)
-    for choice in _resolve_active(order, event.recipient, event.online, trace):
+    hold, until = event.timing.hold, event.timing.until
+    for choice in _choices(event, of_channels, trace):
         for decision in _evaluate(choice, event, of_channels.get(choice.channel)):
             if decision in trace:  # the producer named this channel twice
                 continue
             trace.append(decision)
-            if decision.verdict is Verdict.CHOSEN:
-                steps.append(_step(decision, event.timing, trace))
+            channel, verdict, _, pk, _ = decision
+            if verdict is not Verdict.CHOSEN:
+                continue
+            if hold is None or pk is None:  # a page gets it at once, silently
+                steps.append(PlanStep(channel, pk))
+            else:
+                steps.append(PlanStep(channel, pk, until, hold))
+                trace.append(Decision(channel, Verdict.HELD, hold, pk, until))
     web = of_channels.get(Channel.WEB)
     silent = event.timing.silent or (web is not None and _unwanted(web, event.priority) is not None)
     return Plan(tuple(steps), tuple(trace), silent, event.timing.pierces)
 
 
-def _step(decision: Decision, when: Timing, trace: list[Decision]) -> PlanStep:
-    """Return the step of a chosen channel, and trace its hold. A page gets its event at once, silently."""
-    if when.hold is None or decision.destination_id is None:
-        return PlanStep(decision.channel, decision.destination_id)
-    held = Decision(decision.channel, Verdict.HELD, when.hold, decision.destination_id, when.until)
-    trace.append(held)
-    return PlanStep(decision.channel, decision.destination_id, when.until, when.hold)
-
-
-def _order(of_channels: Rules, default_order: tuple[ChannelChoice, ...]) -> tuple[ChannelChoice, ...]:
-    """Sort by the positions of the rules; a channel without one has its default place."""
-
-    def rank(place: tuple[int, ChannelChoice]) -> int:
-        default, choice = place
-        rule = of_channels.get(choice.channel)
-        return rule.position if rule else default
-
+def _choices(event: _Event, of_channels: Rules, trace: list[Decision]) -> Sequence[ChannelChoice]:
+    """Return the channels to consider, in order."""
+    if event.requested:
+        return _resolve_active(event, trace)
     if not of_channels:
-        return default_order
-    return tuple(choice for _, choice in sorted(enumerate(default_order), key=rank))
+        return event.default_order
+    # By the positions of the rules; a channel without one has its default place.
+    order = event.default_order
+    places = [
+        (of_channels[choice.channel].position if choice.channel in of_channels else default, default)
+        for default, choice in enumerate(order)
+    ]
+    places.sort()
+    return [order[default] for _, default in places]
 
 
-def _resolve_active(
-    choices: Iterable[ChannelChoice], recipient: Recipient, online: bool, trace: list[Decision]
-) -> list[ChannelChoice]:
+def _resolve_active(event: _Event, trace: list[Decision]) -> list[ChannelChoice]:
     """Replace ACTIVE_SESSION by the live channels: an open page, a chat the recipient just wrote in."""
     resolved: list[ChannelChoice] = []
     nothing = Decision(Channel.ACTIVE_SESSION, Verdict.SKIPPED, SkipReason.NO_SESSION)
-    for choice in choices:
+    for choice in event.requested:
         if choice.channel is not Channel.ACTIVE_SESSION:
             resolved.append(choice)
             continue
-        live = [Channel.WEB] if online else []
-        live += [address.channel for address in recipient.addresses if address.active]
+        live = [Channel.WEB] if event.online else []
+        live += [address.channel for address in event.recipient.addresses if address.active]
         resolved += [ChannelChoice(channel, only_if_active=True) for channel in live]
         if not live and nothing not in trace:
             trace.append(nothing)
@@ -167,15 +158,13 @@ def _evaluate(choice: ChannelChoice, event: _Event, rule: Preference | None) -> 
 
 
 def _evaluate_address(address: Address, only_if_active: bool, event: _Event) -> Decision:
-    def skipped(reason: str, until: datetime | None = None) -> Decision:
-        return Decision(address.channel, Verdict.SKIPPED, reason, address.id, until)
-
+    channel, pk, when = address.channel, address.id, event.timing
     if address.disabled_reason:
-        return skipped(f"disabled: {address.disabled_reason}")
+        return Decision(channel, Verdict.SKIPPED, f"disabled: {address.disabled_reason}", pk)
     if not address.verified:
-        return skipped(SkipReason.UNVERIFIED)
+        return Decision(channel, Verdict.SKIPPED, SkipReason.UNVERIFIED, pk)
     if only_if_active and not address.active:
-        return skipped(SkipReason.NOT_ACTIVE)
-    if event.timing.skip is not None:
-        return skipped(event.timing.skip, event.timing.until)
-    return Decision(address.channel, Verdict.CHOSEN, event.usable, address.id)
+        return Decision(channel, Verdict.SKIPPED, SkipReason.NOT_ACTIVE, pk)
+    if when.skip is not None:
+        return Decision(channel, Verdict.SKIPPED, when.skip, pk, when.until)
+    return Decision(channel, Verdict.CHOSEN, event.usable, pk)

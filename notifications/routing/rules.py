@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
 from notifications.states import Channel
-from notifications.wishes import Group, Mute, Policy, Preference, Throttle
+from notifications.wishes import Group, Mute, Preference, Throttle
 
 Rules = dict[Channel, Preference]
 _EVER = datetime.max.replace(tzinfo=UTC)
@@ -24,21 +24,8 @@ class _Scoped(Protocol):
 S = TypeVar("S", bound=_Scoped)
 
 
-def group_of(policy: Policy, event_type: str) -> Group | None:
-    """Return the group of a type: by its name, else by its longest beginning."""
-    best, longest = None, -1
-    for group in policy.groups:
-        for pattern in group.event_types:
-            if pattern == event_type:
-                return group
-            stem = pattern[:-1]
-            if pattern.endswith("*") and event_type.startswith(stem) and len(stem) > longest:
-                best, longest = group, len(stem)
-    return best
-
-
 def _rank(rule: _Scoped, event_type: str, group_id: int | None) -> int:
-    """Return how specific a rule is: 2 for the type, 1 for its group, 0 for every type, -1 for another one."""
+    """Return how specific a rule is: 2 for the type, 1 for its group, 0 for every type; -1: of another."""
     if rule.event_type:
         return 2 if rule.event_type == event_type else -1
     if rule.group_id is not None:
@@ -47,28 +34,36 @@ def _rank(rule: _Scoped, event_type: str, group_id: int | None) -> int:
 
 
 def of_channels(preferences: Iterable[Preference], event_type: str, group_id: int | None) -> Rules:
-    """Return the rule of each channel that has one."""
-    chosen: Rules = {}
-    ranks: dict[Channel, int] = {}
+    """Return the rule of each channel that has one, in the order of `_rank`."""
+    every: Rules = {}
+    of_group: Rules = {}
+    of_type: Rules = {}
     for preference in preferences:
-        rank = _rank(preference, event_type, group_id)
-        if rank > ranks.get(preference.channel, -1):
-            chosen[preference.channel], ranks[preference.channel] = preference, rank
-    return chosen
+        if preference.event_type:
+            if preference.event_type == event_type:
+                of_type[preference.channel] = preference
+        elif preference.group_id is None:
+            every[preference.channel] = preference
+        elif preference.group_id == group_id:
+            of_group[preference.channel] = preference
+    return every | of_group | of_type
 
 
 def muted_until(
     mutes: Sequence[Mute], event_type: str, group: Group | None, now: datetime
 ) -> tuple[bool, datetime | None]:
     """Return whether the type is muted, and until when; None: until it is lifted."""
-    group_id = group.id if group else None
-    ends = [mute.until or _EVER for mute in mutes if _rank(mute, event_type, group_id) >= 0]
-    last = max(ends, default=now)
+    group_id, last = group.id if group else None, now
+    for mute in mutes:
+        if _rank(mute, event_type, group_id) >= 0:
+            last = max(last, mute.until or _EVER)
     return last > now, None if last is _EVER else last
 
 
 def throttle_of(throttles: Sequence[Throttle], event_type: str, group: Group | None) -> Throttle | None:
-    """Return the person's throttle for the type, else the operator's for its group."""
+    """Return the person's throttle for the type, else, or if it is mandatory, the operator's."""
+    if group is not None and group.mandatory:
+        return group.throttle
     group_id = group.id if group else None
     own = [one for one in throttles if _rank(one, event_type, group_id) >= 0]
     if own:

@@ -4,8 +4,8 @@ Pure. The answer is the same for every channel that needs an address; an open pa
 shows it in the inbox alone.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from notifications.events import Recipient
 from notifications.routing import hours, rules
@@ -13,8 +13,7 @@ from notifications.states import HoldReason, Priority, SkipReason
 from notifications.wishes import NO_WISHES, Group
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
+class Timing(NamedTuple):
     """At most one of `skip` and `hold` is set. `until`: when it goes on, if that is known."""
 
     skip: SkipReason | None = None
@@ -35,7 +34,6 @@ def timing(
     priority: Priority,
     group: Group | None,
     recipient: Recipient,
-    *,
     now: datetime,
     expires_at: datetime | None,
     throttled_until: datetime | None,
@@ -48,12 +46,13 @@ def timing(
     if wishes is NO_WISHES and throttled_until is None:
         return NOW
     muted, lifted_at = False, None
-    if not (group and group.mandatory):
+    if wishes.mutes and not (group is not None and group.mandatory):
         muted, lifted_at = rules.muted_until(wishes.mutes, event_type, group, now)
     closed = hours.closed(wishes, recipient.time_zone, now)
     critical = priority is Priority.CRITICAL
     if critical and not _keeps_from_piercing(group, recipient):
-        return Timing(pierces=HoldReason.MUTED if muted else closed)
+        pierced = HoldReason.MUTED if muted else closed
+        return Timing(pierces=pierced) if pierced else NOW
     if muted and (not critical or lifted_at is None):
         return Timing(skip=SkipReason.MUTED, until=lifted_at)
     if throttled_until is not None and not critical:

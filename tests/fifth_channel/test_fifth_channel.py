@@ -144,6 +144,7 @@ def test_the_admin_offers_it_in_preferences(client, operator) -> None:
     add = reverse("admin:users_channelpreference_add")
     assert (int(WEBHOOK), "Webhook") in client.get(add).context["adminform"].form.fields["channel"].choices
     values = {"user": operator.pk, "event_type": "", "channel": int(WEBHOOK), "position": 1, "enabled": "on"}
+    values["min_priority"] = 0
     assert client.post(add, values).status_code == 302
     assert str(ChannelPreference.objects.get()) == "Webhook for every type"
 

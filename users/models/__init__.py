@@ -1,8 +1,9 @@
 """The tables of people and sources, one module a subject."""
 
 from users.models.destinations import Destination, DestinationQuerySet, Reactivation
+from users.models.event_groups import DefaultPreference, EventGroup
 from users.models.people import User, validate_time_zone
-from users.models.preferences import ChannelPreference
+from users.models.preferences import ChannelPreference, Hours, Mute, PiercingOptOut, Throttle
 from users.models.sources import ApiKey, Source
 from users.models.topics import TOPIC, TopicRule, TopicSubscription, validate_topic
 
@@ -10,10 +11,16 @@ __all__ = [
     "TOPIC",
     "ApiKey",
     "ChannelPreference",
+    "DefaultPreference",
     "Destination",
     "DestinationQuerySet",
+    "EventGroup",
+    "Hours",
+    "Mute",
+    "PiercingOptOut",
     "Reactivation",
     "Source",
+    "Throttle",
     "TopicRule",
     "TopicSubscription",
     "User",

@@ -1,0 +1,125 @@
+"""Reading the persons' wishes and the operator's settings: one statement for a whole batch."""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, time
+from typing import Any
+
+from notifications.states import Channel, Priority
+from notifications.wishes import (
+    NO_POLICY,
+    NO_WISHES,
+    Group,
+    Mute,
+    Policy,
+    Preference,
+    Span,
+    Throttle,
+    Wishes,
+)
+from runtime.postgres.cursor import binary_cursor
+
+# One kind of row for each table: the person (NULL: everybody), the kind, and the values for `_MADE`.
+_RULES = """
+SELECT user_id, 'preference',
+    jsonb_build_array(event_type, channel, position, enabled, group_id, min_priority)
+FROM users_channelpreference WHERE user_id = ANY(%(people)b::bigint[])
+UNION ALL
+SELECT user_id, 'mute', jsonb_build_array(until, event_type, group_id)
+FROM users_mute WHERE user_id = ANY(%(people)b::bigint[])
+UNION ALL
+SELECT user_id, 'throttle', jsonb_build_array(at_most, per_s, event_type, group_id)
+FROM users_throttle WHERE user_id = ANY(%(people)b::bigint[])
+UNION ALL
+SELECT user_id, kind, jsonb_build_array(weekdays, starts, ends)
+FROM users_hours WHERE user_id = ANY(%(people)b::bigint[])
+UNION ALL
+SELECT user_id, 'opted_out', jsonb_build_array(group_id)
+FROM users_piercingoptout WHERE user_id = ANY(%(people)b::bigint[])
+UNION ALL
+SELECT NULL::bigint, 'preference', jsonb_build_array('', channel, position, enabled, group_id, min_priority)
+FROM users_defaultpreference
+UNION ALL
+SELECT NULL, 'group', jsonb_build_array(
+    id, name, event_types, mandatory, may_opt_out_of_piercing, throttle_at_most, throttle_per_s)
+FROM users_eventgroup
+"""
+
+
+@dataclass(slots=True)
+class Rules:
+    """What was found: for each person, and for nobody in particular, the values of each kind."""
+
+    policy: Policy = NO_POLICY
+    _found: dict[int, dict[str, list[Any]]] = field(default_factory=dict)
+
+    def preferences_of(self, person_id: int) -> tuple[Preference, ...]:
+        return tuple(self._found[person_id]["preference"]) if person_id in self._found else ()
+
+    def wishes_of(self, person_id: int) -> Wishes:
+        found = self._found.get(person_id)
+        if found is None or found.keys() <= {"preference"}:
+            return NO_WISHES
+        return Wishes(
+            mutes=tuple(found["mute"]),
+            throttles=tuple(found["throttle"]),
+            quiet=tuple(found["quiet"]),
+            windows=tuple(found["window"]),
+            opted_out=frozenset(found["opted_out"]),
+        )
+
+
+def read_rules(person_ids: Sequence[int]) -> Rules:
+    """Read the rules of these persons and of the operator."""
+    found: dict[int | None, dict[str, list[Any]]] = {}
+    if person_ids:
+        with binary_cursor() as cursor:
+            cursor.execute(_RULES, {"people": list(person_ids)})
+            for person_id, kind, values in cursor:
+                kinds = found.setdefault(person_id, defaultdict(list))
+                kinds[kind].append(_MADE[kind](*json.loads(values)))
+    of_everybody = found.pop(None, None)
+    rules = Rules(_found={pk: kinds for pk, kinds in found.items() if pk is not None})
+    if of_everybody:
+        rules.policy = Policy(tuple(of_everybody["group"]), tuple(of_everybody["preference"]))
+    return rules
+
+
+def _preference(
+    event_type: str, channel: int, position: int, enabled: bool, group_id: int | None, min_priority: int
+) -> Preference:
+    return Preference(event_type, Channel(channel), position, enabled, group_id, Priority(min_priority))
+
+
+def _mute(until: str | None, event_type: str, group_id: int | None) -> Mute:
+    return Mute(datetime.fromisoformat(until) if until else None, event_type, group_id)
+
+
+def _span(weekdays: list[int], starts: str, ends: str) -> Span:
+    return Span(frozenset(weekdays), time.fromisoformat(starts), time.fromisoformat(ends))
+
+
+def _group(
+    pk: int,
+    name: str,
+    event_types: list[str],
+    mandatory: bool,
+    may_opt_out: bool,
+    at_most: int | None,
+    per_s: int | None,
+) -> Group:
+    throttle = Throttle(at_most, per_s) if at_most and per_s else None
+    return Group(pk, name, tuple(event_types), mandatory, may_opt_out, throttle)
+
+
+_MADE: dict[str, Callable[..., Any]] = {
+    "preference": _preference,
+    "mute": _mute,
+    "throttle": Throttle,
+    "quiet": _span,
+    "window": _span,
+    "opted_out": int,
+    "group": _group,
+}

@@ -1,0 +1,144 @@
+"""No combination of wishes loses a CRITICAL event, or sends what is switched off.
+
+What is on, muted and quiet is judged by code that shares nothing with the product's.
+"""
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from notifications.events import Address, ChannelChoice, Recipient
+from notifications.routing.route import route
+from notifications.states import Channel, Priority
+from notifications.transports.registry import BUILT_IN
+from notifications.wishes import Group, Mute, Policy, Preference, Wishes
+from tests.notifications.routing.clocks import CLOCKS, NIGHTS, QUARTER, SPANS, quarters_of
+
+WEB, TELEGRAM, EMAIL = Channel.WEB, Channel.TELEGRAM, Channel.EMAIL
+SUPPORTED = {spec.channel: spec for spec in BUILT_IN}
+GROUP_OF = {"SIGN_IN": 1, "ORDER_FILLED": 2, "ORDER_FAILED": 2, "PRICE": 3, "NEWS": None}
+GROUPS = (
+    Group(1, "security", ("SIGN_IN",), mandatory=True),
+    Group(2, "orders", ("ORDER_*",)),
+    Group(3, "prices", ("PRICE",), may_opt_out=True),
+)
+TYPES, CHANNELS = st.sampled_from(sorted(GROUP_OF)), st.sampled_from([WEB, TELEGRAM, EMAIL])
+SCOPES = st.one_of(
+    st.just(("", None)), st.tuples(TYPES, st.none()), st.tuples(st.just(""), st.integers(1, 3))
+)
+
+
+def rules(scopes):
+    made = st.tuples(scopes, CHANNELS, st.integers(0, 3), st.booleans(), st.sampled_from(Priority))
+    unique = st.lists(made, max_size=5, unique_by=lambda rule: (rule[0], rule[1]))
+    return unique.map(
+        lambda found: tuple(
+            Preference(of[0], channel, position, enabled, of[1], least)
+            for of, channel, position, enabled, least in found
+        )
+    )
+
+
+ADDRESSES = st.lists(
+    st.builds(
+        Address,
+        st.integers(1, 5),
+        st.sampled_from([TELEGRAM, EMAIL]),
+        st.booleans(),
+        st.sampled_from(["", "gone"]),
+    ),
+    max_size=4,
+    unique_by=lambda address: address.id,
+).map(tuple)
+REQUESTED = st.lists(st.builds(ChannelChoice, CHANNELS), max_size=3).map(tuple)
+MUTES = st.lists(st.tuples(SCOPES, st.none() | st.integers(-20, 200)), max_size=2)
+
+
+def is_off(rules_of_all, event_type, channel, priority) -> bool:
+    """Tell whether the most specific rule of the first who has one keeps the event off the channel."""
+    for rules_of_one in rules_of_all:
+        for of in ((event_type, None), ("", GROUP_OF[event_type]), ("", None)):
+            for rule in rules_of_one:
+                if (rule.event_type, rule.group_id) == of and rule.channel == channel:
+                    return not (rule.enabled and priority >= rule.min_priority)
+    return False
+
+
+def applies(mute, event_type, now) -> bool:
+    of_this = (mute.event_type, mute.group_id) in {(event_type, None), ("", GROUP_OF[event_type]), ("", None)}
+    return of_this and (mute.until is None or mute.until > now)
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.sampled_from(NIGHTS), st.integers(0, 64), TYPES, st.sampled_from(Priority), st.booleans(), REQUESTED,
+    ADDRESSES, rules(SCOPES), rules(st.sampled_from([("", None), ("", 1), ("", 2), ("", 3)])),
+    MUTES, SPANS, SPANS, st.frozensets(st.integers(1, 3)), st.none() | st.integers(1, 300),
+)  # fmt: skip
+def test_whatever_is_wished(
+    night, offset, event_type, priority, online, requested, addresses, own, defaults,
+    mutes, quiet, windows, opted_out, expires_in,
+) -> None:  # fmt: skip
+    now = night[1] + offset * QUARTER
+    wished = tuple(Mute(None if ends is None else now + ends * QUARTER, *of) for of, ends in mutes)
+    plan = route(
+        event_type=event_type,
+        priority=priority,
+        requested=requested,
+        recipient=Recipient(
+            7, "ada", night[0], "en", addresses, own, Wishes(wished, (), quiet, windows, opted_out),
+            Policy(GROUPS, defaults),
+        ),
+        online=online,
+        channels=SUPPORTED,
+        default_order=tuple(map(ChannelChoice, SUPPORTED)),
+        now=now,
+        expires_at=None if expires_in is None else now + expires_in * QUARTER,
+    )  # fmt: skip
+    mandatory = event_type == "SIGN_IN"
+    asked = {choice.channel for choice in requested} or {WEB, TELEGRAM, EMAIL}
+    working = {
+        a.id: a.channel for a in addresses if a.verified and not a.disabled_reason and a.channel in asked
+    }
+    on = {c for c in Channel if mandatory or not is_off((own, defaults), event_type, c, priority)}
+    usable = {
+        pk for pk, channel in working.items() if channel in on and priority is not Priority.INFORMATIONAL
+    }
+    sent = {step.destination_id for step in plan.steps if step.destination_id is not None}
+
+    assert sent <= usable, "sent on a channel that is off"
+    assert not any(step.channel is WEB and (WEB not in on or not online) for step in plan.steps)
+    if mandatory and usable:
+        assert sent or all(
+            line.until or line.reason == "never_open" for line in plan.trace if line.destination_id
+        )
+
+    muted = not mandatory and any(applies(mute, event_type, now) for mute in wished)
+    clock = CLOCKS[night]
+    silent, open_ = quarters_of(quiet, clock), quarters_of(windows, clock)
+
+    def is_closed(moment) -> bool:
+        return moment in silent or bool(windows and moment not in open_)
+
+    pierces = priority is Priority.CRITICAL and not (event_type == "PRICE" and 3 in opted_out)
+    if pierces:
+        assert mandatory or sent == usable, "a CRITICAL event lost a channel"
+        assert not any(step.hold_until for step in plan.steps)
+        assert (plan.pierces is not None) == (muted or is_closed(now)), "it says so, and only then"
+        return
+    assert plan.pierces is None
+    if muted and priority is not Priority.CRITICAL:
+        assert not sent, "muted"
+    if muted or is_closed(now):
+        assert plan.silent
+        waits = {step.hold_until for step in plan.steps if step.destination_id is not None}
+        assert None not in waits and len(waits) <= 1
+        for until in waits:
+            assert until > now and (until > clock[-1][0] or not is_closed(until))
+            assert expires_in is None or until < now + expires_in * QUARTER
+        lost = {line.reason for line in plan.trace if line.destination_id in usable - sent}
+        assert lost <= {"muted", "never_open", "expires_while_held"} or mandatory
+        if priority is Priority.CRITICAL and "muted" in lost:
+            assert any(applies(mute, event_type, now) and mute.until is None for mute in wished)
+    else:
+        assert mandatory or sent == usable
+        assert not any(step.hold_until for step in plan.steps)

@@ -1,0 +1,302 @@
+"""The routing engine as one table: what a person wishes, what the operator has set, and what comes of it."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+
+import pytest
+
+from notifications.events import Address, ChannelChoice, Recipient
+from notifications.routing.route import route
+from notifications.states import Channel, Priority
+from notifications.transports.registry import BUILT_IN
+from notifications.wishes import NO_WISHES, Group, Mute, Policy, Preference, Span, Throttle, Wishes
+
+WEB, TELEGRAM, EMAIL = Channel.WEB, Channel.TELEGRAM, Channel.EMAIL
+INFO, NORMAL, CRITICAL = Priority
+SUPPORTED = {spec.channel: spec for spec in BUILT_IN}
+NOON = datetime(2026, 6, 3, 12, tzinfo=UTC)  # a Wednesday
+NIGHT = NOON + timedelta(hours=11)
+MORNING = datetime(2026, 6, 4, 7, tzinfo=UTC)
+TOMORROW_9 = datetime(2026, 6, 4, 9, tzinfo=UTC)
+LATER = NOON + timedelta(days=3)
+LATER_MORNING = LATER.replace(hour=7)
+
+EVERY_DAY = frozenset(range(7))
+QUIET = Wishes(quiet=(Span(EVERY_DAY, time(22), time(7)),))
+OFFICE = Wishes(windows=(Span(frozenset(range(5)), time(9), time(17)),))
+MUTED, MUTED_UNTIL = Wishes(mutes=(Mute(),)), Wishes(mutes=(Mute(LATER),))
+
+ORDERS = Group(1, "orders", ("ORDER_*",))
+SECURITY = Group(2, "security", ("SIGN_IN", "ORDER_REFUSED"), mandatory=True)
+PRICES = Group(3, "prices", ("PRICE_ALERT",), may_opt_out=True, throttle=Throttle(5, 3600))
+GROUPS = (ORDERS, SECURITY, PRICES)
+
+
+def off(channel, event_type="", **more) -> Preference:
+    return Preference(event_type, channel, enabled=False, **more)
+
+
+ALL_OFF = (off(WEB), off(TELEGRAM), off(EMAIL))
+
+
+@dataclass(frozen=True)
+class Row:
+    rule: str
+    sends: str  # channels in order; a held one in brackets
+    lines: tuple[str, ...] = ()  # of the trace, without those of chosen channels
+    event_type: str = "ORDER_FILLED"
+    priority: Priority = NORMAL
+    now: datetime = NOON
+    online: bool = False
+    preferences: tuple[Preference, ...] = ()
+    defaults: tuple[Preference, ...] = ()
+    wishes: Wishes = NO_WISHES
+    requested: tuple[Channel, ...] = ()
+    expires_at: datetime | None = None
+    throttled_until: datetime | None = None
+    until: datetime | None = None  # of every line with a time
+    silent: bool = False
+    pierces: str | None = None
+
+
+NO_PAGE = "WEB no_session"
+BOTH_HELD = "(TELEGRAM) (EMAIL)"
+
+
+def both(reason: str) -> tuple[str, str, str]:
+    return NO_PAGE, f"TELEGRAM {reason}", f"EMAIL {reason}"
+
+
+TABLE = [
+    # --- which rule counts: type before group before every type, the person before the operator
+    Row("nothing is set", "TELEGRAM EMAIL", (NO_PAGE,)),
+    Row("every type", "EMAIL", (NO_PAGE, "TELEGRAM switched_off"), preferences=(off(TELEGRAM),)),
+    Row("another type", "TELEGRAM EMAIL", (NO_PAGE,), preferences=(off(TELEGRAM, "RISK_ALERT"),)),
+    Row(
+        "the type before every type", "TELEGRAM EMAIL", (NO_PAGE,),
+        preferences=(off(TELEGRAM), Preference("ORDER_FILLED", TELEGRAM)),
+    ),
+    Row(
+        "the group before every type", "EMAIL", (NO_PAGE, "TELEGRAM switched_off"),
+        preferences=(Preference("", TELEGRAM), off(TELEGRAM, group_id=1)),
+    ),
+    Row(
+        "the type before its group", "TELEGRAM EMAIL", (NO_PAGE,),
+        preferences=(off(TELEGRAM, group_id=1), Preference("ORDER_FILLED", TELEGRAM)),
+    ),
+    Row("another group", "TELEGRAM EMAIL", (NO_PAGE,), preferences=(off(TELEGRAM, group_id=3),)),
+    Row(
+        "a name is in its group before a longer beginning of it", "TELEGRAM EMAIL", (NO_PAGE,),
+        event_type="ORDER_REFUSED", preferences=(off(TELEGRAM, group_id=1),),
+    ),
+    Row(
+        "the operator's default", "EMAIL", (NO_PAGE, "TELEGRAM switched_off"), defaults=(off(TELEGRAM),)
+    ),
+    Row(
+        "the operator's default of the group before that of every type", "TELEGRAM EMAIL", (NO_PAGE,),
+        defaults=(off(TELEGRAM), Preference("", TELEGRAM, group_id=1)),
+    ),
+    Row(
+        "the person's rule for every type before the operator's for the group", "TELEGRAM EMAIL", (NO_PAGE,),
+        defaults=(off(TELEGRAM, group_id=1),), preferences=(Preference("", TELEGRAM),),
+    ),
+    Row(
+        "the operator's order", "EMAIL TELEGRAM", (NO_PAGE,),
+        defaults=(Preference("", EMAIL, 0), Preference("", WEB, 1), Preference("", TELEGRAM, 2)),
+    ),
+    Row(
+        "the person's order before the operator's", "TELEGRAM EMAIL", (NO_PAGE,),
+        defaults=(Preference("", EMAIL, 0), Preference("", TELEGRAM, 2)),
+        preferences=(Preference("", EMAIL, 3),),
+    ),
+    Row(
+        "the producer's list before both", "EMAIL",
+        preferences=(Preference("", EMAIL, 9),), requested=(EMAIL,),
+    ),
+    Row(
+        "a switched off channel that the producer asks for", "", ("EMAIL switched_off",),
+        preferences=(off(EMAIL),), requested=(EMAIL,),
+    ),
+    # --- from which priority on
+    Row(
+        "below the channel's priority", "EMAIL", (NO_PAGE, "TELEGRAM below_priority"),
+        preferences=(Preference("", TELEGRAM, 1, min_priority=CRITICAL),),
+    ),
+    Row(
+        "at the channel's priority", "TELEGRAM EMAIL", (NO_PAGE,), priority=CRITICAL,
+        preferences=(Preference("", TELEGRAM, 1, min_priority=CRITICAL),),
+    ),
+    Row(
+        "the page below its priority stays silent", "TELEGRAM EMAIL", ("WEB below_priority",), online=True,
+        preferences=(Preference("", WEB, 0, min_priority=CRITICAL),), silent=True,
+    ),
+    # --- everything is off
+    Row(
+        "everything is off", "", ("WEB switched_off", "TELEGRAM switched_off", "EMAIL switched_off"),
+        preferences=ALL_OFF, silent=True,
+    ),
+    Row(
+        "everything is off for a CRITICAL event too", "",
+        ("WEB switched_off", "TELEGRAM switched_off", "EMAIL switched_off"),
+        priority=CRITICAL, preferences=ALL_OFF, silent=True,
+    ),
+    # --- mandatory types
+    Row(
+        "a mandatory type with everything off", "TELEGRAM EMAIL", (NO_PAGE,),
+        event_type="SIGN_IN", preferences=ALL_OFF,
+    ),
+    Row(
+        "a mandatory type with everything off goes by the operator's rules", "EMAIL",
+        (NO_PAGE, "TELEGRAM switched_off"),
+        event_type="SIGN_IN", preferences=ALL_OFF, defaults=(off(TELEGRAM, group_id=2),),
+    ),
+    Row(
+        "a mandatory type that the operator has switched off by mistake", "TELEGRAM EMAIL", (NO_PAGE,),
+        event_type="SIGN_IN", defaults=(off(TELEGRAM), off(EMAIL)),
+    ),
+    Row(
+        "a mandatory type keeps an address besides the page", "WEB TELEGRAM EMAIL", online=True,
+        event_type="SIGN_IN", preferences=(off(TELEGRAM), off(EMAIL)),
+    ),
+    Row(
+        "a mandatory type with one channel left", "EMAIL", (NO_PAGE, "TELEGRAM switched_off"),
+        event_type="SIGN_IN", preferences=(off(TELEGRAM),),
+    ),
+    Row("a mandatory type is not muted", "TELEGRAM EMAIL", (NO_PAGE,), event_type="SIGN_IN", wishes=MUTED),
+    Row(
+        "a mandatory type that is not urgent waits for the end of quiet hours", BOTH_HELD,
+        both("quiet_hours"), event_type="SIGN_IN", wishes=QUIET, now=NIGHT, until=MORNING, silent=True,
+    ),
+    # --- mutes
+    Row("muted until it is lifted", "", both("muted"), wishes=MUTED, silent=True),
+    Row("muted until a time", "", both("muted"), wishes=MUTED_UNTIL, until=LATER, silent=True),
+    Row("the mute has ended", "TELEGRAM EMAIL", (NO_PAGE,), wishes=Wishes(mutes=(Mute(NOON),))),
+    Row(
+        "another type is muted", "TELEGRAM EMAIL", (NO_PAGE,),
+        wishes=Wishes(mutes=(Mute(event_type="RISK_ALERT"),)),
+    ),
+    Row("the group is muted", "", both("muted"), wishes=Wishes(mutes=(Mute(group_id=1),)), silent=True),
+    Row(
+        "of two mutes the longer counts", "", both("muted"), until=LATER, silent=True,
+        wishes=Wishes(mutes=(Mute(MORNING, "ORDER_FILLED"), Mute(LATER, group_id=1))),
+    ),
+    Row(
+        "muted with an open page", "WEB", ("TELEGRAM muted", "EMAIL muted"),
+        online=True, wishes=MUTED, silent=True,
+    ),
+    Row(
+        "a CRITICAL event pierces a mute", "TELEGRAM EMAIL", (NO_PAGE,),
+        priority=CRITICAL, wishes=MUTED, pierces="muted",
+    ),
+    # --- quiet hours and send windows
+    Row("not quiet at noon", "TELEGRAM EMAIL", (NO_PAGE,), wishes=QUIET),
+    Row(
+        "held until the end of quiet hours", BOTH_HELD, both("quiet_hours"),
+        wishes=QUIET, now=NIGHT, until=MORNING, silent=True,
+    ),
+    Row(
+        "quiet with an open page", f"WEB {BOTH_HELD}", ("TELEGRAM quiet_hours", "EMAIL quiet_hours"),
+        online=True, wishes=QUIET, now=NIGHT, until=MORNING, silent=True,
+    ),
+    Row("inside a send window", "TELEGRAM EMAIL", (NO_PAGE,), wishes=OFFICE),
+    Row(
+        "held until the next send window", BOTH_HELD, both("send_window"),
+        wishes=OFFICE, now=NIGHT, until=TOMORROW_9, silent=True,
+    ),
+    Row(
+        "a CRITICAL event pierces quiet hours", "TELEGRAM EMAIL", (NO_PAGE,),
+        priority=CRITICAL, wishes=QUIET, now=NIGHT, pierces="quiet_hours",
+    ),
+    Row(
+        "a CRITICAL event pierces a send window", "TELEGRAM EMAIL", (NO_PAGE,),
+        priority=CRITICAL, wishes=OFFICE, now=NIGHT, pierces="send_window",
+    ),
+    Row(
+        "an INFORMATIONAL event is silent in quiet hours", "WEB", ("TELEGRAM live_only", "EMAIL live_only"),
+        priority=INFO, online=True, wishes=QUIET, now=NIGHT, silent=True,
+    ),
+    Row(
+        "it would expire before the release", "", both("expires_while_held"),
+        wishes=QUIET, now=NIGHT, expires_at=MORNING, until=MORNING, silent=True,
+    ),
+    Row(
+        "it is still good at the release", BOTH_HELD, both("quiet_hours"),
+        wishes=QUIET, now=NIGHT, expires_at=LATER, until=MORNING, silent=True,
+    ),
+    Row(
+        "quiet hours that never end", "", both("never_open"), silent=True,
+        wishes=Wishes(quiet=(Span(EVERY_DAY, time(0), time(0)),)),
+    ),
+    Row(
+        "off and quiet: only what is on is held", "(EMAIL)",
+        (NO_PAGE, "TELEGRAM switched_off", "EMAIL quiet_hours"),
+        preferences=(off(TELEGRAM),), wishes=QUIET, now=NIGHT, until=MORNING, silent=True,
+    ),
+    # --- opting out of piercing
+    Row(
+        "an opt-out that the operator allows", BOTH_HELD, both("quiet_hours"), event_type="PRICE_ALERT",
+        priority=CRITICAL, wishes=Wishes(quiet=QUIET.quiet, opted_out=frozenset({3})),
+        now=NIGHT, until=MORNING, silent=True,
+    ),
+    Row(
+        "an opt-out that the operator does not allow", "TELEGRAM EMAIL", (NO_PAGE,),
+        priority=CRITICAL, wishes=Wishes(quiet=QUIET.quiet, opted_out=frozenset({1})),
+        now=NIGHT, pierces="quiet_hours",
+    ),
+    Row(
+        "opted out and muted until a time: it waits", BOTH_HELD, both("muted"), event_type="PRICE_ALERT",
+        priority=CRITICAL, wishes=Wishes(mutes=(Mute(LATER),), opted_out=frozenset({3})),
+        until=LATER, silent=True,
+    ),
+    Row(
+        "opted out, and the mute ends in quiet hours", BOTH_HELD, both("muted"), event_type="PRICE_ALERT",
+        priority=CRITICAL, silent=True, until=LATER_MORNING,
+        wishes=Wishes(mutes=(Mute(LATER.replace(hour=3)),), quiet=QUIET.quiet, opted_out=frozenset({3})),
+    ),
+    Row(
+        "opted out and muted for good: it is in the inbox", "", both("muted"), event_type="PRICE_ALERT",
+        priority=CRITICAL, wishes=Wishes(mutes=(Mute(),), opted_out=frozenset({3})), silent=True,
+    ),
+    # --- throttle
+    Row(
+        "enough were sent", "", both("throttled"), throttled_until=LATER, until=LATER, silent=True
+    ),
+    Row(
+        "enough were sent, with an open page", "WEB", ("TELEGRAM throttled", "EMAIL throttled"),
+        online=True, throttled_until=LATER, until=LATER, silent=True,
+    ),
+    Row(
+        "a CRITICAL event is never throttled", "TELEGRAM EMAIL", (NO_PAGE,),
+        priority=CRITICAL, throttled_until=LATER,
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.rule)
+def test_the_table(row: Row) -> None:
+    plan = route(
+        event_type=row.event_type,
+        priority=row.priority,
+        requested=tuple(map(ChannelChoice, row.requested)),
+        recipient=Recipient(
+            7,
+            "ada",
+            addresses=(Address(1, TELEGRAM), Address(2, EMAIL)),
+            preferences=row.preferences,
+            wishes=row.wishes,
+            policy=Policy(GROUPS, row.defaults),
+        ),
+        online=row.online,
+        channels=SUPPORTED,
+        default_order=tuple(map(ChannelChoice, SUPPORTED)),
+        now=row.now,
+        expires_at=row.expires_at,
+        throttled_until=row.throttled_until,
+    )
+    sends = [f"({s.channel.name})" if s.hold_until else s.channel.name for s in plan.steps]
+    lines = [line for line in plan.trace if line.verdict != "chosen"]
+    assert " ".join(sends) == row.sends
+    assert tuple(f"{line.channel.name} {line.reason}" for line in lines) == row.lines
+    assert {line.until for line in lines if line.until} == ({row.until} if row.until else set())
+    assert {step.hold_until for step in plan.steps if step.hold_until} <= {row.until}
+    assert (plan.silent, plan.pierces) == (row.silent, row.pierces)
