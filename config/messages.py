@@ -17,6 +17,7 @@ from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
 from config.env import ROOT
+from notifications.rendering import vocabulary
 from notifications.rendering.locales import CATALOGUES
 
 CODE = ("notifications", "gateway", "users")
@@ -37,6 +38,8 @@ def sentences() -> Catalog:
             ROOT / folder, METHODS, keywords=KEYWORDS, comment_tags=("For translators:",)
         ):
             found.add(message, auto_comments=comments, context=context)
+    for context, word in vocabulary.entries():
+        found.add(word, context=context)
     return found
 
 

@@ -8,7 +8,10 @@ import re
 from collections.abc import Iterable
 from decimal import Decimal
 
-_NUMBER = re.compile(r"([+-]?)([0-9]{1,40})(\.[0-9]{1,40})?")
+from notifications.rendering.conventions import numbers
+from notifications.rendering.locales import current
+
+_NUMBER = re.compile(r"([+-]?)([0-9]{1,40})(?:\.([0-9]{1,40}))?")
 _EXPONENT = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{1,20})?[eE][+-]?[0-9]{1,2}")  # "1E-8", and small floats
 
 
@@ -31,6 +34,9 @@ _OF_TYPES = {
     "market_data": "price last bid ask volume change",
 }
 _AMOUNTS = {name: _names(fields) for name, fields in _OF_TYPES.items()}
+
+# Decimals that are no amounts: grouped nowhere, but written with the person's own decimal sign.
+RATIOS = _names("win_rate max_drawdown confidence change_percent drawdown")
 
 # Nothing costs 0 and nobody fills 0: here a zero is how "none" is written.
 _NONE_IF_ZERO = _names(
@@ -62,7 +68,12 @@ def grouped(text: str) -> str:
         match = _NUMBER.fullmatch(text)
     if match is None or (match[2][0] == "0" and len(match[2]) > 1):  # 004512 is a code
         return text
-    return f"{match[1]}{int(match[2]):,}{match[3] or ''}"
+    return numbers.decimal(*match.groups(""))
+
+
+def ratio(text: str) -> str:
+    """Show a ratio such as `0.5837`. English leaves it as it was sent."""
+    return text if current().is_english else grouped(text)
 
 
 def decimal_of(text: str) -> Decimal | None:

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator
 
+from notifications.rendering.conventions.numbers import decimal
 from notifications.rendering.graphemes import boundary, next_boundary
-from notifications.rendering.locales import current, ngettext
-from notifications.rendering.numbers import decimal
+from notifications.rendering.locales import ngettext
 
 _ELLIPSIS = "…"
 _SAID_FROM = 80  # shorter texts have no room for a sentence about what is missing
@@ -30,7 +30,7 @@ def shorten(text: str, limit: int) -> str:
 def gap(count: int) -> str:
     """Return the remark that so many characters are missing."""
     left_out = ngettext("%(count)s character left out", "%(count)s characters left out", count)
-    return f" {_ELLIPSIS} [{left_out % {'count': decimal(str(count), current())}}] {_ELLIPSIS} "
+    return f" {_ELLIPSIS} [{left_out % {'count': decimal('', str(count))}}] {_ELLIPSIS} "
 
 
 def units(text: str) -> int:

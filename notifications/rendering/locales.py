@@ -34,6 +34,10 @@ class Locale:
     cldr: babel.Locale  # numbers and dates
     sentences: NullTranslations
 
+    @property
+    def is_english(self) -> bool:
+        return self.cldr.language == DEFAULT
+
 
 def catalogue(language: str) -> Path:
     return CATALOGUES / language / "LC_MESSAGES" / "messages.po"

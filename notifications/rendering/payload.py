@@ -8,15 +8,17 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from decimal import Decimal
 from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
 
-from notifications.rendering import amounts, moments
+from notifications.rendering import amounts, moments, vocabulary
+from notifications.rendering.conventions.dates import local_time
 from notifications.rendering.lengths import shorten
 from notifications.rendering.locales import gettext, ngettext
+from notifications.rendering.vocabulary import sentence, spoken
 
 LINE, SPACE = "\x1e", "\x1f"
 
@@ -28,14 +30,7 @@ _UNWANTED = re.compile(
 _LINE_END = re.compile("\r\n|[\r\n\x0b\x0c\x85\u2028\u2029]")
 _SPACES = re.compile(" {2,}")
 
-_WORD_BREAK = re.compile(r"[_\s]+|(?<=[a-z0-9])(?=[A-Z])")
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]*|[A-Z][a-z0-9]*)*")
-_SPELLED = {
-    name.lower(): name
-    for name in ("ID", "ML", "RL", "AI", "API", "URL", "IP", "PnL", "ROI", "NAV", "OTC", "USD", "KYC", "RSI")
-}
-_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-_YEAR_1973_MS, _YEAR_2200_MS = 10**11, 7_258_118_400_000
 _MAX_DEPTH, _MAX_ITEMS, _MAX_COUNTED = 20, 8, 300
 _VALUE_CHARS, _FIELD_CHARS, _LIST_CHARS, _LABEL_CHARS = 1_500, 160, 2_400, 60
 
@@ -137,6 +132,10 @@ class Payload:
                 yield Field(label, shown)
 
     def _show_at(self, depth: int, name: str, value: object) -> str:
+        if type(value) is str and vocabulary.has_values(name) and (word := vocabulary.value(value)):
+            return word
+        if depth == 1 and name in amounts.RATIOS:
+            return amounts.ratio(self._show_plain(name, value))
         if depth > 1 or name not in self._view.amounts:
             return self._show_plain(name, value)
         return amounts.grouped(self._show(name, value))
@@ -198,27 +197,6 @@ def restore_spaces(text: str) -> str:
     return text.replace(LINE, "\n").replace(SPACE, " ")
 
 
-def local_time(timestamp_ms: int, zone: tzinfo) -> str:
-    """Show Unix milliseconds as `14 Nov 2023, 17:13:20 EST`; "" for a time outside 1973 to 2200."""
-    if not _YEAR_1973_MS < timestamp_ms < _YEAR_2200_MS:
-        return ""
-    at = datetime.fromtimestamp(timestamp_ms // 1000, zone)
-    name = at.tzname() or ""
-    name = f"UTC{name}" if name[:1] in "+-" else name  # zones such as America/Sao_Paulo have no letters
-    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}, {at:%H:%M:%S} {name}".rstrip()
-
-
-def sentence(name: str) -> str:
-    """Turn a name into a sentence: `ML_MODEL_UPDATED`, `mlModelUpdated` -> "ML model updated"."""
-    text = _spoken(name)
-    return text[:1].upper() + text[1:]
-
-
-def _spoken(name: str) -> str:
-    parts = _WORD_BREAK.split(name.lower() if name.isupper() else name)
-    return " ".join(_SPELLED.get(part.lower(), part.lower()) for part in parts if part)
-
-
 def _text(value: object) -> str:
     """Show a scalar; a float as a plain decimal, not as `1e-08`."""
     if type(value) is str:  # nearly always
@@ -238,13 +216,17 @@ def _text(value: object) -> str:
 def _label(key: str) -> str:
     """`fill_price` -> "Fill price"; a key that is no identifier is a symbol or a name, and is unchanged."""
     text = _one_line(key)
-    return sentence(text) if _IDENTIFIER.fullmatch(text) else text
+    if not _IDENTIFIER.fullmatch(text):
+        return text
+    return vocabulary.label(text) or sentence(text)
 
 
 def _inner_label(key: str) -> str:
     """Like `_label`, inside a sentence."""
     text = _one_line(key)
-    return _spoken(text) if _IDENTIFIER.fullmatch(text) else text
+    if not _IDENTIFIER.fullmatch(text):
+        return text
+    return vocabulary.label(text) or spoken(text)
 
 
 def _one_line(key: str) -> str:

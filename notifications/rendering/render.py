@@ -17,6 +17,9 @@ A wording says that something happened, so it serves its own type only: `order.f
 filled. A family's wording takes its statement from the type's name. The producer's own words come before
 all of these (`own_words`).
 
+A person's language comes before English in each of these rows: `de-CH/`, then `de/`, then none. So a wording
+that has no translation is shown in English, and then all of its message is.
+
 `<name>.email.html` is found in the same way, and takes precedence over `layouts/email.html`. Text is not
 escaped, HTML is. The payload is context, never a template, and no template turns it into a link: only the
 producer's own words have links, to the hosts that its source may link to.
@@ -32,6 +35,7 @@ from notifications.events import Content
 from notifications.rendering import published
 from notifications.rendering.blocks import Body, as_text, shorten_body
 from notifications.rendering.bounds import TemplateFailed
+from notifications.rendering.conventions.dates import local_time
 from notifications.rendering.layout import (
     EMPTY_LINES,
     MAX_TITLE_CHARS,
@@ -48,7 +52,6 @@ from notifications.rendering.payload import (
     Field,
     Payload,
     View,
-    local_time,
     restore_spaces,
 )
 from notifications.rendering.published import Published, StoredWording, Wanted
@@ -103,17 +106,21 @@ def render(
     has_title = content.words is not None and content.words.title  # then no wording is needed
     stored = _stored(content, spec, wordings) if wordings and not has_title else None
     if stored is None:
-        with using(locale_of(content.locale)):
+        with using(_choice_of(content, spec).locale):
             return _render(content, spec, key, possible_duplicate)
     with using(_locale_of_stored(stored.wording, content)):
         message = _render(content, spec, key, possible_duplicate, stored)
     return replace(message, template_version=stored.wording.version_id)
 
 
+def _choice_of(content: Content, spec: ChannelSpec) -> Choice:
+    return choose(content.event_type[:120], spec, content.locale[:16])
+
+
 def _render(
     content: Content, spec: ChannelSpec, key: str, possible_duplicate: bool, stored: _Stored | None = None
 ) -> Message:
-    choice = choose(content.event_type[:120], spec)
+    choice = _choice_of(content, spec)
     zone = _zone(content.time_zone[:64])
     words = own_words(
         content, has_wording=choice.own or (stored is not None and not stored.wording.of_family)
@@ -158,7 +165,7 @@ def _reworded(
     words: OwnWords, title: str, body: str, view: Payload, spec: ChannelSpec
 ) -> tuple[str, tuple[Block, ...]]:
     """Return the title and the body with the producer's words. A title that is cut is in the body too."""
-    whole, blocks = compose(words, title, body, lambda: _say(choose("", spec), view)[1])
+    whole, blocks = compose(words, title, body, lambda: _say(choose("", spec, current().tag), view)[1])
     whole = gettext("Simulated: %s") % whole if words.title and view.is_simulated() else whole
     shown = cut_text(whole, MAX_TITLE_CHARS)
     return shown, blocks if shown == whole else (Block((Run(whole),)), *blocks)
@@ -175,7 +182,7 @@ def _table(view: Payload, words: OwnWords | None, body: Body) -> list[Field]:
 
 def _stored(content: Content, spec: ChannelSpec, wordings: Published) -> _Stored | None:
     """Word the event by the template that operators published for it; None if none is usable."""
-    choice = choose(content.event_type[:120], spec)
+    choice = _choice_of(content, spec)
     wanted = Wanted(choice.stems, spec.channel, _stored_locales(content.locale), has_file=choice.own)
     wording = wordings.choose(wanted)
     if wording is None:

@@ -8,9 +8,13 @@ from pathlib import Path
 from django.template import Engine
 from django.template.base import Template
 
+from notifications.rendering import vocabulary
 from notifications.rendering.amounts import amounts_of
-from notifications.rendering.payload import clean, restore_spaces, sentence
+from notifications.rendering.locales import Locale, gettext, locale_in, using
+from notifications.rendering.payload import clean, restore_spaces
+from notifications.rendering.vocabulary import sentence
 from notifications.transports.spec import ChannelSpec
+from users.locales import DEFAULT, fallbacks
 
 _ROOT = Path(__file__).parent / "templates"
 _NAME_WORD = re.compile(r"[a-z0-9]+|[A-Z][a-z0-9]+|[A-Z0-9]+(?![a-z])")
@@ -27,35 +31,46 @@ class Choice:
     stems: tuple[str, ...]
     own: bool
     amounts: frozenset[str]
+    locale: Locale  # of the wording, with the conventions of the person's region
     wording: Template
     text: Template | None
     html: Template | None
 
 
-@lru_cache(maxsize=1024)
-def choose(event_type: str, spec: ChannelSpec) -> Choice:
-    templates, suffix = _common_templates() | _own_templates(spec), spec.name
+@lru_cache(maxsize=4096)  # bounded: producers invent event types, and people may have any locale
+def choose(event_type: str, spec: ChannelSpec, wish: str = DEFAULT) -> Choice:
+    """Choose the most specific wording, and of that the nearest language to the person's."""
+    templates, suffix, languages = _common_templates() | _own_templates(spec), spec.name, fallbacks(wish)
 
-    def first(paths: list[str]) -> Template | None:
-        return next((templates[path] for path in paths if path in templates), None)
+    def first(names: list[str], ends: tuple[str, ...]) -> tuple[Template, str] | None:
+        paths = [(f"{_folder(tag)}{name}{end}", tag) for name in names for tag in languages for end in ends]
+        return next(((templates[path], tag) for path, tag in paths if path in templates), None)
 
     stems = _stems(event_type)
     own, families = stems[:1], [f"families/{stem}" for stem in stems]
     ends = (f".{suffix}.txt", ".txt")
-    lent = first([f"wording/{name}{end}" for name in families for end in ends])
-    named = first([f"wording/{name}{end}" for name in own for end in ends])
-    wording = named or lent or first([f"wording/default{end}" for end in ends])
-    assert wording is not None, "wording/default.txt is missing"
-    html = [*(f"wording/{name}.{suffix}.html" for name in own + families), f"layouts/{suffix}.html"]
+    lent, named = first(families, ends), first(own, ends)
+    found = named or lent or first(["default"], ends)
+    assert found is not None, "wording/default.txt is missing"
+    wording, language = found
+    html = first(own + families, (f".{suffix}.html",))
+    locale = locale_in(language, wish)
+    with using(locale):
+        name = _name(event_type, whole=lent is not None)
     return Choice(
-        name=_name(event_type, whole=lent is not None),
+        name=name,
         stems=tuple(stems),
         own=named is not None,
         amounts=amounts_of(stems),
+        locale=locale,
         wording=wording,
         text=templates[f"layouts/{suffix}.txt"] if spec.fit.has_layout else None,
-        html=first(html) if spec.fit.has_markup else None,
+        html=(html[0] if html else templates.get(f"layouts/{suffix}.html")) if spec.fit.has_markup else None,
     )
+
+
+def _folder(language: str) -> str:
+    return "wording/" if language == DEFAULT else f"wording/{language}/"
 
 
 def stem_of(event_type: str) -> str:
@@ -71,10 +86,12 @@ def _stems(event_type: str) -> list[str]:
 
 def _name(event_type: str, *, whole: bool) -> str:
     """Name an event type: `norm.swap_demand` -> "Swap demand", or `whole` "Norm swap demand"."""
+    if name := vocabulary.event_type(event_type):
+        return name
     parts = [part for part in event_type.split(".") if part]
     if not whole:
         parts = parts[-1:] if "_" in "".join(parts[-1:]) else parts[-2:]
-    return " ".join(restore_spaces(clean(sentence(" ".join(parts)))).split()) or "Notification"
+    return " ".join(restore_spaces(clean(sentence(" ".join(parts)))).split()) or gettext("Notification")
 
 
 @cache

@@ -11,9 +11,11 @@ from decimal import Decimal
 
 from django import template
 
-from notifications.rendering import amounts
+from notifications.rendering import amounts, vocabulary
+from notifications.rendering.conventions import dates, numbers, plurals
 from notifications.rendering.locales import gettext
-from notifications.rendering.payload import Payload, sentence
+from notifications.rendering.payload import Payload
+from notifications.rendering.vocabulary import sentence
 
 register = template.Library()
 
@@ -49,7 +51,9 @@ def number(value: object) -> str:
 def signed(value: object) -> str:
     """Like `number`, with a plus sign on values above zero."""
     text, exact = number(value), amounts.decimal_of(str(value))
-    return f"+{text}" if exact is not None and exact > 0 and text[0] != "+" else text
+    if exact is None or exact <= 0 or str(value)[0] == "+":
+        return text
+    return numbers.plus() + text
 
 
 @register.filter
@@ -59,7 +63,32 @@ def percent(value: object) -> str:
     if exact is None or abs(exact) > 1:
         return str(value)
     text = f"{round(exact * 100, 2) + Decimal(0):f}"  # + 0: no "-0"
-    return (text.rstrip("0").rstrip(".") if "." in text else text) + "%"
+    return numbers.percent(amounts.grouped(text.rstrip("0").rstrip(".") if "." in text else text))
+
+
+@register.filter
+def in_percent(value: object) -> str:
+    """Add the percent sign to a number that is one already: `1.5` is `1.5%`."""
+    text = str(value)
+    return numbers.percent(text) if text else ""
+
+
+@register.filter
+def money(value: object, currency: object) -> str:
+    """Show an amount with its currency, in the place that the person's locale has for it: `$1,234.50`."""
+    text = number(value)
+    return numbers.money(text, str(currency)) if text else ""
+
+
+@register.filter
+def plural(value: object, forms: str) -> str:
+    """Show a number with the form of a word that fits it, and "" if there is none.
+
+    Example: `{{ payload.count|plural:"%s Trade|%s Trades" }}`. The forms are those of the language in CLDR's
+    order: zero, one, two, few, many, other.
+    """
+    exact = amounts.decimal_of(str(value))
+    return "" if exact is None else plurals.form(exact, forms.split("|")).replace("%s", number(value), 1)
 
 
 @register.filter
@@ -76,6 +105,8 @@ def words(value: object) -> str:
     A value that may be a name, as `VaR` or `BTC_USDT`, is unchanged.
     """
     text = str(value)
+    if word := vocabulary.value(text):
+        return word
     if _KNOWN_WORDS.fullmatch(text.lower()):
         return sentence(text)
     return text.replace("_", " ") if _SNAKE_CASE.fullmatch(text) else text
@@ -85,7 +116,9 @@ def words(value: object) -> str:
 def side(value: object) -> str:
     """Show the side of an order or a position in capitals: `buy` is "BUY". Another word is unchanged."""
     text = str(value)
-    return text.upper() if text.lower() in _SIDES else text
+    if text.lower() not in _SIDES:
+        return text
+    return vocabulary.value(text) or text.upper()
 
 
 @register.filter
@@ -103,4 +136,4 @@ def pairs(payload: Payload, name: str) -> str:
 @register.filter
 def day(value: object) -> str:
     """Keep the date of a shown time: `1 Jan 2024, 00:00:00 UTC` is `1 Jan 2024`."""
-    return str(value).partition(",")[0]
+    return dates.date_of(str(value))
