@@ -8,6 +8,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from notifications.states import AckStatus, Channel, EventState, Evidence, HoldReason, Priority, Verdict
 from notifications.wishes import NO_POLICY, NO_WISHES, Policy, Preference, Wishes
 from notifications.words import Words
+from users.people.values import EVERYBODY, Details, PeopleRule
 
 JsonObject = dict[str, Any]
 
@@ -33,6 +34,9 @@ class SourceGrant:
     max_priority: Priority = Priority.CRITICAL
     topic_prefixes: tuple[str, ...] = ()  # empty: no topic
     link_hosts: tuple[str, ...] = ()  # empty: no links
+    people: PeopleRule = EVERYBODY  # whom it may address
+    may_create_people: bool = False
+    may_vouch: bool = False  # for the addresses of a recipient
 
 
 class EventName(NamedTuple):
@@ -102,6 +106,7 @@ class Envelope:
     ack_timeout_ms: int = 0
     words: Words | None = None
     raw: bytes = b""
+    recipient: Details | None = None  # who `user_id` is, to create or complete the person just in time
     reply_to: str = ""  # where the final ack goes besides GET: "" or "stream"
 
     @property

@@ -1,7 +1,7 @@
 """The one call of every ingress: takes a batch of envelopes, returns one ack for each."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -12,10 +12,13 @@ from notifications.live.push import PlannedEvent, push_accepted, push_informatio
 from notifications.operations import overload
 from notifications.rendering import published
 from notifications.routing.plan import plan_for
-from notifications.settings import PipelineSettings, pipeline_settings
 from notifications.states import AckStatus, EndCode, Evidence, Priority, StoredAs
 from notifications.topics import broadcast, subscriptions
 from runtime.failpoints import failpoint
+from users.people import rights
+from users.people.introduce import introduce
+from users.people.values import Author, Change, Mode
+from users.people.write import must_not_vouch
 
 log = logging.getLogger(__name__)
 
@@ -29,9 +32,9 @@ def ingest(batch: Sequence[Envelope], *, now: datetime) -> list[Ack]:
     INFORMATIONAL events are sent to live sessions at most once and never stored. Raises: database
     errors; part of the batch may be stored, and all of it can be sent again under the same ids.
     """
-    settings = pipeline_settings()
     refused = overload.refused_priorities()
-    acks: dict[int, Ack] = {}
+    acks = _rejected(batch, now)
+    _introduce([one for index, one in enumerate(batch) if index not in acks], refused, now)
     ids_of_topics = _taken_by_topics(batch)
     to_topics: list[tuple[int, Envelope]] = []
     to_store: list[tuple[int, PlannedEvent]] = []
@@ -39,7 +42,9 @@ def ingest(batch: Sequence[Envelope], *, now: datetime) -> list[Ack]:
     plans = plan_for(batch, now=now)
     published.refresh()
     for index, (envelope, planned) in enumerate(zip(batch, plans, strict=True)):
-        rejected = _reject(envelope, planned is not None, ids_of_topics, now, settings)
+        if index in acks:
+            continue
+        rejected = _reject_unknown(envelope, planned is not None, ids_of_topics, now)
         if rejected is not None:
             acks[index] = rejected
         elif envelope.priority in refused:
@@ -73,13 +78,29 @@ def _taken_by_topics(batch: Sequence[Envelope]) -> set[tuple[int, str]]:
     return store.taken_by_topics(keys) if keys else set()
 
 
-def _reject(
-    envelope: Envelope,
-    is_known: bool,
-    ids_of_topics: set[tuple[int, str]],
-    now: datetime,
-    settings: PipelineSettings,
-) -> Ack | None:
+def _introduce(batch: Sequence[Envelope], refused: Collection[Priority], now: datetime) -> None:
+    """Create or complete the people whom events bring, before anything is routed."""
+    changes = []
+    for one in batch:
+        if one.recipient is not None and one.source.may_create_people and one.priority not in refused:
+            author = Author(one.source.name, one.source.id, one.source.may_vouch, one.source.people)
+            changes.append(Change(one.user_id, one.recipient, Mode.FILL, author))
+    introduce(changes, now=now)
+
+
+def _rejected(batch: Sequence[Envelope], now: datetime) -> dict[int, Ack]:
+    """Return the acks of the events that must be rejected before anything is known of their recipients."""
+    outside = rights.forbidden((one.source.people, one.user_id) for one in batch if not one.topic)
+    found = {}
+    for index, envelope in enumerate(batch):
+        is_outside = (envelope.source.people, envelope.user_id) in outside
+        rejected = _reject(envelope, is_outside, now)
+        if rejected is not None:
+            found[index] = rejected
+    return found
+
+
+def _reject(envelope: Envelope, is_outside: bool, now: datetime) -> Ack | None:
     """Return the ack of an event that must be rejected, with a code, field and advice; otherwise None."""
 
     def reject(code: str, detail: str, field: str) -> Ack:
@@ -94,18 +115,48 @@ def _reject(
         return reject("forbidden_priority", f"At most {grant.max_priority.name}.", "delivery.priority")
     if envelope.topic and (rejected := _reject_topic(envelope, now)) is not None:
         return rejected
-    if not envelope.topic and not is_known:
-        return reject("unknown_user", "No user has this user_id; create the user first.", "user_id")
-    if (grant.id, envelope.event_id) in ids_of_topics and not envelope.topic:
-        return reject(
-            "conflict", "This event_id was used for an event to a topic; nothing was sent.", "event_id"
-        )
+    if is_outside:
+        outside = rights.not_allowed(grant.people)
+        return reject("forbidden_user", outside.detail, outside.field)
+    if envelope.recipient is not None and envelope.recipient.vouches and not grant.may_vouch:
+        unvouched = must_not_vouch("recipient.addresses")
+        return reject("forbidden_verified", unvouched.detail, unvouched.field)
     now_ms = now.timestamp() * 1000
     if envelope.timestamp_ms > now_ms + _FUTURE_SKEW_S * 1000:
         return reject("timestamp_in_future", "More than 5 minutes ahead; check the clock.", "timestamp")
     if envelope.expires_at_ms and envelope.expires_at_ms <= now_ms:
         return reject("expired", "expires_at has passed; nothing was sent.", "expires_at")
     return None
+
+
+def _reject_unknown(
+    envelope: Envelope, is_known: bool, ids_of_topics: set[tuple[int, str]], now: datetime
+) -> Ack | None:
+    """Return the ack of an event that must be rejected because of its recipient; otherwise None."""
+
+    def reject(code: str, detail: str, field: str) -> Ack:
+        return rejected_ack(envelope.event_id, code, detail, now, field=field)
+
+    if envelope.topic:
+        return None
+    if not is_known:
+        return reject("unknown_user", _how_to_create(envelope), "user_id")
+    if envelope.recipient is not None and not envelope.source.may_create_people:
+        detail = "Leave out recipient, or ask the operator to let this source create people."
+        return reject("forbidden_recipient", detail, "recipient")
+    if (envelope.source.id, envelope.event_id) in ids_of_topics:
+        return reject(
+            "conflict", "This event_id was used for an event to a topic; nothing was sent.", "event_id"
+        )
+    return None
+
+
+def _how_to_create(envelope: Envelope) -> str:
+    """Return what the producer of an event to somebody unknown can do."""
+    put = "No active person has this user_id: create them with PUT /api/v1/users/{id}"
+    if not envelope.source.may_create_people:
+        return f"{put}, or send recipient once the operator lets this source create people."
+    return f"{put}, or send recipient with the event." if envelope.recipient is None else f"{put}."
 
 
 def _reject_topic(envelope: Envelope, now: datetime) -> Ack | None:

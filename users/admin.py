@@ -46,7 +46,7 @@ class DestinationInline(StackedInline):  # type: ignore[misc]
     model = Destination
     form = DestinationForm
     extra = 0
-    fields = (("kind", "address", "label"), "verified_at", ("disabled_at", "disabled_reason"))
+    fields = (("kind", "address", "label"), "verified_at", ("disabled_at", "disabled_reason"), "sources")
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
@@ -150,10 +150,10 @@ class ChannelPreferenceAdmin(ModelAdmin):  # type: ignore[misc]
 @admin.register(Source)
 class SourceAdmin(ModelAdmin):  # type: ignore[misc]
     list_display = ("name", "enabled", "max_priority", "allow_stream", "live_keys", "created_at")
-    list_filter = ("enabled", "max_priority", "allow_stream")
+    list_filter = ("enabled", "max_priority", "allow_stream", "may_create_people", "may_vouch")
     search_fields = ("name",)
     readonly_fields = ("created_at",)
-    actions = ("issue_publish_key",)
+    actions = ("issue_publish_key", "issue_people_key")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Source]:
         sources: QuerySet[Source] = super().get_queryset(request)
@@ -165,8 +165,15 @@ class SourceAdmin(ModelAdmin):  # type: ignore[misc]
 
     @admin.action(description="Issue a key (publish, read)")
     def issue_publish_key(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
+        self._issue(request, queryset, ["publish", "read"])
+
+    @admin.action(description="Issue a key (publish, read, people)")
+    def issue_people_key(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
+        self._issue(request, queryset, ["publish", "read", "people"])
+
+    def _issue(self, request: HttpRequest, queryset: QuerySet[Source], scopes: list[str]) -> None:
         for source in queryset:
-            key = keys.issue(source, ["publish", "read"], note=f"issued by {request.user}")
+            key = keys.issue(source, scopes, note=f"issued by {request.user}")
             messages.success(request, f"Key of {source.name}, shown only now: {key}")
 
 

@@ -12,12 +12,14 @@ from hashlib import sha256
 
 from runtime.postgres.cursor import binary_cursor
 from users.models import ApiKey, Source
+from users.people.values import PeopleRule
 
 _FORM = re.compile(r"tsn_([a-z0-9]{10})_([A-Za-z0-9_-]{43})")
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 _LIVE = """
-SELECT k.prefix, k.secret_digest, k.scopes, s.id, s.name, s.event_types, s.max_priority, s.topic_prefixes
+SELECT k.prefix, k.secret_digest, k.scopes, s.id, s.name, s.event_types, s.max_priority, s.topic_prefixes,
+  s.may_create_people, s.may_vouch, s.people_prefixes, s.people_groups
 FROM users_apikey k JOIN users_source s ON s.id = k.source_id
 WHERE k.prefix = ANY(%b::text[]) AND s.enabled AND k.revoked_at IS NULL
   AND (k.expires_at IS NULL OR k.expires_at > %b)
@@ -36,6 +38,14 @@ class LiveKey:
     event_types: Sequence[str]  # empty: all
     max_priority: int
     topic_prefixes: Sequence[str]  # empty: no topic
+    may_create_people: bool = False
+    may_vouch: bool = False
+    people_prefixes: Sequence[str] = ()
+    people_groups: Sequence[str] = ()
+
+    @property
+    def people(self) -> PeopleRule:
+        return PeopleRule(tuple(self.people_prefixes), tuple(self.people_groups))
 
     def has(self, secret: str) -> bool:
         return secrets.compare_digest(bytes(self.digest), sha256(secret.encode()).digest())

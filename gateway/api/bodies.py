@@ -9,15 +9,15 @@ from gateway.codec.encodings import decoded
 from gateway.codec.limits import InvalidEvent
 
 
-def json_body(request: HttpRequest) -> dict[str, Any]:
-    """Return the object in the body. Raises: `InvalidEvent`."""
+def json_body(request: HttpRequest, *, longest: int = limits.EVENT_BYTES) -> dict[str, Any]:
+    """Return the object in the body, which has at most `longest` bytes. Raises: `InvalidEvent`."""
     if request.content_type != "application/json":
         raise InvalidEvent("unsupported_media_type", "Send application/json.")
     declared = int(request.headers.get("Content-Length") or 0)
-    if declared > limits.EVENT_BYTES or len(request.body) > limits.EVENT_BYTES:
-        raise InvalidEvent("too_large", f"At most {limits.EVENT_BYTES} bytes.")
+    if declared > longest or len(request.body) > longest:
+        raise InvalidEvent("too_large", f"At most {longest} bytes.")
     encoding = request.headers.get("Content-Encoding", "")
-    body = limits.parse_json(decoded(request.body, encoding, longest=limits.EVENT_BYTES), "")
+    body = limits.parse_json(decoded(request.body, encoding, longest=longest), "")
     if not isinstance(body, dict):
         raise InvalidEvent("not_an_object", "Send a JSON object.")
     return body

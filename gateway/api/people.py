@@ -11,7 +11,7 @@ from gateway.api import openapi_people
 from gateway.api.bodies import json_body
 from gateway.api.reachability import reachability
 from gateway.auth import tickets
-from gateway.auth.callers import Caller, KeyOrPerson
+from gateway.auth.callers import Caller, KeyOrPerson, check_rule, person_meant
 from gateway.auth.credentials import of_session
 from gateway.auth.revocation import announce
 from gateway.auth.tickets import Grant, TicketsUnavailable
@@ -52,6 +52,8 @@ def _ticket(request: HttpRequest, caller: Caller) -> HttpResponse:
         if name != "user_id":
             raise InvalidEvent("unknown_field", "The only field is user_id.", str(name)[:60])
     wanted = _user_id(body)
+    if wanted is not None:
+        check_rule(caller, wanted)
     person = caller.person if caller.key is None else _named(wanted)
     if person is None or wanted not in {None, person.external_id}:
         return _not_found()
@@ -98,7 +100,7 @@ def _grant(request: HttpRequest, caller: Caller, person: User) -> Grant:
 )
 async def get_reachability(request: HttpRequest, external_id: str) -> HttpResponse:
     """Return open sockets and usable channels. People ask for themselves as `me`."""
-    person = await sync_to_async(_meant)(request.auth, external_id)  # type: ignore[attr-defined]
+    person = await sync_to_async(person_meant)(request.auth, external_id)  # type: ignore[attr-defined]
     if person is None:
         return _not_found()
     return JsonResponse(await sync_to_async(reachability)(person))
@@ -117,18 +119,11 @@ async def revoke(request: HttpRequest, external_id: str) -> HttpResponse:
 
 @commits_noticed()
 def _revoke(caller: Caller, external_id: str) -> HttpResponse:
-    person, now = _meant(caller, external_id), clock.now()
+    person, now = person_meant(caller, external_id), clock.now()
     if person is None:
         return _not_found()
     announce(sign_out_everywhere(User.objects.filter(pk=person.pk), now=now))
     return JsonResponse({"user_id": person.external_id, "revoked_at": to_ms(now)})
-
-
-def _meant(caller: Caller, external_id: str) -> User | None:
-    """Return the person in the URL, if this caller may ask about them. Sources ask about everybody."""
-    if caller.person is not None:
-        return caller.person if external_id in {"me", caller.person.external_id} else None
-    return None if "\0" in external_id else User.objects.filter(external_id=external_id).first()
 
 
 def _not_found() -> HttpResponse:

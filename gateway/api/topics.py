@@ -7,7 +7,7 @@ from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Router
 
-from gateway.auth.callers import Caller, KeyOrPerson
+from gateway.auth.callers import Caller, KeyOrPerson, person_meant
 from gateway.codec.problems import problem
 from notifications.topics import subscriptions
 from runtime.postgres import clock
@@ -51,19 +51,10 @@ async def _answer(request: HttpRequest, external_id: str, ask: Asked) -> HttpRes
 
 @commits_noticed()
 def _asked(caller: Caller, external_id: str, ask: Asked) -> HttpResponse:
-    person = _meant(caller, external_id)
-    if person is None:
+    person = person_meant(caller, external_id)
+    if person is None or not person.is_active:
         return problem("not_found", "Nobody has this id, or it is not you.")
     found: Any = ask(person, caller.key is not None)
     if isinstance(found, subscriptions.Refused):
         return problem(found.code, found.detail, field="topic")
     return JsonResponse({"topics": found})
-
-
-def _meant(caller: Caller, external_id: str) -> User | None:
-    """Return the person in the URL, if this caller may ask about them."""
-    if caller.person is not None:
-        return caller.person if external_id in {"me", caller.person.external_id} else None
-    if "\0" in external_id:
-        return None  # Postgres has no such text
-    return User.objects.filter(external_id=external_id, is_active=True).first()

@@ -10,7 +10,7 @@ from ninja import NinjaAPI, Query
 from ninja.errors import ValidationError
 from ninja.openapi.schema import OpenAPISchema
 
-from gateway.api import openapi, operate, people, read, topics
+from gateway.api import destinations, openapi, operate, people, preferences, profiles, read, topics
 from gateway.auth.bearer import AuthFailed, SourceKey
 from gateway.auth.callers import person_of_request
 from gateway.codec.limits import InvalidEvent
@@ -19,6 +19,7 @@ from gateway.hub.waiting import until_final
 from notifications.live import inbox
 from runtime.postgres.away import DATABASE_AWAY, CommitUnknown
 from users.models import User
+from users.people.values import Rejected
 
 
 class _EventId(StringConverter):
@@ -42,6 +43,7 @@ class _Api(NinjaAPI):
 
 api = _Api(title="Tocsin", version="1", description=openapi.DESCRIPTION, docs_url="/docs")
 api.add_router("", people.router)
+api.add_router("", profiles.router)
 
 
 @api.get("/events", auth=SourceKey("read"), summary="Events, the latest first", openapi_extra=openapi.LIST)
@@ -143,7 +145,13 @@ def _inbox(person: User, before: int | None, limit: int) -> dict[str, Any]:
     }
 
 
-api.add_router("/users", topics.router)
+for _of_person in (topics, destinations, preferences):
+    api.add_router("/users", _of_person.router)
+
+
+@api.exception_handler(Rejected)
+def _rejected(request: HttpRequest, error: Rejected) -> HttpResponse:
+    return problem(error.remark.code, error.remark.detail, field=error.remark.field)
 
 
 @api.exception_handler(AuthFailed)

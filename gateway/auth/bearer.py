@@ -17,6 +17,7 @@ from runtime.postgres import clock
 from users import keys
 from users.keys import LiveKey
 from users.models import Source, User
+from users.people.values import PeopleRule
 
 TOKEN_LIFE_MAX_S = 900
 _LEEWAY_S = 5  # an issuer's clock may be ahead of ours by this
@@ -39,6 +40,9 @@ def grant_of(source: Source) -> SourceGrant:
         frozenset(source.event_types),
         Priority(source.max_priority),
         tuple(source.topic_prefixes),
+        people=PeopleRule(tuple(source.people_prefixes), tuple(source.people_groups)),
+        may_create_people=source.may_create_people,
+        may_vouch=source.may_vouch,
     )
 
 
@@ -49,6 +53,9 @@ def grant_of_key(key: LiveKey) -> SourceGrant:
         frozenset(key.event_types),
         Priority(key.max_priority),
         tuple(key.topic_prefixes),
+        people=key.people,
+        may_create_people=key.may_create_people,
+        may_vouch=key.may_vouch,
     )
 
 
@@ -72,12 +79,12 @@ class SourceKey(HttpBearer):
         return require_scope(key, self._scope)
 
 
-def require_scope(key: LiveKey | None, scope: str) -> LiveKey:
-    """Return `key` if it is valid for a call that needs `scope`. Raises: `AuthFailed`."""
+def require_scope(key: LiveKey | None, *scopes: str) -> LiveKey:
+    """Return `key` if it is valid for a call that needs one of `scopes`. Raises: `AuthFailed`."""
     if key is None:
         raise AuthFailed("invalid_key", "Unknown, expired or revoked key; the admin issues keys.")
-    if scope not in key.scopes:
-        raise AuthFailed("missing_scope", f"This key lacks the scope {scope}.")
+    if not set(scopes) & set(key.scopes):
+        raise AuthFailed("missing_scope", f"This key lacks the scope {' or '.join(scopes)}.")
     return key
 
 

@@ -11,6 +11,8 @@ from runtime.postgres import clock
 from users import keys
 from users.keys import LiveKey
 from users.models import User
+from users.people import rights
+from users.people.values import Author
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,27 +25,37 @@ class Caller:
 
 
 class KeyOrPerson(HttpBearer):
-    """Puts a `Caller` into `request.auth`. The key of a source needs the scope."""
+    """Puts a `Caller` into `request.auth`. The key of a source needs one of the scopes."""
 
-    def __init__(self, scope: str) -> None:
-        self._scope = scope
+    def __init__(self, *scopes: str) -> None:
+        self._scopes = scopes
         super().__init__()
 
     def __call__(self, request: HttpRequest) -> Caller:
-        return caller_of(request, self._scope)  # no coroutine, so it runs on a thread
+        return caller_of(request, *self._scopes)  # no coroutine, so it runs on a thread
 
     def authenticate(self, request: HttpRequest, token: str) -> Caller:
-        return caller_of(request, self._scope)
+        return caller_of(request, *self._scopes)
 
 
-def caller_of(request: HttpRequest, scope: str) -> Caller:
+class PeopleKey(KeyOrPerson):
+    """Like `KeyOrPerson`, for calls about many people: a person is not allowed."""
+
+    def __call__(self, request: HttpRequest) -> Caller:
+        caller = super().__call__(request)
+        if caller.key is None:
+            raise AuthFailed("missing_scope", "Only a source may do this: send the API key of one.")
+        return caller
+
+
+def caller_of(request: HttpRequest, *scopes: str) -> Caller:
     """Return the caller. Calls by browser session that change something need a CSRF token.
 
     Raises: `AuthFailed`.
     """
     bearer = _bearer(request)
     if bearer.startswith("tsn_"):
-        return Caller(key=_key(bearer, scope))
+        return Caller(key=_key(bearer, *scopes))
     if bearer:
         token = read_token(bearer)
         return Caller(person=token.person, token=token)
@@ -68,5 +80,32 @@ def _bearer(request: HttpRequest) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def _key(bearer: str, scope: str) -> LiveKey:
-    return require_scope(keys.authenticate(bearer, now=clock.now()), scope)
+def _key(bearer: str, *scopes: str) -> LiveKey:
+    return require_scope(keys.authenticate(bearer, now=clock.now()), *scopes)
+
+
+def person_meant(caller: Caller, external_id: str) -> User | None:
+    """Return the person in the URL, or None: there is nobody, or a person asks about somebody else.
+
+    A source asks about everybody whom its rule allows. Raises: `AuthFailed` about the others.
+    """
+    if caller.person is not None:
+        return caller.person if external_id in {"me", caller.person.external_id} else None
+    check_rule(caller, external_id)
+    return None if "\0" in external_id else User.objects.filter(external_id=external_id).first()
+
+
+def check_rule(caller: Caller, external_id: str) -> None:
+    """Raise `AuthFailed` if the source must not address or manage this person."""
+    if caller.key is not None and not rights.allows(caller.key.people, external_id):
+        refused = rights.not_allowed(caller.key.people)
+        raise AuthFailed(refused.code, refused.detail)
+
+
+def author_of(caller: Caller) -> Author:
+    """Return who makes the changes that this caller asks for."""
+    if caller.key is not None:
+        key = caller.key
+        return Author(key.source_name, key.source_id, key.may_vouch, key.people)
+    assert caller.person is not None
+    return Author(caller.person.external_id)

@@ -36,6 +36,8 @@ def from_json(body: Any, source: SourceGrant, *, raw: bytes = b"", reply_to: str
                 raise InvalidEvent("unknown_field", _unknown_field(name), str(name)[:60])
         data = raw or _serialized(body)
         _check_size(data)
+        if body.get("recipient") is not None:  # its addresses must not be kept in plain text
+            data = _serialized({name: value for name, value in body.items() if name != "recipient"})
         return _envelope(body, source, data, reply_to)
     except InvalidEvent as error:
         event_id = body.get("event_id")
@@ -93,7 +95,11 @@ def from_message(
     data = raw or message.SerializeToString()
     try:
         _check_size(data)
-        return _envelope(_as_json(message), source, data, reply_to)
+        given = _as_json(message)
+        if "recipient" in given:  # its addresses must not be kept in plain text
+            message.ClearField("recipient")
+            data = message.SerializeToString()
+        return _envelope(given, source, data, reply_to)
     except InvalidEvent as error:
         error.event_id = message.event_id[:200]
         raise
@@ -105,6 +111,18 @@ def _as_json(message: wire.UserEvent) -> dict[str, Any]:
     given |= {field.name: value for field, value in message.ListFields()}
     if message.HasField("delivery"):
         given["delivery"] = _delivery_as_json(message.delivery)
+    if message.HasField("recipient"):
+        given["recipient"] = _recipient_as_json(message.recipient)
+    return given
+
+
+def _recipient_as_json(recipient: wire.Recipient) -> dict[str, Any]:
+    """Return the fields that are given: proto3 does not tell an empty one from a missing one."""
+    given: dict[str, Any] = {field.name: value for field, value in recipient.ListFields()}
+    given["addresses"] = [
+        {"channel": one.channel, "address": one.address, "verified": one.verified}
+        for one in recipient.addresses
+    ]
     return given
 
 
@@ -127,6 +145,7 @@ def _envelope(given: Mapping[str, Any], source: SourceGrant, raw: bytes, reply_t
     if given.get("type_name"):
         given = {**given, "event_type": None}  # a type of the producer's own replaces the number
     content = checked(fields.EVENT, given)
+    recipient = content.pop("recipient")
     for name in fields.UNSUPPORTED:
         del content[name]
     type_name = content.pop("type_name")
@@ -134,7 +153,8 @@ def _envelope(given: Mapping[str, Any], source: SourceGrant, raw: bytes, reply_t
     content["priority"], content["channels"] = content.pop("delivery")
     content["timestamp_ms"] = content.pop("timestamp")
     content["expires_at_ms"] = content.pop("expires_at")
-    return Envelope(source=source, raw=raw, reply_to=reply_to, digest=_digest(content), **content)
+    digest = _digest(content)
+    return Envelope(source=source, raw=raw, reply_to=reply_to, digest=digest, recipient=recipient, **content)
 
 
 def _digest(content: Mapping[str, Any]) -> bytes:

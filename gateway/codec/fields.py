@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from enum import IntEnum
 from typing import Any, NoReturn
 
-from gateway.codec import limits
+from gateway.codec import limits, people
 from gateway.codec.limits import InvalidEvent, check_integer, check_text, check_time
-from gateway.codec.schema import Field, Kind, Values, integer, text
+from gateway.codec.schema import Field, Kind, Values, integer, object_schema, text
 from notifications.events import ChannelChoice
 from notifications.states import Channel, Priority
 from proto.tocsin.v1 import user_events_pb2 as wire
@@ -62,6 +62,12 @@ def _one_type(values: Values) -> None:
 def _one_recipient(values: Values) -> None:
     if bool(values["user_id"]) == bool(values["topic"]):
         raise InvalidEvent("missing_field", "Send either user_id or topic.", "user_id")
+
+
+def _recipient_of_user(values: Values) -> None:
+    if values["recipient"] is not None and values["topic"]:
+        detail = "Send recipient with user_id only: a topic has followers."
+        raise InvalidEvent("recipient_without_user", detail, "recipient")
 
 
 def _check_payload(value: Any, field: str) -> Any:
@@ -130,7 +136,7 @@ def too_many_channels() -> InvalidEvent:
 
 
 # --- fields of the schema that have no effect yet -------------------------------------------------------
-UNSUPPORTED = ("recipient", "content")
+UNSUPPORTED = ("content",)
 
 
 def _reject(_: Any, field: str) -> NoReturn:
@@ -250,8 +256,9 @@ EVENT = (
     ),
     Field(
         "recipient",
-        _UNSUPPORTED,
-        "who `user_id` is; not supported yet, such an event is refused as `unsupported_field`",
+        Kind(people.check_recipient, object_schema(people.RECIPIENT), lambda: None),
+        "who `user_id` is: the person is created or completed just in time; see [people.md](people.md)",
+        rule=_recipient_of_user,
     ),
     Field(
         "content",

@@ -5,7 +5,7 @@ import math
 from typing import Any, NoReturn
 
 API = "/api/v1"
-PUBLISH, PUBLISH_BATCH = f"{API}/events", f"{API}/events/batch"
+PUBLISH, PUBLISH_BATCH, USERS = f"{API}/events", f"{API}/events/batch", f"{API}/users"
 EVENT_BYTES = 256 * 1024
 OTHER_BYTES = 256 * 1024  # of every other request: calls of the API, forms of the login and the admin
 BATCH_EVENTS = 1_000
@@ -34,6 +34,8 @@ class InvalidEvent(Exception):
 
 def body_limit(path: str, *, with_key: bool) -> int:
     """Return how many bytes the body of a request to this path may have."""
+    if path == USERS and with_key:
+        return BATCH_BYTES
     if path not in {PUBLISH, PUBLISH_BATCH}:
         return OTHER_BYTES
     if not with_key:

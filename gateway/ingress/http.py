@@ -16,7 +16,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse
 
 from gateway.auth.bearer import AuthFailed
-from gateway.codec.limits import OTHER_BYTES, PUBLISH, PUBLISH_BATCH, InvalidEvent, body_limit
+from gateway.codec.limits import PUBLISH, PUBLISH_BATCH, InvalidEvent, body_limit
 from gateway.codec.problems import commit_unknown, not_allowed, problem, unavailable
 from gateway.hub.threads import publishing
 from gateway.hub.waiting import until_final
@@ -55,7 +55,7 @@ def ingress(django: Application) -> Application:
     async def run(scope: dict[str, Any], receive: Receive, send: Any) -> None:
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         publishing_path = path in {PUBLISH, PUBLISH_BATCH} and scope["method"] not in _DJANGOS
-        if refused := _unread(body_refusal(scope), publishing_path=publishing_path):
+        if refused := _unread(body_refusal(scope), path, publishing_path=publishing_path):
             await _send(refused, send)
         elif not publishing_path:
             await django(scope, receive, send)
@@ -69,10 +69,10 @@ def ingress(django: Application) -> Application:
     return run
 
 
-def _unread(refusal: str, *, publishing_path: bool) -> HttpResponse | None:
+def _unread(refusal: str, path: str, *, publishing_path: bool) -> HttpResponse | None:
     """Return the answer to a request whose body the server has not read; a publish is first asked its key."""
     if refusal == "too_large" and not publishing_path:
-        return problem("too_large", f"At most {OTHER_BYTES} bytes.")
+        return problem("too_large", f"At most {body_limit(path, with_key=True)} bytes.")
     if refusal == "request_timeout":
         return problem("request_timeout", "The body did not arrive in time; send it again.")
     if refusal == "busy":

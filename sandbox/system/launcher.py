@@ -267,6 +267,18 @@ def curl_line(port: str, key: str) -> str:
     )
 
 
+def person_line(port: str, key: str) -> str:
+    """Return a line that creates the person alice, with a chat of the simulated Telegram."""
+    body = (
+        '{"name":"Alice","time_zone":"Europe/Zurich",'
+        '"addresses":[{"channel":"TELEGRAM","address":"300200100","verified":true}]}'
+    )
+    return (
+        f"curl -sS -X PUT 'http://{HOST}:{port}/api/v1/users/alice' -H 'Authorization: Bearer {key}'"
+        f" -H 'Content-Type: application/json' -d '{body}'"
+    )
+
+
 def _banner(values: dict[str, str], seconds: float) -> str:
     login = f"demo / {values['DEMO_PASSWORD']}"
     return f"""
@@ -281,4 +293,8 @@ def _banner(values: dict[str, str], seconds: float) -> str:
   Open the page, then paste this; a toast appears in under a second:
 
 {curl_line(values["PORT"], values["DEMO_API_KEY"])}
+
+  This creates a person of your own; then send the line above to "alice" instead of "demo":
+
+{person_line(values["PORT"], values["DEMO_API_KEY"])}
 """

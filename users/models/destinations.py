@@ -10,6 +10,7 @@ from django.utils import timezone
 from users import channel_choices
 from users.encryption import EncryptedTextField, Undecryptable, digests
 from users.models.people import User
+from users.models.sources import Source
 
 
 class DestinationQuerySet(models.QuerySet["Destination"]):
@@ -26,6 +27,12 @@ class Destination(models.Model):
     address = EncryptedTextField(help_text="Encrypted at rest.")
     address_digest = models.BinaryField(max_length=32, editable=False)
     label = models.CharField(max_length=64, blank=True)
+    sources = models.ManyToManyField(
+        Source,
+        blank=True,
+        related_name="+",
+        help_text="The sources that brought it, and may take it back. None: the person or an operator did.",
+    )
     verified_at = models.DateTimeField(
         null=True, blank=True, help_text="An unverified destination is never used."
     )
@@ -85,6 +92,11 @@ class Destination(models.Model):
         super().validate_constraints(set(exclude or ()) - {"address_digest", "user"})
 
     @property
+    def plain_address(self) -> str:
+        """The address, or "" where no key decrypts it."""
+        return "" if isinstance(self.address, Undecryptable) else self.address
+
+    @property
     def masked(self) -> str:
         """The address with its middle hidden, for lists and logs."""
         if isinstance(self.address, Undecryptable):
@@ -106,10 +118,13 @@ class Reactivation(models.Model):
     class Surface(models.TextChoices):
         ADMIN = "admin"
         COMMAND = "command"
+        API = "api", "API"
 
     at = models.DateTimeField()
     surface = models.CharField(max_length=8, choices=Surface)
-    who = models.CharField(max_length=200, help_text="A user of the admin, or a system user.")
+    who = models.CharField(
+        max_length=200, help_text="A user of the admin, a system user, a source, or the person."
+    )
     # Of an incident; empty for destinations that were chosen one by one.
     disabled_since = models.DateTimeField(null=True)
     disabled_until = models.DateTimeField(null=True)

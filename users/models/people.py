@@ -22,6 +22,13 @@ class User(AbstractUser):
     external_id = models.CharField(max_length=128, unique=True, help_text="The user_id in events.")
     time_zone = models.CharField(max_length=64, default="UTC", validators=[validate_time_zone])
     locale = models.CharField(max_length=16, default=DEFAULT)
+    profile_set_by = models.JSONField(
+        default=dict,
+        db_default=models.Value({}, models.JSONField()),
+        blank=True,
+        editable=False,
+        help_text="Who set locale and time_zone: a person's own choice is kept, a default may be replaced.",
+    )
     sessions_valid_from = models.DateTimeField(
         null=True,
         editable=False,

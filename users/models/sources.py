@@ -34,6 +34,27 @@ class Source(models.Model):
         blank=True,
         help_text="Prefixes of the topics that it may publish to, separated by commas. Empty: none.",
     )
+    may_create_people = models.BooleanField(
+        default=False,
+        help_text="An event of it may carry a recipient, who is created or completed just in time.",
+    )
+    may_vouch = models.BooleanField(
+        default=False,
+        verbose_name="may vouch for addresses",
+        help_text="An address that it calls verified is used without asking the person.",
+    )
+    people_prefixes = ArrayField(
+        models.CharField(max_length=128),
+        default=list,
+        blank=True,
+        help_text="Beginnings of the user_ids that it may address and manage, separated by commas.",
+    )
+    people_groups = ArrayField(
+        models.CharField(max_length=150),
+        default=list,
+        blank=True,
+        help_text="Groups whose members it may address and manage. Neither of both: everybody.",
+    )
     allow_stream = models.BooleanField(
         default=False,
         verbose_name="may use the Redis stream",
@@ -48,7 +69,7 @@ class Source(models.Model):
 class ApiKey(models.Model):
     """An API key of a source. Only its prefix and a digest of its secret are stored."""
 
-    SCOPES: ClassVar[tuple[str, ...]] = ("publish", "read", "replay", "tickets", "admin")
+    SCOPES: ClassVar[tuple[str, ...]] = ("publish", "read", "replay", "tickets", "people", "admin")
 
     source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="api_keys")
     prefix = models.CharField(max_length=16, unique=True, editable=False)

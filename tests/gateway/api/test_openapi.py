@@ -34,6 +34,18 @@ def test_it_lists_the_calls(document: dict) -> None:
         ("/api/v1/users/{external_id}/topics", "get"),
         ("/api/v1/users/{external_id}/topics/{topic}", "put"),
         ("/api/v1/users/{external_id}/topics/{topic}", "delete"),
+        ("/api/v1/users", "get"),
+        ("/api/v1/users", "post"),
+        ("/api/v1/users/{external_id}", "get"),
+        ("/api/v1/users/{external_id}", "put"),
+        ("/api/v1/users/{external_id}", "patch"),
+        ("/api/v1/users/{external_id}/preferences", "get"),
+        ("/api/v1/users/{external_id}/preferences", "put"),
+        ("/api/v1/users/{external_id}/destinations", "get"),
+        ("/api/v1/users/{external_id}/destinations", "post"),
+        ("/api/v1/users/{external_id}/destinations/{destination_id}", "patch"),
+        ("/api/v1/users/{external_id}/destinations/{destination_id}", "delete"),
+        ("/api/v1/users/{external_id}/destinations/{destination_id}/test", "post"),
     }
 
 

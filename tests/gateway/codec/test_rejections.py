@@ -108,7 +108,6 @@ REFUSED_JSON = {
     "a number as collapse_key": ({"collapse_key": 1}, "not_a_string", "collapse_key"),
     "a list as ordering_key": ({"ordering_key": []}, "not_a_string", "ordering_key"),
     "a long correlation_id": ({"correlation_id": "c" * 201}, "too_long", "correlation_id"),
-    "a recipient": ({"recipient": {"name": "Ann"}}, "unsupported_field", "recipient"),
     "content": ({"content": {"title": "Filled"}}, "unsupported_field", "content"),
 }
 
@@ -130,11 +129,6 @@ def test_an_event_is_an_object(body: object) -> None:
 
 
 REFUSED_PROTOBUF = {
-    "a recipient": (
-        event_message(recipient=wire.Recipient()).SerializeToString(),
-        "unsupported_field",
-        "recipient",
-    ),
     "content": (event_message(content=wire.Content()).SerializeToString(), "unsupported_field", "content"),
     "an empty message": (b"", "missing_field", "event_id"),
     "no user": (event_message(user_id="").SerializeToString(), "missing_field", "user_id"),

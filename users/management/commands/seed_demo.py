@@ -8,6 +8,8 @@ from django.utils import timezone
 from users import channel_choices, keys
 from users.models import Destination, Source, TopicRule, User
 
+_BRINGS_PEOPLE = {"may_create_people": True, "may_vouch": True}
+
 
 class Command(BaseCommand):
     help = "Create the demo person and the demo source if they are missing. Prints the source's key."
@@ -21,12 +23,13 @@ class Command(BaseCommand):
         self._destination(person, "telegram", "100200300")
         self._destination(person, "email", "demo@example.org")
         source, _ = Source.objects.get_or_create(
-            name="demo", defaults={"allow_stream": True, "topic_prefixes": ["market."]}
+            name="demo", defaults={"allow_stream": True, "topic_prefixes": ["market."], **_BRINGS_PEOPLE}
         )
         TopicRule.objects.get_or_create(prefix="market.", audience=TopicRule.Audience.EVERYBODY)
         kept = keys.authenticate(key, now=timezone.now())
-        if kept is None or kept.source_id != source.pk:
-            key = keys.issue(source, ["publish", "read"], note="demo")
+        if kept is None or kept.source_id != source.pk or "people" not in kept.scopes:
+            Source.objects.filter(pk=source.pk).update(**_BRINGS_PEOPLE)  # it may be older than these rights
+            key = keys.issue(source, ["publish", "read", "people"], note="demo")
         self.stdout.write(key)
 
     def _person(self, password: str) -> User:
