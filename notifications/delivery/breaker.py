@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import redis
+from redis.client import Pipeline
 
 from notifications.settings import pipeline_settings
+from runtime.redis import counters
 from runtime.redis.client import client
 from runtime.redis.scripts import Script
 
@@ -85,13 +87,18 @@ def is_open(name: str) -> bool:
     return bool(client().hexists(f"breaker.{name}", "until"))
 
 
-def record(name: str, *, calls: int, failed: int, now_ms: int = 0) -> bool:
-    """Count the results of sends. Return whether the breaker is open now."""
+def record(name: str, *, calls: int, failed: int, now_ms: int = 0, beside: Pipeline | None = None) -> bool:
+    """Count the results of sends. Return whether the breaker is open now.
+
+    One round trip, with the commands of `beside` and what this process has counted for `/metrics`.
+    """
+    pipe = client().pipeline(transaction=False) if beside is None else beside
     _local.record(name, calls, failed)
     share = pipeline_settings().breaker_share
     settings = (WINDOW_MS, CALLS_AT_LEAST, share, OPEN_MS, OPEN_MAX_MS, PROBES)
     try:
-        state = _RECORD(client(), [f"breaker.{name}"], [now_ms, calls, failed, *settings])
+        with counters.written_with(pipe):
+            state = _RECORD.run_last(pipe, [f"breaker.{name}"], [now_ms, calls, failed, *settings])
     except redis.RedisError as error:
         log.warning("breaker_unavailable", extra={"error": type(error).__name__})
         return _local.decision(name).open

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from notifications.delivery import breaker, rate_limits
 from notifications.states import AttemptOutcome, Channel
 from notifications.transports import registry
-from runtime.redis import counters
 from runtime.redis.client import client
 from runtime.redis.counters import SharedCounter
 
@@ -17,8 +16,14 @@ _FAILURES_AT_LEAST = 3  # in a row, before they are worth a word: too few sends 
 _REMEMBERED_S = 24 * 3600  # a channel that nothing was sent on for so long is not known to be degraded
 
 
-def count(channel: Channel, outcomes: Sequence[AttemptOutcome], *, now: datetime) -> None:
-    """Count sends of one channel, in order, and the failures since its last success. Never raises."""
+def count(
+    channel: Channel, outcomes: Sequence[AttemptOutcome], *, providers_fault: int = 0, now: datetime
+) -> None:
+    """Count sends of one channel, in order: for the metrics, the breaker, and since the last success.
+
+    `providers_fault`: how many of them count against the provider. Never raises.
+    """
+    calls = len(outcomes)
     for outcome, sends in Counter(outcomes).items():
         SENDS.add(channel.name, outcome.value, by=sends)
     pipe = client().pipeline(transaction=False)
@@ -31,7 +36,7 @@ def count(channel: Channel, outcomes: Sequence[AttemptOutcome], *, now: datetime
         pipe.hsetnx(key, "since", round(now.timestamp()))
         pipe.hset(key, "last", outcomes[-1].value)
         pipe.expire(key, _REMEMBERED_S)
-    counters.write(pipe)
+    breaker.record(channel.name, calls=calls, failed=providers_fault, beside=pipe)
 
 
 def degraded() -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import TypeVar
 from django.db import connection
 
 from notifications import store
-from notifications.delivery import breaker, channel_health, rate_limits, retries, sending_loop, waits
+from notifications.delivery import channel_health, rate_limits, retries, sending_loop, waits
 from notifications.events import Effects, Ring
 from notifications.settings import pipeline_settings
 from notifications.states import AttemptOutcome, FailureKind, Priority, WaitReason
@@ -223,10 +223,9 @@ def _count(batch: Sequence[Tried]) -> None:
     started = [tried for tried in batch if tried.receipt or tried.error]
     for channel in dict.fromkeys(tried.claimed.channel for tried in started):
         mine = [tried for tried in started if tried.claimed.channel is channel]
-        failed = sum(map(is_providers_fault, mine))
-        breaker.record(channel.name, calls=len(mine), failed=failed)
         outcomes = [tried.error.outcome if tried.error else AttemptOutcome.SENT for tried in mine]
-        channel_health.count(channel, outcomes, now=mine[-1].ended_at)
+        faults = sum(map(is_providers_fault, mine))
+        channel_health.count(channel, outcomes, providers_fault=faults, now=mine[-1].ended_at)
 
 
 _KINDS: dict[type[TransportError], FailureKind] = {

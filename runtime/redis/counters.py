@@ -8,7 +8,8 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import ClassVar
 
 import redis
@@ -62,14 +63,24 @@ def write(pipe: Pipeline | None = None, *, at_s: float | None = None) -> None:
     if at_s < _not_before_s:
         return
     pipe = client().pipeline(transaction=False) if pipe is None else pipe
+    try:
+        with written_with(pipe):
+            pipe.execute()
+    except redis.RedisError:
+        _not_before_s = at_s + TRY_AGAIN_S
+
+
+@contextmanager
+def written_with(pipe: Pipeline) -> Iterator[None]:
+    """Add what this process has counted to `pipe`, which the block executes; keep it if that fails."""
     with _lock:
         counted = dict(_unwritten)
         _unwritten.clear()
     for (key, field), count in counted.items():
         pipe.hincrby(key, field, count)
     try:
-        pipe.execute()
+        yield
     except redis.RedisError:
-        _not_before_s = at_s + TRY_AGAIN_S
         with _lock:
             _unwritten.update(counted)
+        raise

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import redis
+from redis.client import Pipeline
 from redis.exceptions import NoScriptError
 
 Arguments = tuple[Sequence[str], Sequence[Any]]  # KEYS and ARGV
@@ -31,6 +32,17 @@ class Script:
             return client.evalsha(self._sha, len(keys), *keys, *args)
         except NoScriptError:
             return client.eval(self._text, len(keys), *keys, *args)
+
+    def run_last(self, pipe: Pipeline, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        """Run it once after the commands of `pipe`, in the same round trip. Raises: `RedisError`."""
+        pipe.evalsha(self._sha, len(keys), *keys, *args)
+        *_, answer = pipe.execute(raise_on_error=False)
+        if isinstance(answer, NoScriptError):
+            pipe.eval(self._text, len(keys), *keys, *args)
+            [answer] = pipe.execute(raise_on_error=False)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     def run_many(self, client: "redis.Redis", calls: Iterable[Arguments]) -> list[Any]:
         """Run it once for each of `calls`, in order, in one round trip; in two after a server's restart.

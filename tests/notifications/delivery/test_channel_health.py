@@ -54,3 +54,24 @@ def test_a_bot_that_is_held_is_named_with_the_time_that_is_left(limited) -> None
     for chat in ("1", "2", "3"):
         rate_limits.hold(rate_limits.limits_of(Channel.TELEGRAM, chat), wait_s=3_600)
     assert channel_health.degraded() == {"TELEGRAM": "held for 3600 s by the provider's Retry-After"}
+
+
+def test_what_is_counted_once_is_counted_once_also_after_the_server_forgot_its_scripts() -> None:
+    client().delete("counter.tocsin_sends_total")
+    for _ in range(2):
+        client().script_flush()
+        channel_health.count(Channel.EMAIL, [FAILED] * (CALLS_AT_LEAST // 2), providers_fault=5, now=AT)
+    assert channel_health.SENDS.values() == {("EMAIL", "temporary"): CALLS_AT_LEAST}
+    assert channel_health.open_breakers()["EMAIL"] == 1
+
+
+def test_a_count_that_redis_did_not_take_follows_with_the_next_one(settings) -> None:
+    client().delete("counter.tocsin_sends_total")
+    url = settings.REDIS_URL
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    client.cache_clear()
+    count(SENT)
+    settings.REDIS_URL = url
+    client.cache_clear()
+    count(SENT)
+    assert channel_health.SENDS.values() == {("TELEGRAM", "sent"): 2}
