@@ -35,7 +35,7 @@ def gap(count: int) -> str:
 
 def units(text: str) -> int:
     """Return the length in UTF-16 code units."""
-    return len(text) if text.isascii() else len(text) + sum(char > "\uffff" for char in text)
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def cut_text(text: str, limit: int) -> str:
