@@ -28,27 +28,29 @@ class Claimed(Due):
 
 _VALUES = attrgetter(*(field.name for field in fields(Due)))
 
-# Rows that this token claimed before are returned again: the answer to their commit may have been lost.
 _CLAIM = f"""
 WITH free AS (
-    SELECT d.id FROM notifications_delivery d
-    JOIN unnest(%(ids)s::uuid[], %(attempts)s::int[]) AS seen(id, attempt) ON seen.id = d.id
+    SELECT d.id, seen.until FROM notifications_delivery d
+    JOIN unnest(%(ids)s::uuid[], %(attempts)s::int[], %(until)s::timestamptz[]) AS seen(id, attempt, until)
+        ON seen.id = d.id
     WHERE d.attempts = seen.attempt - 1 AND {IS_DUE}
     ORDER BY d.id FOR UPDATE OF d {{skip_locked}}
 ), claimed AS (
     UPDATE notifications_delivery d
     SET state = '{DeliveryState.SENDING}', attempts = d.attempts + 1, lease_token = %(token)s,
-        lease_until = lease.until, ring_at = lease.until
-    FROM free JOIN unnest(%(ids)s::uuid[], %(until)s::timestamptz[]) AS lease(id, until) ON lease.id = free.id
-    WHERE d.id = free.id
+        lease_until = free.until, ring_at = free.until
+    FROM free WHERE d.id = free.id
     RETURNING d.id, d.lease_until
 )
 SELECT id::text, lease_until FROM claimed
-UNION ALL
+"""
+_FIRST = _CLAIM.format(skip_locked="SKIP LOCKED")
+# The answer to the first claim's commit may have been lost: what it took is returned too.
+_AGAIN = f"""
+{_CLAIM.format(skip_locked="")} UNION ALL
 SELECT id::text, lease_until FROM notifications_delivery
 WHERE id = ANY(%(ids)s::uuid[]) AND lease_token = %(token)s AND state = '{DeliveryState.SENDING}'
 """
-_FIRST, _AGAIN = _CLAIM.format(skip_locked="SKIP LOCKED"), _CLAIM.format(skip_locked="")
 
 GRACE_S = 5.0  # the sweep visits a row this long after its doorbell
 SLOT_LEAD_S = 2.0  # and this long before a reserved slot, so that the doorbell can be timed exactly
