@@ -11,7 +11,8 @@ from uuid import UUID
 from django.db import connection
 
 from notifications.states import DeliveryState, WaitReason
-from notifications.store.due import CLAIMABLE, IS_DUE, Due
+from notifications.store.due import IS_DUE, Due
+from runtime.postgres.cursor import binary_cursor
 
 
 class LeaseLost(Exception):
@@ -31,13 +32,13 @@ _VALUES = attrgetter(*(field.name for field in fields(Due)))
 _CLAIM = f"""
 WITH free AS (
     SELECT d.id, seen.until FROM notifications_delivery d
-    JOIN unnest(%(ids)s::uuid[], %(attempts)s::int[], %(until)s::timestamptz[]) AS seen(id, attempt, until)
-        ON seen.id = d.id
+    JOIN unnest(%(ids)b::text[]::uuid[], %(attempts)b::int[], %(until)b::timestamptz[])
+        AS seen(id, attempt, until) ON seen.id = d.id
     WHERE d.attempts = seen.attempt - 1 AND {IS_DUE}
     ORDER BY d.id FOR UPDATE OF d {{skip_locked}}
 ), claimed AS (
     UPDATE notifications_delivery d
-    SET state = '{DeliveryState.SENDING}', attempts = d.attempts + 1, lease_token = %(token)s,
+    SET state = '{DeliveryState.SENDING}', attempts = d.attempts + 1, lease_token = %(token)b,
         lease_until = free.until, ring_at = free.until
     FROM free WHERE d.id = free.id
     RETURNING d.id, d.lease_until
@@ -49,7 +50,7 @@ _FIRST = _CLAIM.format(skip_locked="SKIP LOCKED")
 _AGAIN = f"""
 {_CLAIM.format(skip_locked="")} UNION ALL
 SELECT id::text, lease_until FROM notifications_delivery
-WHERE id = ANY(%(ids)s::uuid[]) AND lease_token = %(token)s AND state = '{DeliveryState.SENDING}'
+WHERE id = ANY(%(ids)b::text[]::uuid[]) AND lease_token = %(token)b AND state = '{DeliveryState.SENDING}'
 """
 
 GRACE_S = 5.0  # the sweep visits a row this long after its doorbell
@@ -75,12 +76,11 @@ def claim(
     values: dict[str, Any] = {
         "ids": [row.delivery_id for row in rows],
         "attempts": [row.attempt for row in rows],
-        "from": CLAIMABLE,
         "now": now,
         "token": token,
         "until": [now + timedelta(seconds=shorter_s.get(row.delivery_id, lease_s)) for row in rows],
     }
-    with connection.cursor() as cursor:
+    with binary_cursor() as cursor:
         cursor.execute(_AGAIN if again else _FIRST, values)
         leases = dict(cursor.fetchall())
     return [

@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection
-
 from notifications.events import JsonObject
-from notifications.states import Channel, DeliveryState, EventState, Priority
+from notifications.states import Channel, DeliveryState, EventState, Priority, sql_list
+from runtime.postgres.cursor import binary_cursor
 from users.encryption import CannotDecrypt, decrypt
 
 
@@ -43,14 +42,15 @@ class Due:
     unreadable: str  # why no attempt can be made of this row, else ""
 
 
+CLAIMABLE = [DeliveryState.PENDING, DeliveryState.DEFERRED, DeliveryState.UNKNOWN]
+
 # A row of an ended or expired event is not due: the sweep ends it. The subquery looks at each row's event.
 # Instead of a join Postgres may read all unfinished events, if its statistics of a quiet time promise few.
 IS_DUE = f"""
-    d.state = ANY(%(from)s) AND d.ended_at IS NULL AND d.not_before <= %(now)s
-    AND (SELECT e.state = '{EventState.ACCEPTED}' AND e.expires_at > %(now)s
+    d.state IN ({sql_list(CLAIMABLE)}) AND d.ended_at IS NULL AND d.not_before <= %(now)b
+    AND (SELECT e.state = '{EventState.ACCEPTED}' AND e.expires_at > %(now)b
         FROM notifications_event e WHERE e.id = d.event_id)
 """
-CLAIMABLE = [DeliveryState.PENDING, DeliveryState.DEFERRED, DeliveryState.UNKNOWN]
 
 # The hottest query of a worker: one for a whole doorbell.
 _LOOK_UP = f"""
@@ -62,12 +62,12 @@ SELECT d.id::text, d.attempts + 1, d.channel, d.priority, d.possible_duplicate,
         WHEN a.disabled_at IS NOT NULL THEN 'disabled: ' || a.disabled_reason ELSE '' END,
     d.position, d.position + 1 >= jsonb_array_length(e.plan),
     GREATEST(d.created_at, e.replay_due_at), e.expires_at,
-    COALESCE(d.slot_at > %(slot_kept_since)s, false)
+    COALESCE(d.slot_at > %(slot_kept_since)b, false)
 FROM notifications_delivery d
 JOIN notifications_event e ON e.id = d.event_id JOIN users_user p ON p.id = e.person_id
 JOIN users_source s ON s.id = e.source_id
 LEFT JOIN users_destination a ON a.id = d.destination_id
-WHERE d.id = ANY(%(ids)s::uuid[]) AND d.attempts < %(max_tries)s AND {IS_DUE}
+WHERE d.id = ANY(%(ids)b::text[]::uuid[]) AND d.attempts < %(max_tries)b AND {IS_DUE}
 ORDER BY d.event_id, d.position
 """
 
@@ -84,12 +84,11 @@ def look_up(ids: Sequence[str], *, now: datetime, max_tries: int) -> list[Due]:
     """
     values: dict[str, Any] = {
         "ids": list(ids),
-        "from": CLAIMABLE,
         "now": now,
         "max_tries": max_tries,
         "slot_kept_since": now - _SLOT_KEPT,
     }
-    with connection.cursor() as cursor:
+    with binary_cursor() as cursor:
         cursor.execute(_LOOK_UP, values)
         return [_due(list(row)) for row in cursor.fetchall()]
 

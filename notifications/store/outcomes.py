@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 
 from notifications.events import Effects
@@ -65,13 +65,14 @@ ORDER BY id FOR UPDATE
 _SUCCEED = f"""
 WITH locked AS MATERIALIZED (
     SELECT id, state FROM notifications_event
-    WHERE id IN (SELECT event_id FROM notifications_delivery WHERE id = ANY(%s::uuid[]))
+    WHERE id IN (SELECT event_id FROM notifications_delivery WHERE id = ANY(%b::text[]::uuid[]))
     ORDER BY id FOR UPDATE
 ), moved AS (
     UPDATE notifications_delivery d
     SET state = '{DeliveryState.SENT}', {ENDED_AT} g.ended_at,
         provider_message_id = g.provider_message_id, error = '', template_version_id = g.template_version
-    FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::bigint[])
+    FROM unnest(%b::text[]::uuid[], %b::text[]::uuid[], %b::timestamptz[], %b::timestamptz[], %b::text[],
+                %b::bigint[])
         AS g(id, token, started_at, ended_at, provider_message_id, template_version), locked
     WHERE d.event_id = locked.id AND d.id = g.id AND d.lease_token = g.token
       AND d.state = '{DeliveryState.SENDING}'
@@ -125,7 +126,7 @@ def record_sent(successes: Sequence[Success]) -> tuple[Effects, list[str]]:
     """Record sends that the provider accepted. Return the effects, and the ids whose lease was lost."""
     columns = _columns(successes)
     columns += [[item.provider_message_id for item in successes], _versions(successes)]
-    with connection.cursor() as cursor:
+    with binary_cursor() as cursor:
         cursor.execute(_SUCCEED, [columns[0], *columns])
         rows = cursor.fetchall()
     written = {str(row[0]) for row in rows}
