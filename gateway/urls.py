@@ -3,7 +3,7 @@ from django.urls import path, re_path
 
 from gateway.api import asyncapi
 from gateway.api.views import api
-from gateway.web import demo, health, metrics, pages
+from gateway.web import demo, health, hooks, metrics, pages
 
 urlpatterns = [
     path("", pages.page, name="page"),
@@ -12,6 +12,7 @@ urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("metrics", metrics.metrics),
+    path(hooks.TELEGRAM, hooks.telegram),
     path("api/v1/asyncapi.yaml", asyncapi.document),
     path("api/v1/", api.urls),
     re_path("^api(?:/.*)?$", pages.no_such_call),

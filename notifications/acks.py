@@ -42,12 +42,14 @@ def confirm(confirmations: Sequence[tuple[int, EventRef]], *, now: datetime) -> 
     return store.confirm(confirmations, now=now) if confirmations else Effects()
 
 
-def acknowledge(person_id: int, ref: EventRef, *, now: datetime) -> Effects:
-    """Record that the person has acknowledged the event: HUMAN evidence.
+def acknowledge(
+    person_id: int, ref: EventRef, *, now: datetime, pressed: store.Pressed | None = None
+) -> Effects:
+    """Record that the person has acknowledged the event, or `pressed` a message's button: HUMAN evidence.
 
     Raises: `store.UnknownEvent`, `store.AmbiguousEvent`.
     """
-    return store.acknowledge(person_id, ref, now=now)
+    return store.acknowledge(person_id, ref, now=now, pressed=pressed)
 
 
 def stored_acks(batch: Sequence[tuple[Planned[Envelope], store.Stored]], *, now: datetime) -> list[Ack]:

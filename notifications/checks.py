@@ -66,6 +66,8 @@ def _missing_parts(spec: ChannelSpec) -> Iterator[str]:
         yield "address form"
     if getattr(spec.transport, "channel", spec.channel) is not spec.channel:
         yield "transport of its own: its class names another channel"
+    if spec.edits and not hasattr(spec.transport, "edit"):
+        yield "edit method of its transport (ChannelSpec.edits)"
     for priority in (Priority.NORMAL, Priority.CRITICAL):
         if not spec.waits_s.get(priority):
             yield f"retry schedule for {priority.name}"

@@ -297,6 +297,7 @@ class Effects:
     confirmed: list[Changed] = field(default_factory=list)  # for the first time
     fan_outs: list[FanOut] = field(default_factory=list)
     broadcasts: list[str] = field(default_factory=list)  # ids of broadcasts that have just ended
+    edits: list[str] = field(default_factory=list)  # deliveries whose messages are out of date
     replies: bool = False  # the final ack of one of them goes to a reply stream
 
     def add(self, other: "Effects") -> None:
@@ -305,8 +306,9 @@ class Effects:
         self.confirmed += other.confirmed
         self.fan_outs += other.fan_outs
         self.broadcasts += other.broadcasts
+        self.edits += other.edits
         self.replies |= other.replies
 
     def __bool__(self) -> bool:
         """Tell whether anything has to be published; the gateway itself sends `confirmed`."""
-        return bool(self.rings or self.finals or self.fan_outs or self.broadcasts)
+        return bool(self.rings or self.finals or self.fan_outs or self.broadcasts or self.edits)

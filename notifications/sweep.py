@@ -9,6 +9,7 @@ from notifications.events import Effects
 from notifications.settings import pipeline_settings
 from notifications.states import Priority
 
+_EDITS = 200  # messages to be edited that one sweep rings for
 _WITHIN_S = 0.3  # the next sweep begins a second later, and goes on where this one stopped
 _places: store.Places = {}  # of this process: another one looks from the start
 
@@ -32,6 +33,8 @@ def sweep_in_parts(
     stop_at = time.monotonic() + _WITHIN_S
     if broadcasts := store.broadcasts.sweep(now=now, again_s=settings.ring_again_s):
         yield broadcasts
+    if due := store.edits.due(now=now, limit=_EDITS):
+        yield Effects(edits=due)
     for part in store.sweep_deliveries_in_parts(now=now, settings=settings, idle=idle, places=_places):
         yield part
         if time.monotonic() > stop_at:

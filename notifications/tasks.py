@@ -15,7 +15,7 @@ from celery.signals import worker_process_shutdown
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
-from notifications.delivery import attempt, further, slow_sends
+from notifications.delivery import attempt, edits, further, slow_sends
 from notifications.delivery.attempt import NotDue
 from notifications.delivery.retries import QUICK_TRIES
 from notifications.events import Effects, FanOut, Ring
@@ -103,6 +103,12 @@ def fan_out_next(*, broadcast_id: str, **_: Any) -> None:
     run_effects(fan_out.accept_next_chunk(broadcast_id, now=clock.now()))
 
 
+@shared_task(name="tocsin.edit_messages")
+def edit_messages(*, delivery_ids: list[str], **_: Any) -> None:
+    """Let the messages of these deliveries show what the person did meanwhile."""
+    edits.edit_messages(delivery_ids, clock=clock.now)
+
+
 @shared_task(name="tocsin.sweep")
 def sweep_due(**_: Any) -> None:
     """Continue every row that is due, including those whose doorbell was lost."""
@@ -169,6 +175,7 @@ def run_effects(effects: Effects) -> None:
     failpoint("recorded_before_effects")
     ring(effects.rings)
     ring_fan_outs(effects.fan_outs)
+    ring_edits(effects.edits)
     replies = effects.replies or bool(effects.broadcasts)
     pubsub.announce_finals([*effects.finals, *effects.broadcasts], replies=replies)
 
@@ -201,6 +208,13 @@ def ring_fan_outs(fan_outs: Sequence[FanOut]) -> None:
     """Publish a doorbell for the next recipients of each broadcast. Never raises either."""
     for item in fan_outs:
         _publish(fan_out_next, _QUEUES[item.priority], {"broadcast_id": item.broadcast_pk}, 0)
+
+
+def ring_edits(delivery_ids: Sequence[str]) -> None:
+    """Publish doorbells for messages to be edited. Never raises either: the sweep finds what is due."""
+    for start in range(0, len(delivery_ids), edits.AT_ONCE):
+        some = list(delivery_ids[start : start + edits.AT_ONCE])
+        _publish(edit_messages, _QUEUES[Priority.NORMAL], {"delivery_ids": some}, 0)
 
 
 def _publish(task: Any, queue: str, kwargs: dict[str, Any], delay_s: float) -> None:

@@ -151,6 +151,9 @@ TOCSIN_CHANNELS = env.list("TOCSIN_CHANNELS", default=[])
 
 TELEGRAM_BOT_TOKEN = env.str("TELEGRAM_BOT_TOKEN", default="")
 TELEGRAM_API_URL = env.str("TELEGRAM_API_URL", default="https://api.telegram.org/bot")
+TELEGRAM_BOT_NAME = env.str("TELEGRAM_BOT_NAME", default="")  # in deep links; empty: Telegram is asked
+# Only Telegram knows it, so only Telegram can call the webhook. Empty: there is no webhook.
+TELEGRAM_WEBHOOK_SECRET = env.str("TELEGRAM_WEBHOOK_SECRET", default="")
 
 vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
 EMAIL_TIMEOUT = 10

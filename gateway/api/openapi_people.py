@@ -82,3 +82,15 @@ REACHABILITY: dict[str, Any] = {
 REVOKE: dict[str, Any] = {
     "responses": {200: _json({"user_id": _ID, "revoked_at": _MS}, "Signed out everywhere"), **_PROBLEMS}
 }
+
+LINK: dict[str, Any] = {
+    "responses": {
+        201: _json(
+            {"url": {"type": "string", "format": "uri"}, "expires_at": _MS}, "Good once, for ten minutes"
+        ),
+        **_PROBLEMS,
+        409: {"description": "There is no bot here", "content": {"application/problem+json": {}}},
+        429: {"description": "Too many links; Retry-After", "content": {"application/problem+json": {}}},
+        503: {"description": "Telegram is away; Retry-After", "content": {"application/problem+json": {}}},
+    }
+}

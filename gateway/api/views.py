@@ -10,7 +10,17 @@ from ninja import NinjaAPI, Query
 from ninja.errors import ValidationError
 from ninja.openapi.schema import OpenAPISchema
 
-from gateway.api import destinations, openapi, operate, people, preferences, profiles, read, topics
+from gateway.api import (
+    destinations,
+    links,
+    openapi,
+    operate,
+    people,
+    preferences,
+    profiles,
+    read,
+    topics,
+)
 from gateway.auth.bearer import AuthFailed, SourceKey
 from gateway.auth.callers import person_of_request
 from gateway.codec.limits import InvalidEvent
@@ -145,7 +155,7 @@ def _inbox(person: User, before: int | None, limit: int) -> dict[str, Any]:
     }
 
 
-for _of_person in (topics, destinations, preferences):
+for _of_person in (topics, destinations, links, preferences):
     api.add_router("/users", _of_person.router)
 
 

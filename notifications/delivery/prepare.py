@@ -2,15 +2,16 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from notifications import store
 from notifications.delivery.record import Clock
 from notifications.events import Effects
 from notifications.live.frames import stored_content
+from notifications.rendering.locales import gettext, speaking
 from notifications.rendering.render import render
-from notifications.states import AttemptOutcome, FailureKind
+from notifications.states import AttemptOutcome, FailureKind, Priority
 from notifications.store import Due, Failure, LeaseLost
 from notifications.transports.base import Message
 from notifications.transports.registry import transport
@@ -19,6 +20,15 @@ from runtime.postgres.away import DATABASE_AWAY
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+
+def asking(message: Message, priority: Priority, locale: str) -> Message:
+    """Return the message with its button for an acknowledgement: the producer's, or that of CRITICAL."""
+    label = next((action.label for action in message.actions if action.is_acknowledge), "")
+    if not label and priority is Priority.CRITICAL:
+        with speaking(locale):
+            label = gettext("Got it")
+    return replace(message, acknowledge_label=label) if label else message
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +44,7 @@ def prepare(row: Due) -> Prepared:
     transport(row.channel)
     content = stored_content(row, row.time_zone, row.locale)
     message = render(content, row.channel, key=row.delivery_id, possible_duplicate=row.possible_duplicate)
-    return Prepared(row, message)
+    return Prepared(row, asking(message, row.priority, row.locale))
 
 
 def usable(rows: Sequence[Due], clock: Clock) -> tuple[list[Due], Effects]:

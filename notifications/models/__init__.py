@@ -1,5 +1,6 @@
 """The tables of the pipeline. Only `store` writes events and deliveries."""
 
+from notifications.models.bot import BotUpdate, MessageEdit
 from notifications.models.broadcast import Broadcast
 from notifications.models.delivery import Attempt, Delivery
 from notifications.models.event import DeadLetter, Event, InboxCursor
@@ -9,11 +10,13 @@ from notifications.models.replay import Replay
 
 __all__ = [
     "Attempt",
+    "BotUpdate",
     "Broadcast",
     "DeadLetter",
     "Delivery",
     "Event",
     "InboxCursor",
+    "MessageEdit",
     "MessageTemplate",
     "Quarantine",
     "Replay",

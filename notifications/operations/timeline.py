@@ -53,8 +53,14 @@ def timeline(event: Event, deliveries: Iterable[Delivery]) -> list[JsonObject]:
         steps.append(_told(at, event.state, event.code, event.delivered_via, _evidence_at_the_end(event)))
     if event.acknowledged_at is not None:
         text = "the person acknowledged it, evidence HUMAN"
-        steps.append(_step(event.acknowledged_at, "acknowledged", text, "ok", Channel.WEB))
+        pressed = (row.channel for row in rows if row.ended_at == event.acknowledged_at and _was_pressed(row))
+        steps.append(_step(event.acknowledged_at, "acknowledged", text, "ok", next(pressed, Channel.WEB)))
     return sorted(steps, key=lambda step: int(step["at"]))
+
+
+def _was_pressed(row: Delivery) -> bool:
+    """Tell whether the person has acknowledged the event with this message's button."""
+    return row.state == DeliveryState.CONFIRMED and row.channel != Channel.WEB
 
 
 def _evidence_at_the_end(event: Event) -> str:
@@ -103,7 +109,10 @@ def _delivery_steps(row: Delivery, *, first: bool) -> list[JsonObject]:
         text = f"waiting for {name} until {row.not_before:%Y-%m-%d %H:%M:%S} UTC: {_WAITS[row.wait_reason]}"
         steps.append(_step(row.waiting_since, "waiting", text, "warn", row.channel))
     ending = _ENDINGS.get(DeliveryState(row.state))
-    if ending and row.ended_at is not None:
+    if _was_pressed(row) and row.ended_at is not None:
+        text = f"the button of {name}'s message was pressed"
+        steps.append(_step(row.ended_at, "confirmed", text, "ok", row.channel))
+    elif ending and row.ended_at is not None:
         kind, text, level = ending
         if row.failure_kind != FailureKind.UNCONFIRMED:
             because = f": {row.error}" if row.error else ""

@@ -121,7 +121,7 @@ def _render(
     content: Content, spec: ChannelSpec, key: str, possible_duplicate: bool, stored: _Stored | None = None
 ) -> Message:
     choice = _choice_of(content, spec)
-    zone = _zone(content.time_zone[:64])
+    zone = zone_of(content.time_zone)
     words = own_words(
         content, has_wording=choice.own or (stored is not None and not stored.wording.of_family)
     )
@@ -187,7 +187,7 @@ def _stored(content: Content, spec: ChannelSpec, wordings: Published) -> _Stored
     wording = wordings.choose(wanted)
     if wording is None:
         return None
-    zone = _zone(content.time_zone[:64])
+    zone = zone_of(content.time_zone)
     view = Payload(content.payload, View(zone, choice.amounts, whole=spec.fit.shows_all))
     with using(_locale_of_stored(wording, content)):
         try:
@@ -241,8 +241,9 @@ def _tidy(line: str) -> str:
 
 
 @lru_cache(maxsize=1024)  # bounded: producers invent event types, and people time zones
-def _zone(name: str) -> tzinfo:
+def zone_of(name: str) -> tzinfo:
+    """Return a person's time zone; UTC for a name that is none."""
     try:
-        return ZoneInfo(name)
+        return ZoneInfo(name[:64])
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return UTC

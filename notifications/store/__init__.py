@@ -4,12 +4,12 @@ Every change is a compare-and-set in one short transaction, along the transition
 for nothing but Postgres. It returns what must happen after the commit, as `Effects`.
 """
 
-from notifications.store import backlog, broadcasts, inbox
+from notifications.store import backlog, broadcasts, edits, inbox
 from notifications.store.accept import accept
 from notifications.store.acceptance import Acceptance, Stored, acceptance, expires_at
 from notifications.store.broadcasts import Kept
 from notifications.store.claim import GRACE_S, SLOT_LEAD_S, Claimed, LeaseLost, claim, postpone, release
-from notifications.store.confirm import AmbiguousEvent, UnknownEvent, acknowledge, confirm
+from notifications.store.confirm import AmbiguousEvent, Pressed, UnknownEvent, acknowledge, confirm
 from notifications.store.destinations import enable_for_recheck, move_address
 from notifications.store.due import Due, look_up
 from notifications.store.give_up import expire, give_up, skip_unpushed
@@ -56,6 +56,7 @@ __all__ = [
     "Kept",
     "LeaseLost",
     "Places",
+    "Pressed",
     "Rerouted",
     "Stored",
     "Success",
@@ -69,6 +70,7 @@ __all__ = [
     "claim",
     "confirm",
     "declare_restored",
+    "edits",
     "enable_for_recheck",
     "expire",
     "expires_at",

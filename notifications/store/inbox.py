@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from django.db import connection
+from django.db import connection, transaction
 
 from notifications.events import Changed, EventRef
 from notifications.models import InboxCursor
+from notifications.store import edits
 from notifications.store.naming import MEANT, changed, references
 from runtime.postgres.cursor import binary_cursor
 
@@ -23,7 +24,7 @@ def _mark_with(column: str) -> str:
     UPDATE notifications_event e SET {changes} FROM unmarked u
     WHERE e.id = u.id RETURNING e.id, e.person_id, u.position, e.seq, e.source_id, e.event_id
 )
-SELECT m.person_id, m.position, m.seq, s.name, m.event_id
+SELECT m.person_id, m.position, m.seq, s.name, m.event_id, m.id
 FROM marked m JOIN users_source s ON s.id = m.source_id ORDER BY m.id DESC
 """
 
@@ -35,11 +36,15 @@ def mark(person_id: int, refs: Sequence[EventRef], what: str, *, now: datetime) 
     """Mark events as seen, read or archived (keys of `MARKS`). Return those that changed, newest first.
 
     References to unknown events, to those of other persons and ambiguous ones change nothing. Each mark
-    implies seen.
+    implies seen. Messages in chats that do not show yet that they were read will be edited.
     """
-    with binary_cursor() as cursor:
-        cursor.execute(_MARK[what], references([(person_id, ref) for ref in refs]) | {"now": now})
-        return [changed(*row) for row in cursor.fetchall()]
+    with transaction.atomic():
+        with binary_cursor() as cursor:
+            cursor.execute(_MARK[what], references([(person_id, ref) for ref in refs]) | {"now": now})
+            rows = cursor.fetchall()
+        if what == "read":
+            edits.want_read([row[-1] for row in rows], now=now)
+    return [changed(*row[:-1]) for row in rows]
 
 
 def cursor_of(person_id: int) -> InboxCursor:

@@ -18,7 +18,7 @@ all, but a temporary fault of the network.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from notifications.states import AttemptOutcome, Channel
 from notifications.words import Action, Block
@@ -75,6 +75,8 @@ class Message:
     `title` is one line without control characters. `html` is the channel's markup (Telegram's subset, or a
     complete e-mail document), and empty if the channel has none. `key` is the idempotency key: the same for
     every attempt of one delivery. `template_version` is the stored wording that it was made from, if any.
+    `acknowledge_label` is the text of a button with which the person acknowledges the event, and empty if
+    there is none.
 
     The rest is empty unless the producer has chosen the words. Its URLs may be linked to. `url` is what the
     message opens. `blocks` is the body in a form for channels with a markup of their own.
@@ -85,6 +87,7 @@ class Message:
     text: str
     html: str = ""
     template_version: int | None = None
+    acknowledge_label: str = ""
     url: str = ""
     image: str = ""
     actions: tuple[Action, ...] = ()
@@ -106,5 +109,17 @@ class Transport(Protocol):
         """Send `message` to `address` once, within `timeout_s` seconds.
 
         Guarantee: at most one message leaves. Raises: `TransportError`, and nothing else.
+        """
+        ...
+
+
+@runtime_checkable
+class EditingTransport(Protocol):
+    """A transport that can change a message that it has sent: its channel declares `edits`."""
+
+    async def edit(self, message: Message, address: str, message_id: str, *, timeout_s: float) -> None:
+        """Show `message` in the place of the one with this id. Idempotent.
+
+        Raises: `TransportError`; `PermanentError` if the message can no longer be edited.
         """
         ...

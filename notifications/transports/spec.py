@@ -77,6 +77,7 @@ class ChannelSpec:
     limits: Callable[[str], tuple[Limit, ...]] = unlimited  # of one send to an address, the widest first
     # Whether a recipient who was refused for this reason may be reachable again some day.
     can_heal: Callable[[str], bool] = may_heal
+    edits: bool = False  # its transport can change a message that it has sent: `EditingTransport`
     confirms: bool = False  # the client confirms what it received, and drops duplicates itself
 
     @property

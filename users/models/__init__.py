@@ -2,6 +2,7 @@
 
 from users.models.destinations import Destination, DestinationQuerySet, Reactivation
 from users.models.event_groups import DefaultPreference, EventGroup
+from users.models.links import LinkToken
 from users.models.people import User, validate_time_zone
 from users.models.preferences import ChannelPreference, Hours, Mute, PiercingOptOut, Throttle
 from users.models.sources import ApiKey, Source
@@ -16,6 +17,7 @@ __all__ = [
     "DestinationQuerySet",
     "EventGroup",
     "Hours",
+    "LinkToken",
     "Mute",
     "PiercingOptOut",
     "Reactivation",

@@ -1,6 +1,7 @@
 """Where a channel reaches a person, and who enabled refused destinations again."""
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import ClassVar
 
 from django.db import models
@@ -17,6 +18,10 @@ class DestinationQuerySet(models.QuerySet["Destination"]):
     def enable(self) -> int:
         """Enable these destinations, as if they had never been refused. Return their number."""
         return self.update(disabled_at=None, disabled_reason="", recheck_at=None, rechecks=0)
+
+    def disable(self, reason: str, *, now: datetime) -> int:
+        """Disable these destinations until somebody enables them: no trial comes. Return their number."""
+        return self.update(disabled_at=now, disabled_reason=reason[:200], recheck_at=None)
 
 
 class Destination(models.Model):

@@ -25,7 +25,7 @@ def limits(address: str) -> tuple[Limit, ...]:
 
 EMAIL = ChannelSpec(
     channel=Channel.EMAIL,
-    label="E-mail",
+    label=gettext_noop("E-mail"),
     position=30,
     transport=EmailTransport,
     address=AddressForm(hint="e-mail address", check=validate_email),

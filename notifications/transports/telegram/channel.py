@@ -56,4 +56,5 @@ TELEGRAM = ChannelSpec(
     },
     limits=limits,
     can_heal=can_heal,
+    edits=True,
 )

@@ -2,5 +2,6 @@
 
 from notifications.states import Channel
 from notifications.transports.spec import ChannelSpec
+from users.locales import gettext_noop
 
-WEB = ChannelSpec(channel=Channel.WEB, label="Web page", position=10, confirms=True)
+WEB = ChannelSpec(channel=Channel.WEB, label=gettext_noop("Web page"), position=10, confirms=True)

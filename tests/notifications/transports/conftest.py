@@ -39,6 +39,6 @@ async def make_transport(providers: SimulatorProcess) -> AsyncIterator[Callable]
 
     yield make
     for transport in made:
-        bot = getattr(transport, "_bot", None)
-        if bot is not None:
-            await bot.request.shutdown()
+        api = getattr(transport, "api", None)
+        if api is not None:
+            await api.close()

@@ -1,10 +1,17 @@
 """What only Telegram does: markup that cannot be parsed, chats that move, limits with a wait."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
-from notifications.transports.base import ConfigurationError, LimitedError, Message, OutcomeUnknown
+from notifications.transports.base import (
+    ConfigurationError,
+    LimitedError,
+    Message,
+    MessageError,
+    OutcomeUnknown,
+)
 from notifications.transports.telegram.transport import TelegramTransport
 
 MESSAGE = Message("key-1", "Order filled", "Order filled plainly", "<b>Order filled</b>")
@@ -90,3 +97,38 @@ async def test_an_answer_that_is_no_json_leaves_it_unknown(make_transport, caplo
         with pytest.raises(OutcomeUnknown):
             await telegram.send(MESSAGE, "77", timeout_s=5)
     assert caplog.records == []  # the library would log the answer, and the message is in it
+
+
+ASKING = replace(MESSAGE, key="7f0c", acknowledge_label="Got it")
+
+
+async def test_a_message_that_asks_has_a_button_that_names_its_delivery(telegram, providers):
+    await telegram.send(ASKING, "77", timeout_s=5)
+    (accepted,) = providers.received("telegram")
+    button = {"text": "Got it", "callback_data": "ack:7f0c"}
+    assert accepted["reply_markup"] == {"inline_keyboard": [[button]]}
+
+
+@pytest.mark.parametrize("address", ["-4321", "-1001234567890", "@announcements"])
+async def test_where_others_could_press_there_is_no_button(telegram, providers, address):
+    await telegram.send(ASKING, address, timeout_s=5)
+    assert "reply_markup" not in providers.received("telegram")[0]
+
+
+async def test_a_key_that_is_too_long_for_a_button_is_sent_without_one(telegram, providers):
+    await telegram.send(replace(ASKING, key="x" * 61), "77", timeout_s=5)
+    assert "reply_markup" not in providers.received("telegram")[0]
+
+
+async def test_an_edit_takes_the_button_and_its_repeat_changes_nothing(telegram, providers):
+    receipt = await telegram.send(ASKING, "7701", timeout_s=5)
+    for _ in range(2):
+        edited = replace(MESSAGE, html="<b>Order filled</b>\n\nAcknowledged")
+        await telegram.edit(edited, "7701", receipt.provider_message_id, timeout_s=5)
+    [message] = [one for one in providers.chat("7701")["messages"] if one["edited"]]
+    assert (message["text"], message["buttons"]) == ("Order filled\n\nAcknowledged", [])
+
+
+async def test_a_message_that_is_gone_cannot_be_edited(telegram):
+    with pytest.raises(MessageError, match="message to edit not found"):
+        await telegram.edit(MESSAGE, "7702", "99", timeout_s=5)
