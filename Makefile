@@ -26,7 +26,7 @@ run: $(RUN_READY)
 	@$(BIN)/python -m sandbox.system
 
 test: $(DEV_READY)
-	@$(BIN)/python -m pytest $(or $(ARGS),-n 2 --dist loadfile)
+	@$(BIN)/python -m pytest $(or $(ARGS),-n 2)
 
 check: $(DEV_READY)
 	$(BIN)/ruff format --check .

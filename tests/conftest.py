@@ -48,6 +48,14 @@ def pytest_xdist_setupnodes() -> None:
     os.environ.pop("DJANGO_SETTINGS_MODULE", None)  # `config.celery` names the development's
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Divide the tests as `tests/kit/distribution.py` says, whatever `--dist` says."""
+    from tests.kit.distribution import Distribution
+
+    return Distribution(config, log)
+
+
 def _is_of_xdist(config: pytest.Config) -> bool:
     return hasattr(config, "workerinput")
 

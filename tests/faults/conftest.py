@@ -7,7 +7,7 @@ import pytest
 from tests.faults.system import SHORT, FaultSystem
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def fault_system() -> Iterator[FaultSystem]:
     system = FaultSystem(SHORT, TOCSIN_BREAKER_SHARE="2").start()
     yield system

@@ -11,14 +11,14 @@ import pytest
 from tests.kit.development_system import System
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def folder() -> Iterator[Path]:
     made = Path(tempfile.mkdtemp(prefix="tocsin-journey-"))
     yield made
     shutil.rmtree(made, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running_system(folder: Path) -> Iterator[System]:
     with System.started(
         folder / "home",

@@ -15,14 +15,14 @@ from tests.rabbitmq.server import INSTALL, RabbitMQ, binary
 PROCESSES = ("web", "worker", "control", "beat", "flower", "sandbox")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def rabbit_folder() -> Iterator[Path]:
     made = Path(tempfile.mkdtemp(prefix="tocsin-rabbitmq-"))
     yield made
     shutil.rmtree(made, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def rabbitmq(rabbit_folder: Path) -> Iterator[RabbitMQ]:
     if binary() is None:
         assert not os.environ.get("TOCSIN_REQUIRE_RABBITMQ"), f"RabbitMQ is missing: {INSTALL}"
@@ -34,7 +34,7 @@ def rabbitmq(rabbit_folder: Path) -> Iterator[RabbitMQ]:
         broker.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running_system(rabbit_folder: Path, rabbitmq: RabbitMQ) -> Iterator[System]:
     environment = {
         "CELERY_BROKER_URL": rabbitmq.url,

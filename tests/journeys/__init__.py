@@ -1,0 +1,1 @@
+"""What a user of the whole system does, against one that runs."""

@@ -1,0 +1,1 @@
+"""The whole system over RabbitMQ instead of Redis."""
