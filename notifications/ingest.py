@@ -93,7 +93,7 @@ def _rejected(batch: Sequence[Envelope], now: datetime) -> dict[int, Ack]:
     outside = rights.forbidden((one.source.people, one.user_id) for one in batch if not one.topic)
     found = {}
     for index, envelope in enumerate(batch):
-        is_outside = (envelope.source.people, envelope.user_id) in outside
+        is_outside = bool(outside) and (envelope.source.people, envelope.user_id) in outside
         rejected = _reject(envelope, is_outside, now)
         if rejected is not None:
             found[index] = rejected

@@ -158,8 +158,6 @@ def check_user_id(value: Any, field: str) -> str:
     """Return the id of a person to create. Raises: `InvalidEvent`."""
     if not isinstance(value, str) or not value.strip():
         raise InvalidEvent("missing_field", "Send your own id of the person, as text.", field)
-    if value == "me":
-        raise InvalidEvent("invalid_user_id", "Use another id: me stands for the person who asks.", field)
     return check_text(value, field, longest=128)
 
 

@@ -236,13 +236,34 @@ def run_action(client, model, name, row):
     return client.post(url(model, "changelist"), data, follow=True)
 
 
-def test_the_issue_action_shows_a_key_that_works_and_shows_it_once(client, rows) -> None:
-    answer = run_action(client, Source, "issue_publish_key", Source.objects.get())
+@pytest.mark.parametrize(
+    ("action", "scopes"),
+    [("issue_publish_key", ["publish", "read"]), ("issue_people_key", ["publish", "read", "people"])],
+)
+def test_the_issue_action_shows_a_key_that_works_and_shows_it_once(client, rows, action, scopes) -> None:
+    answer = run_action(client, Source, action, Source.objects.get())
     [key] = set(re.findall(r"tsn_[a-z0-9]{10}_[\w-]{43}", answer.content.decode()))
     found = keys.authenticate(key, now=datetime.now(UTC))
-    assert (found.source_name, found.scopes) == ("exchange", ["publish", "read"])
+    assert (found.source_name, found.scopes) == ("exchange", scopes)
     for model in (Source, ApiKey):
         assert key not in client.get(url(model, "changelist")).content.decode()
+
+
+def test_the_rights_of_a_source_about_people_are_edited(client, rows) -> None:
+    source = Source.objects.get()
+    form = {
+        "name": "exchange",
+        "max_priority": 2,
+        "may_create_people": "on",
+        "may_vouch": "on",
+        "people_prefixes": "eu-,ch-",
+        "people_groups": "desks",
+    }
+    answer = client.post(url(Source, "change", source.pk), form)
+    assert answer.status_code == 302, answer.content.decode()
+    source.refresh_from_db()
+    assert (source.may_create_people, source.may_vouch) == (True, True)
+    assert (source.people_prefixes, source.people_groups) == (["eu-", "ch-"], ["desks"])
 
 
 def test_the_revoke_action_ends_a_key(client, rows) -> None:

@@ -129,6 +129,8 @@ def _not_allowed(round_: Indexed) -> dict[int, Remark]:
     privileged = _privileged(round_)
     for index, change in round_:
         rule, groups = change.by.rule, change.details.groups or ()
+        if change.external_id == "me" or not change.external_id.strip():
+            found[index] = Remark("invalid_user_id", "Use another id: me is the person who asks.", "user_id")
         if (rule, change.external_id) in outside:
             joins = change.mode is Mode.PUT and not set(groups).isdisjoint(rule.groups)
             if not joins or change.external_id in known:

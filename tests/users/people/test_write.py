@@ -1,13 +1,15 @@
 """Creating and changing people: what a change does, what it keeps, and two at the same time."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
 from django.contrib.auth.models import Group, Permission
-from django.db import connection
+from django.db import connection, transaction
 
 from notifications.states import Channel
+from tests.kit.eventually import eventually
 from users.models import Destination, Source, User
 from users.people.values import Author, Change, Details, GivenAddress, Mode, Outcome, PeopleRule, Result
 from users.people.write import apply
@@ -82,6 +84,13 @@ def test_somebody_elses_login_may_have_the_name(shop: Author) -> None:
     User.objects.create(username="alice", external_id="a-17")
     assert put(shop).result is Result.CREATED
     assert alice().username.startswith("alice~")
+
+
+@pytest.mark.parametrize("external_id", ["me", " "])
+@pytest.mark.parametrize("mode", [Mode.PUT, Mode.FILL])
+def test_nobody_can_be_called_me(shop: Author, external_id: str, mode: Mode) -> None:
+    assert refusal(put(shop, external_id, mode))[1:] == ("invalid_user_id", "user_id")
+    assert not User.objects.exists()
 
 
 def test_a_patch_creates_nobody(shop: Author) -> None:
@@ -206,17 +215,39 @@ def test_a_thousand_people_take_few_statements(shop: Author, django_assert_max_n
 
 @pytest.mark.django_db(transaction=True)
 def test_the_same_put_ten_times_at_once_creates_one_person(shop: Author) -> None:
-    def one(_: int) -> Result:
-        try:
-            return put(shop, name="Alice", addresses=(CHAT, MAIL), groups=("traders",)).result
-        finally:
-            connection.close()
+    def one() -> Outcome:
+        return put(shop, name="Alice", addresses=(CHAT, MAIL), groups=("traders",))
 
     with ThreadPoolExecutor(10) as threads:
-        results = list(threads.map(one, range(10)))
-    assert sorted(results) == [Result.CREATED] + [Result.UNCHANGED] * 9
+        outcomes = list(threads.map(in_thread, [one] * 10))
+    assert sorted(outcome.result for outcome in outcomes) == [Result.CREATED] + [Result.UNCHANGED] * 9
     assert addresses() == {("100200300", True), ("alice@example.org", False)}
     assert Destination.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_address_that_somebody_adds_at_the_same_moment_without_the_lock_is_found(shop: Author) -> None:
+    put(shop)
+    with ThreadPoolExecutor(1) as threads:
+        with transaction.atomic():
+            alice().destinations.create(kind=Channel.EMAIL, address="alice@example.org")
+            waiting = threads.submit(in_thread, lambda: put(shop, addresses=(MAIL,)))
+            eventually(somebody_waits)
+        assert waiting.result(10).result is Result.UNCHANGED
+    assert Destination.objects.count() == 1
+
+
+def in_thread(call: Callable[[], Outcome]) -> Outcome:
+    try:
+        return call()
+    finally:
+        connection.close()
+
+
+def somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return cursor.fetchone()[0] > 0
 
 
 # --- rights ---------------------------------------------------------------------------------------------
