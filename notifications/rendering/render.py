@@ -46,7 +46,7 @@ from notifications.rendering.layout import (
     links,
 )
 from notifications.rendering.lengths import cut_text
-from notifications.rendering.locales import Locale, current, gettext, languages, locale_in, locale_of, using
+from notifications.rendering.locales import Locale, Using, current, gettext, languages, locale_in, locale_of
 from notifications.rendering.own_words import OwnWords, compose, own_words
 from notifications.rendering.payload import (
     Field,
@@ -106,9 +106,9 @@ def render(
     has_title = content.words is not None and content.words.title  # then no wording is needed
     stored = _stored(content, spec, wordings) if wordings and not has_title else None
     if stored is None:
-        with using(_choice_of(content, spec).locale):
+        with Using(_choice_of(content, spec).locale):
             return _render(content, spec, key, possible_duplicate)
-    with using(_locale_of_stored(stored.wording, content)):
+    with Using(_locale_of_stored(stored.wording, content)):
         message = _render(content, spec, key, possible_duplicate, stored)
     return replace(message, template_version=stored.wording.version_id)
 
@@ -189,7 +189,7 @@ def _stored(content: Content, spec: ChannelSpec, wordings: Published) -> _Stored
         return None
     zone = zone_of(content.time_zone)
     view = Payload(content.payload, View(zone, choice.amounts, whole=spec.fit.shows_all))
-    with using(_locale_of_stored(wording, content)):
+    with Using(_locale_of_stored(wording, content)):
         try:
             title, body = wording.fill(_values(choice, view))
             title = " ".join(title.split())

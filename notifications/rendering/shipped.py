@@ -10,7 +10,7 @@ from django.template.base import Template
 
 from notifications.rendering import vocabulary
 from notifications.rendering.amounts import amounts_of
-from notifications.rendering.locales import Locale, gettext, locale_in, using
+from notifications.rendering.locales import Locale, Using, gettext, locale_in
 from notifications.rendering.payload import clean, restore_spaces
 from notifications.rendering.vocabulary import sentence
 from notifications.transports.spec import ChannelSpec
@@ -55,7 +55,7 @@ def choose(event_type: str, spec: ChannelSpec, wish: str = DEFAULT) -> Choice:
     wording, language = found
     html = first(own + families, (f".{suffix}.html",))
     locale = locale_in(language, wish)
-    with using(locale):
+    with Using(locale):
         name = _name(event_type, whole=lent is not None)
     return Choice(
         name=name,
