@@ -196,7 +196,7 @@ class SessionConsumer(FrameHandlers, AsyncWebsocketConsumer):  # type: ignore[mi
             hub().listening(pubsub.user_channel(person.pk), self._on_hub_message)
         )
         hub().on_return = resync().hurry
-        self._topics = TopicFeed(person.pk, self._on_hub_message, on_change=self._send_topics)
+        self._topics = TopicFeed(person, self._on_hub_message, on_change=self._send_topics)
         self._resources.push_async_callback(self._topics.close)
         await self._topics.refresh()
         await self._send_ready(person, frames.asked_resume(frame, self.scope["query_string"]))

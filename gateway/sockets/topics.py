@@ -12,9 +12,11 @@ from contextlib import AsyncExitStack
 from gateway.hub.hub import Receiver, hub
 from gateway.hub.threads import in_thread
 from notifications.live import pubsub
+from notifications.rendering.locales import language_of
 from notifications.topics import subscriptions
 from runtime.postgres import clock
 from runtime.postgres.away import DATABASE_AWAY
+from users.models import User
 
 log = logging.getLogger(__name__)
 
@@ -25,10 +27,9 @@ class TopicFeed:
     `on_change` is called when `refresh_soon` has found another list.
     """
 
-    def __init__(
-        self, person_id: int, receiver: Receiver, *, on_change: Callable[[], Awaitable[None]]
-    ) -> None:
-        self._person_id = person_id
+    def __init__(self, person: User, receiver: Receiver, *, on_change: Callable[[], Awaitable[None]]) -> None:
+        self._person_id = person.pk
+        self._language = language_of(person.locale)
         self._receiver = receiver
         self._on_change = on_change
         self._following: dict[str, AsyncExitStack] = {}
@@ -86,7 +87,9 @@ class TopicFeed:
 
     async def _listen(self, name: str) -> None:
         stay = self._following[name] = AsyncExitStack()
-        await stay.enter_async_context(hub().listening(pubsub.topic_channel(name), self._receiver))
+        await stay.enter_async_context(
+            hub().listening(pubsub.topic_channel(name, self._language), self._receiver)
+        )
 
     async def _unlisten(self, name: str) -> None:
         await self._following.pop(name).aclose()

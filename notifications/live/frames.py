@@ -4,7 +4,7 @@ import json
 import logging
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -82,10 +82,17 @@ def event_frame(content: Content, *, ack_by: datetime | None = None, repeat: boo
 
 
 def worded_frame(
-    content: Content, *, ack_by: datetime | None = None, repeat: bool = False
+    content: Content,
+    *,
+    ack_by: datetime | None = None,
+    repeat: bool = False,
+    say: Callable[[Content], Message] | None = None,
 ) -> tuple[bytes, int | None]:
-    """Return the frame, and the version of the stored wording in it, if it has one."""
-    message = _render_or_name(content)
+    """Return the frame, and the version of the stored wording in it, if it has one.
+
+    `say`: renders the message, if not this function; `Sayings` for the frames of a batch.
+    """
+    message = (say or _render_or_name)(content)
     optional: dict[str, object] = {}
     if content.seq:
         optional["seq"] = content.seq
@@ -107,6 +114,27 @@ def worded_frame(
         **({"topic": content.topic} if content.topic else {}),  # after the fields that `head` reads
     )
     return frame, message.template_version
+
+
+class Sayings:
+    """The messages of one batch: an event to many followers is rendered once for a locale and zone.
+
+    The events of a broadcast share their payload. It is compared by identity: the batch keeps it alive.
+    """
+
+    def __init__(self) -> None:
+        self._said: dict[object, Message] = {}
+
+    def say(self, content: Content) -> Message:
+        if not content.topic:
+            return _render_or_name(content)
+        person = (content.time_zone, content.locale)
+        event = (content.event_type, content.priority, content.timestamp_ms, content.source, content.topic)
+        key = (id(content.payload), person, event, content.words, content.link_hosts)
+        message = self._said.get(key)
+        if message is None:
+            message = self._said[key] = _render_or_name(content)
+        return message
 
 
 def _render_or_name(content: Content) -> Message:

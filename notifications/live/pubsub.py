@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 import redis
 
 from runtime.redis.client import client
+from users.locales import DEFAULT
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +26,9 @@ def user_channel(person_id: int) -> str:
     return f"user.{person_id}"
 
 
-def topic_channel(topic: str) -> str:
-    return f"topic.{topic}"
+def topic_channel(topic: str, language: str = DEFAULT) -> str:
+    """Return the channel of the followers who read this language: `topic.btc`, `topic.btc@de`."""
+    return f"topic.{topic}" if language == DEFAULT else f"topic.{topic}@{language}"
 
 
 def final_channel(pk: int | str) -> str:
@@ -54,15 +56,20 @@ def process_counts(person_ids: Iterable[int]) -> dict[int, int]:
 
 def push(frames: Sequence[tuple[int, bytes]]) -> list[int]:
     """Publish frames to users. Return, for each frame, how many gateway processes received it."""
-    return _publish([(user_channel(person_id), frame) for person_id, frame in frames])
+    return publish([(user_channel(person_id), frame) for person_id, frame in frames])
 
 
-def push_to_topics(frames: Sequence[tuple[str, bytes]]) -> list[int]:
-    """Publish frames to topics, one for all followers. Return how many gateway processes received each."""
-    return _publish([(topic_channel(topic), frame) for topic, frame in frames])
+def heard(channels: Sequence[str]) -> list[bool]:
+    """Return which of these channels a gateway process listens to now, in one round trip."""
+    try:
+        return [count > 0 for _, count in client().pubsub_numsub(*channels)] if channels else []
+    except redis.RedisError as error:
+        log.warning("presence_unavailable", extra={"error": type(error).__name__})
+        return [False] * len(channels)
 
 
-def _publish(frames: Sequence[tuple[str, bytes]]) -> list[int]:
+def publish(frames: Sequence[tuple[str, bytes]]) -> list[int]:
+    """Publish frames to channels. Return, for each, how many gateway processes received it."""
     if not frames:
         return []
     try:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from notifications import store
 from notifications.events import Effects, Envelope, Planned, Ring
 from notifications.live import pubsub
-from notifications.live.frames import worded_frame
+from notifications.live.frames import Sayings, worded_frame
 from notifications.settings import pipeline_settings
 from notifications.states import Channel, EventState, StoredAs
 from notifications.store import Stored, Success
@@ -19,7 +19,8 @@ PlannedEvent = Planned[Envelope]
 def push_informational(batch: Sequence[PlannedEvent]) -> list[int]:
     """Push events that are never stored. Return how many gateway processes received each one."""
     routed = [item for item in batch if item.plan.steps]
-    receivers = pubsub.push([(item.recipient.id, _frame(item)[0]) for item in routed])
+    sayings = Sayings()
+    receivers = pubsub.push([(item.recipient.id, _frame(item, sayings)[0]) for item in routed])
     counts = {id(item): count for item, count in zip(routed, receivers, strict=True)}
     return [counts.get(id(item), 0) for item in batch]
 
@@ -57,8 +58,10 @@ def _push(
     if not online:
         return Effects()
     deadlines = [_deadline(item, now) if _is_web(item) else None for item, _ in online]
+    sayings = Sayings()
     frames = [
-        _frame(item, answer.seq, deadline) for (item, answer), deadline in zip(online, deadlines, strict=True)
+        _frame(item, sayings, answer.seq, deadline)
+        for (item, answer), deadline in zip(online, deadlines, strict=True)
     ]
     receivers = pubsub.push(
         [(item.recipient.id, frame) for (item, _), (frame, _) in zip(online, frames, strict=True)]
@@ -87,7 +90,8 @@ def _deadline(item: PlannedEvent, now: datetime) -> datetime:
     return now + timedelta(milliseconds=item.request.ack_timeout_ms or pipeline_settings().ack_timeout_ms)
 
 
-def _frame(item: PlannedEvent, seq: int = 0, ack_by: datetime | None = None) -> tuple[bytes, int | None]:
-    return worded_frame(
-        item.request.content(item.recipient.time_zone, item.recipient.locale, seq), ack_by=ack_by
-    )
+def _frame(
+    item: PlannedEvent, sayings: Sayings, seq: int = 0, ack_by: datetime | None = None
+) -> tuple[bytes, int | None]:
+    content = item.request.content(item.recipient.time_zone, item.recipient.locale, seq)
+    return worded_frame(content, ack_by=ack_by, say=sayings.say)

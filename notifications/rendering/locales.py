@@ -58,9 +58,14 @@ def locale_in(language: str, wish: str) -> Locale:
     return Locale(tag, _cldr(tag), _sentences(tag), is_english=tag.partition("-")[0] == DEFAULT)
 
 
+def language_of(wish: str) -> str:
+    """Return the language of fixed sentences for a person: the first that has a catalogue."""
+    return next(tag for tag in fallbacks(wish) if tag in languages())
+
+
 def locale_of(wish: str) -> Locale:
-    """Return the locale of fixed sentences for a person, in the first language that has a catalogue."""
-    return locale_in(next(tag for tag in fallbacks(wish) if tag in languages()), wish)
+    """Return the locale of fixed sentences for a person."""
+    return locale_in(language_of(wish), wish)
 
 
 def _cldr(tag: str) -> babel.Locale:

@@ -1,6 +1,7 @@
 """Accepting events to topics: INFORMATIONAL ones are pushed at once, the others stored and fanned out."""
 
 import uuid
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -9,6 +10,7 @@ from notifications.events import Ack, Effects, Envelope, FanOut, rejected_ack
 from notifications.live import pubsub
 from notifications.live.frames import event_frame
 from notifications.models import Broadcast
+from notifications.rendering.locales import languages
 from notifications.states import AckStatus, Channel, EndCode, EventState, Evidence, Priority, StoredAs
 from notifications.topics import subscriptions
 from notifications.topics.acks import ack_of_answer
@@ -21,9 +23,25 @@ def may_publish(envelope: Envelope) -> bool:
 
 
 def push_live(batch: Sequence[Envelope], *, now: datetime) -> list[Ack]:
-    """Push INFORMATIONAL events to their topics, at most once. Return how many processes took each."""
-    taken = pubsub.push_to_topics([(envelope.topic, _frame(envelope)) for envelope in batch])
-    return [_live_ack(envelope, count, now) for envelope, count in zip(batch, taken, strict=True)]
+    """Push INFORMATIONAL events to their topics, at most once. Return how many processes took each.
+
+    Each is rendered once for every language that is listened to now, not for every follower. A process may
+    have followers of several languages: the number is that of the language with the most.
+    """
+    wanted = [(envelope, language) for envelope in batch for language in sorted(languages())]
+    channels = [pubsub.topic_channel(envelope.topic, language) for envelope, language in wanted]
+    heard = [
+        (envelope, channel, _frame(envelope, language))
+        for (envelope, language), channel, is_heard in zip(
+            wanted, channels, pubsub.heard(channels), strict=True
+        )
+        if is_heard
+    ]
+    taken: dict[int, int] = defaultdict(int)
+    counts = pubsub.publish([(channel, frame) for _, channel, frame in heard])
+    for (envelope, _, _), count in zip(heard, counts, strict=True):
+        taken[id(envelope)] = max(taken[id(envelope)], count)
+    return [_live_ack(envelope, taken[id(envelope)], now) for envelope in batch]
 
 
 def _live_ack(envelope: Envelope, processes: int, now: datetime) -> Ack:
@@ -41,9 +59,9 @@ def _live_ack(envelope: Envelope, processes: int, now: datetime) -> Ack:
     )
 
 
-def _frame(envelope: Envelope) -> bytes:
-    """Return the frame that all subscribers share: its times are in UTC."""
-    return event_frame(envelope.content("UTC", "en"))
+def _frame(envelope: Envelope, language: str) -> bytes:
+    """Return the frame that all subscribers of one language share: its times are in UTC."""
+    return event_frame(envelope.content("UTC", language))
 
 
 def accept(batch: Sequence[Envelope], *, now: datetime) -> tuple[list[Ack], Effects]:

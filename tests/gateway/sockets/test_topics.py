@@ -48,6 +48,22 @@ def test_all_sockets_of_the_person_follow_and_nobody_elses(open_page, producer: 
     other.barrier()
 
 
+def test_one_publish_reaches_every_follower_in_their_language(
+    open_page, producer: Producer, ann, bob
+) -> None:
+    bob.locale = "de-CH"
+    bob.save()
+    english, german = open_page(ann), open_page(bob)
+    follow(english, BTC)
+    follow(german, BTC)
+    event = to_topic(event_type="MARKET_DATA_UPDATED", payload={"symbol": BTC})
+    assert producer.post("/events", json=event).json()["counts"] == {"processes": 1}
+    assert english.receive()["title"] == f"Market data updated: {BTC}"
+    assert german.receive()["title"] == f"Marktdaten aktualisiert: {BTC}"
+    english.barrier()
+    german.barrier()
+
+
 def test_a_subscription_lasts_longer_than_the_socket(open_page, producer: Producer, ann, valkey) -> None:
     page = open_page(ann)
     follow(page, BTC, "market.ETH")
