@@ -14,12 +14,14 @@ from gateway import event_type_names
 from gateway.auth.logins import AdminLoginForm
 from gateway.auth.revocation import announce
 from gateway.presence.sockets import Socket, sockets_of
+from notifications.admin.templates import MessageTemplateAdmin
+from notifications.models import MessageTemplate
 from runtime.postgres import clock
 from users.admin import ChannelPreferenceAdmin, SourceAdmin, UserAdmin
 from users.models import ChannelPreference, Source, User
 from users.sign_out import sign_out_everywhere
 
-admin.site.unregister([User, ChannelPreference, Source])
+admin.site.unregister([User, ChannelPreference, Source, MessageTemplate])
 admin.site.login_form = AdminLoginForm
 
 
@@ -70,6 +72,14 @@ class CheckedSourceAdmin(SourceAdmin):  # type: ignore[misc]
         # Before the row names its types itself: a misspelled one would be known then.
         _warn_of_unknown_types(request, set(obj.event_types) - set(form.initial.get("event_types") or ()))
         super().save_model(request, obj, form, change)
+
+
+@admin.register(MessageTemplate)
+class CheckedTemplateAdmin(MessageTemplateAdmin):  # type: ignore[misc]
+    def save_model(self, request: HttpRequest, obj: MessageTemplate, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if not obj.is_family:
+            _warn_of_unknown_types(request, [obj.event_type])
 
 
 def _warn_of_unknown_types(request: HttpRequest, names: Iterable[str]) -> None:

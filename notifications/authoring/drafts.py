@@ -9,9 +9,11 @@ from django.db.models import Max
 from notifications.authoring.validation import Finding, errors
 from notifications.models import MessageTemplate, TemplateChange, TemplateVersion
 from notifications.operations.replay import Operator
-from notifications.rendering import published
+from notifications.rendering import published, shipped
 from notifications.rendering.shipped import stem_of
-from notifications.states import TemplateAction
+from notifications.states import Channel, TemplateAction
+from notifications.transports import registry
+from users.locales import DEFAULT
 
 
 class Conflict(Exception):
@@ -37,6 +39,14 @@ class Text:
     def clean(cls, title: str, body: str) -> "Text":
         """Return the text with line ends as everywhere else, and without white space around it."""
         return cls(title.strip(), body.replace("\r\n", "\n").strip())
+
+
+def shipped_text(template: MessageTemplate) -> Text:
+    """Return the shipped wording of what a template is for: its first draft."""
+    channel = Channel(template.channel or Channel.WEB)  # for every channel: WEB has no wording of its own
+    source = shipped.source(template.event_type, registry.spec(channel), template.locale or DEFAULT)
+    title, _, body = source.strip().partition("\n")
+    return Text.clean(title, body)
 
 
 @transaction.atomic

@@ -81,7 +81,7 @@ def preview(
     )
     tried = _Tried({**published.current().wordings, published.key_of(template): draft})
     message = render(sample.content(now), channel, key="preview", wordings=tried)
-    problem = "" if tried.failure is None else str(tried.failure)
+    problem = "" if tried.failure is None else tried.failure.for_people()
     return Preview(
         channel, registry.spec(channel).label, message, message.template_version == _DRAFT, problem
     )

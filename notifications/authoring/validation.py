@@ -62,10 +62,15 @@ def _failures(template: MessageTemplate) -> Iterator[Finding]:
     tried = samples.of(template.event_type, is_family=template.is_family)
     for event_type, payload in tried.items():
         if problem := _problem(template, Sample(event_type, payload, locale=template.locale or "en")):
-            yield Finding("error", "body", f"with the sample of {event_type}: {problem}")
+            yield Finding("error", _where(problem), f"with the sample of {event_type}: {problem}")
+            return
     if problem := _problem(template, Sample(template.event_type, {}, locale=template.locale or "en")):
         text = f"without any field: {problem}; such an event gets the shipped wording"
-        yield Finding("warning", "title" if problem.startswith("empty") else "body", text)
+        yield Finding("warning", _where(problem), text)
+
+
+def _where(problem: str) -> Literal["title", "body"]:
+    return "title" if "title" in problem else "body"
 
 
 def _problem(template: MessageTemplate, sample: Sample) -> str:

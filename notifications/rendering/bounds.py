@@ -22,6 +22,9 @@ class TemplateFailed(Exception):
         super().__init__(f"{kind}: {text}")
         self.kind, self.text = kind, text
 
+    def for_people(self) -> str:
+        return f"it raises {self.text}" if self.kind == "error" else self.text
+
 
 class Budget:
     """What is left for one message. It stays exceeded: Django's `if` swallows the error of an operand.

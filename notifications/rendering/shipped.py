@@ -17,6 +17,7 @@ from notifications.transports.spec import ChannelSpec
 from users.locales import DEFAULT, fallbacks
 
 _ROOT = Path(__file__).parent / "templates"
+_INCLUDE = re.compile(r"""\{% include ["'](?P<path>[\w/.]+)["'] %\}""")
 _NAME_WORD = re.compile(r"[a-z0-9]+|[A-Z][a-z0-9]+|[A-Z0-9]+(?![a-z])")
 
 
@@ -71,6 +72,15 @@ def choose(event_type: str, spec: ChannelSpec, wish: str = DEFAULT) -> Choice:
 
 def _folder(language: str) -> str:
     return "wording/" if language == DEFAULT else f"wording/{language}/"
+
+
+def source(event_type: str, spec: ChannelSpec, wish: str) -> str:
+    """Return the wording of an event type as it is written, with the parts that it includes."""
+    templates = _common_templates() | _own_templates(spec)
+    text = choose(event_type, spec, wish).wording.source
+    while (part := _INCLUDE.search(text)) is not None:
+        text = text.replace(part[0], templates[part["path"]].source.rstrip("\n"))
+    return text
 
 
 def stem_of(event_type: str) -> str:

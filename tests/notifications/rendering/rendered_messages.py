@@ -34,6 +34,7 @@ def rendered(
     *,
     priority: Priority = Priority.NORMAL,
     time_zone: str = "America/New_York",
+    locale: str = "en",
     possible_duplicate: bool = False,
 ) -> Message:
     content = Content(
@@ -43,6 +44,7 @@ def rendered(
         AT_MS,
         SAMPLES[event_type] if payload is None else payload,
         time_zone,
+        locale=locale,
     )
     return render(content, channel, key="key-1", possible_duplicate=possible_duplicate)
 
