@@ -11,6 +11,8 @@ from notifications.events import Ack, Effects, Envelope, rejected_ack
 from notifications.live.push import PlannedEvent, push_accepted, push_informational
 from notifications.operations import overload
 from notifications.rendering import published
+from notifications.rendering.own_words import may_have_words
+from notifications.rendering.render import link_remark
 from notifications.routing.plan import plan_for
 from notifications.states import AckStatus, EndCode, Evidence, Priority, StoredAs
 from notifications.topics import broadcast, subscriptions
@@ -63,7 +65,14 @@ def ingest(batch: Sequence[Envelope], *, now: datetime) -> list[Ack]:
         dispatch.run_effects_later(effects)
     acks.update(_push_only(live_only, now))
     acks.update(_push_only_to_topics(to_topics, now))
-    return [acks[index] for index in range(len(batch))]
+    return [_with_remark(acks[index], envelope) for index, envelope in enumerate(batch)]
+
+
+def _with_remark(ack: Ack, envelope: Envelope) -> Ack:
+    """Say in an ack which links of the event are shown as text: it is delivered all the same."""
+    if ack.detail or not may_have_words(envelope):
+        return ack
+    return replace(ack, detail=link_remark(envelope.content("UTC", "en")))
 
 
 def _taken_by_topics(batch: Sequence[Envelope]) -> set[tuple[int, str]]:

@@ -19,7 +19,8 @@ _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 _LIVE = """
 SELECT k.prefix, k.secret_digest, k.scopes, s.id, s.name, s.event_types, s.max_priority, s.topic_prefixes,
-  s.may_create_people, s.may_vouch, s.people_prefixes, s.people_groups
+  s.may_create_people, s.may_vouch, s.people_prefixes, s.people_groups,
+  s.link_hosts
 FROM users_apikey k JOIN users_source s ON s.id = k.source_id
 WHERE k.prefix = ANY(%b::text[]) AND s.enabled AND k.revoked_at IS NULL
   AND (k.expires_at IS NULL OR k.expires_at > %b)
@@ -42,6 +43,7 @@ class LiveKey:
     may_vouch: bool = False
     people_prefixes: Sequence[str] = ()
     people_groups: Sequence[str] = ()
+    link_hosts: Sequence[str] = ()  # empty: no links
 
     @property
     def people(self) -> PeopleRule:

@@ -33,7 +33,7 @@ def story(pk: int | str) -> dict[str, Any]:
     """
     if isinstance(pk, str):
         return _broadcast(Broadcast.objects.get(pk=pk))
-    event = Event.objects.select_related("person", "broadcast").get(pk=pk)
+    event = Event.objects.select_related("person", "broadcast", "source").get(pk=pk)
     deliveries = _deliveries(event)
     return {
         "event_id": event.event_id,
@@ -44,6 +44,7 @@ def story(pk: int | str) -> dict[str, Any]:
         "accepted_at": to_ms(event.accepted_at),
         "expires_at": to_ms(event.expires_at) if event.expires_at else None,
         "payload": event.payload,
+        "content": event.words,
         "metadata": event.metadata,
         "correlation_id": event.correlation_id,
         "topic": event.topic,
@@ -69,6 +70,7 @@ def _broadcast(row: Broadcast) -> dict[str, Any]:
         "accepted_at": to_ms(row.accepted_at),
         "expires_at": to_ms(row.expires_at),
         "payload": row.content["payload"],
+        "content": row.content.get("words"),
         "metadata": row.content["metadata"],
         "correlation_id": row.content["correlation_id"],
         "ack": ack_to_json(broadcast_ack(row, now=clock.now())),

@@ -8,6 +8,7 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from gateway.codec import fields, limits
+from gateway.codec.content import as_json
 from gateway.codec.limits import InvalidEvent
 from gateway.codec.schema import checked
 from notifications.events import Envelope, SourceGrant
@@ -113,6 +114,8 @@ def _as_json(message: wire.UserEvent) -> dict[str, Any]:
         given["delivery"] = _delivery_as_json(message.delivery)
     if message.HasField("recipient"):
         given["recipient"] = _recipient_as_json(message.recipient)
+    if message.HasField("content"):
+        given["content"] = as_json(message.content)
     return given
 
 
@@ -146,13 +149,12 @@ def _envelope(given: Mapping[str, Any], source: SourceGrant, raw: bytes, reply_t
         given = {**given, "event_type": None}  # a type of the producer's own replaces the number
     content = checked(fields.EVENT, given)
     recipient = content.pop("recipient")
-    for name in fields.UNSUPPORTED:
-        del content[name]
     type_name = content.pop("type_name")
     content["event_type"] = type_name or content["event_type"]
     content["priority"], content["channels"] = content.pop("delivery")
     content["timestamp_ms"] = content.pop("timestamp")
     content["expires_at_ms"] = content.pop("expires_at")
+    content["words"] = content.pop("content")
     digest = _digest(content)
     return Envelope(source=source, raw=raw, reply_to=reply_to, digest=digest, recipient=recipient, **content)
 
@@ -160,5 +162,8 @@ def _envelope(given: Mapping[str, Any], source: SourceGrant, raw: bytes, reply_t
 def _digest(content: Mapping[str, Any]) -> bytes:
     """Return 32 bytes that are the same for the same event on every ingress and in either encoding."""
     plain = dict(content)
+    words = plain.pop("words")
+    if words is not None:  # an event without them keeps the digest that it has always had
+        plain["words"] = words.to_json()
     plain["channels"] = [[int(choice.channel), choice.only_if_active] for choice in content["channels"]]
     return sha256(_canonical.encode(plain).encode()).digest()

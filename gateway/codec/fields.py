@@ -7,9 +7,10 @@ authenticated source is used.
 import re
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import Any, NoReturn
+from typing import Any
 
 from gateway.codec import limits, people
+from gateway.codec.content import CONTENT
 from gateway.codec.limits import InvalidEvent, check_integer, check_text, check_time
 from gateway.codec.schema import Field, Kind, Values, integer, object_schema, text
 from notifications.events import ChannelChoice
@@ -135,18 +136,6 @@ def too_many_channels() -> InvalidEvent:
     return InvalidEvent("invalid_delivery", detail, "delivery.channels")
 
 
-# --- fields of the schema that have no effect yet -------------------------------------------------------
-UNSUPPORTED = ("content",)
-
-
-def _reject(_: Any, field: str) -> NoReturn:
-    detail = f"Send the event without {field}: this server does not support it yet."
-    raise InvalidEvent("unsupported_field", detail, field)
-
-
-_UNSUPPORTED = Kind(_reject, {"type": "object"}, lambda: None)
-
-
 # --- the table ------------------------------------------------------------------------------------------
 _TYPE_NAME_KIND = Kind(
     _check_type_name,
@@ -262,7 +251,8 @@ EVENT = (
     ),
     Field(
         "content",
-        _UNSUPPORTED,
-        "the producer's own words; not supported yet, such an event is refused as `unsupported_field`",
+        CONTENT,
+        "the producer's own words: `title`, `body` (Markdown-lite), `url`, `image` and `actions`; "
+        "see [words.md](words.md)",
     ),
 )

@@ -56,7 +56,7 @@ class EventAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
                 )
             },
         ),
-        ("Content", {"fields": ("payload", "metadata", "plan", "trace"), "classes": ("collapse",)}),
+        ("Content", {"fields": ("payload", "words", "metadata", "plan", "trace"), "classes": ("collapse",)}),
     )
 
     @admin.display(description="delivered via", ordering="delivered_via")

@@ -15,6 +15,7 @@ from notifications.rendering.render import render
 from notifications.states import Channel, Priority
 from notifications.store import Due
 from notifications.transports.base import Message
+from notifications.words import Words
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,9 @@ def to_ms(at: datetime) -> int:
 
 def stored_content(row: Event | Due, time_zone: str, locale: str) -> Content:
     """Return the content of a stored event, which was read as a row or with a claimed delivery."""
+    source, hosts = (
+        (row.source, row.link_hosts) if isinstance(row, Due) else (row.source.name, row.source.link_hosts)
+    )
     return Content(
         row.event_id,
         row.event_type,
@@ -67,8 +71,10 @@ def stored_content(row: Event | Due, time_zone: str, locale: str) -> Content:
         time_zone,
         row.topic,
         row.seq,
-        row.source if isinstance(row, Due) else row.source.name,
+        source,
         locale,
+        Words.from_json(row.words) if row.words else None,
+        tuple(hosts),
     )
 
 
@@ -111,6 +117,7 @@ def worded_frame(
         payload=content.payload,
         title=message.title,
         body=message.text,
+        **own_words(message),
         **({"topic": content.topic} if content.topic else {}),  # after the fields that `head` reads
     )
     return frame, message.template_version
@@ -135,6 +142,19 @@ class Sayings:
         if message is None:
             message = self._said[key] = _render_or_name(content)
         return message
+
+
+def own_words(message: Message) -> dict[str, object]:
+    """Return what the producer's own words add to a title and a body. Its URLs are safe to link to."""
+    if not (message.blocks or message.url or message.image or message.actions):  # nearly always
+        return {}
+    found: dict[str, object] = {
+        "url": message.url,
+        "image": message.image,
+        "actions": [action.to_json() for action in message.actions],
+        "blocks": [block.to_json() for block in message.blocks],
+    }
+    return {name: value for name, value in found.items() if value}
 
 
 def _render_or_name(content: Content) -> Message:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from notifications import store
 from notifications.events import JsonObject
-from notifications.live.frames import stored_content
+from notifications.live.frames import own_words, stored_content
 from notifications.models import Event
 from notifications.rendering import published
 from notifications.rendering.render import render
@@ -52,6 +52,7 @@ def item(event: Event, time_zone: str, locale: str) -> JsonObject:
         "timestamp": content.timestamp_ms,
         "title": message.title,
         "body": message.text,
+        **own_words(message),
         "payload": event.payload,
         "topic": event.topic,
         "state": event.state,

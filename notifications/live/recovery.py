@@ -23,10 +23,12 @@ _COLUMNS = (
     "seq",
     "event_id",
     "source__name",
+    "source__link_hosts",
     "event_type",
     "priority",
     "occurred_at",
     "payload",
+    "words",
     "state",
     "topic",
 )

@@ -45,6 +45,9 @@ class Event(models.Model):
         default=False, db_default=False, help_text="By the person's wishes, pages show it in the inbox alone."
     )
     payload = OrderedJSONField[JsonObject](default=dict)
+    words = OrderedJSONField[JsonObject | None](
+        null=True, blank=True, help_text="The producer's own words, if the event has some beside its payload."
+    )
     raw = models.BinaryField(help_text="The bytes as the producer sent them.")
     digest = models.BinaryField(max_length=32)
     schema_version = models.IntegerField(default=0)

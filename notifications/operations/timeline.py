@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from notifications.events import JsonObject
-from notifications.live.frames import to_ms
+from notifications.live.frames import stored_content, to_ms
 from notifications.models import Attempt, Delivery, Event
+from notifications.rendering.render import link_remark
 from notifications.states import (
     AttemptOutcome,
     Channel,
@@ -37,6 +38,8 @@ def timeline(event: Event, deliveries: Iterable[Delivery]) -> list[JsonObject]:
     `deliveries` come with their `tries` prefetched.
     """
     steps = [_step(event.accepted_at, "accepted", f"accepted as seq {event.seq}")]
+    if remark := link_remark(stored_content(event, "UTC", "en")):
+        steps.append(_step(event.accepted_at, "links", remark, "warn"))
     for end in event.history:
         steps += _replayed(end)
     steps += [_routed(event, line) for line in event.trace]

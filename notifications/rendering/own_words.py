@@ -6,7 +6,7 @@ Those of the event's `content` are the whole message. A payload's `title`, `body
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from notifications.events import Content
 from notifications.rendering import markdown
@@ -47,13 +47,25 @@ class OwnWords:
     text_links: tuple[TextLink, ...]
 
 
+class HasPayload(Protocol):
+    @property
+    def payload(self) -> Mapping[str, Any]: ...
+    @property
+    def words(self) -> Words | None: ...
+
+
+def may_have_words(event: HasPayload) -> bool:
+    """Return False for an event without words, whatever its type; that is most of them."""
+    return event.words is not None or not _NAMES.isdisjoint(event.payload)
+
+
 def own_words(content: Content, *, has_wording: bool) -> OwnWords | None:
     """Return the words of an event; None if it has none. `has_wording`: its type has one of its own."""
     payload = content.payload
     if content.words:
         given, alone = content.words, bool(content.words.title or content.words.body)
         return _checked(given, payload, content.link_hosts, alone=alone)
-    if has_wording or _NAMES.isdisjoint(payload):
+    if has_wording or not may_have_words(content):
         return None
     given = _of_payload(payload)
     if not given:

@@ -28,6 +28,7 @@ producer's own words have links, to the hosts that its source may link to.
 from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from functools import cache, lru_cache
+from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -68,6 +69,7 @@ FIELDS_IN_TEXT, FIELDS_IN_TABLE = 12, 1_000
 
 _SEPARATOR = " · "
 _LONG_VALUE = 160
+_REMARKS_AT_MOST = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,19 @@ def _render(
     return linked(lay_out(key, Layouts(choice.text, choice.html), values, spec.fit), words, body)
 
 
+def link_remark(content: Content) -> str:
+    """Return which links of the producer are shown as text, and why; "" if there are none."""
+    spec = registry.spec(Channel.WEB)
+    choice = _choice_of(content, spec)
+    stored = published.current().choose(_wanted(content, choice, spec))
+    words = own_words(content, has_wording=choice.own or (stored is not None and not stored.of_family))
+    if words is None or not words.text_links:
+        return ""
+    found = dict.fromkeys(f"{link.field}: {link.reason}" for link in words.text_links)
+    listed = "; ".join(islice(found, _REMARKS_AT_MOST))
+    return f"Shown as text, not as a link: {listed}{' …' if len(found) > _REMARKS_AT_MOST else '.'}"
+
+
 def _is_of_type(stored: _Stored | None) -> bool:
     return stored is not None and not stored.wording.of_family
 
@@ -183,8 +198,7 @@ def _table(view: Payload, words: OwnWords | None, body: Body) -> list[Field]:
 def _stored(content: Content, spec: ChannelSpec, wordings: Published) -> _Stored | None:
     """Word the event by the template that operators published for it; None if none is usable."""
     choice = _choice_of(content, spec)
-    wanted = Wanted(choice.stems, spec.channel, _stored_locales(content.locale), has_file=choice.own)
-    wording = wordings.choose(wanted)
+    wording = wordings.choose(_wanted(content, choice, spec))
     if wording is None:
         return None
     zone = zone_of(content.time_zone)
@@ -199,6 +213,10 @@ def _stored(content: Content, spec: ChannelSpec, wordings: Published) -> _Stored
             wordings.failed(wording, failure)
             return None
         return _Stored(*_laid_out(choice, view, [title, *body.split("\n")]), wording)
+
+
+def _wanted(content: Content, choice: Choice, spec: ChannelSpec) -> Wanted:
+    return Wanted(choice.stems, spec.channel, _stored_locales(content.locale), has_file=choice.own)
 
 
 def _locale_of_stored(wording: StoredWording, content: Content) -> Locale:

@@ -25,6 +25,7 @@ class Due:
     seq: int
     event_type: str
     payload: JsonObject
+    words: JsonObject | None
     occurred_at: datetime
     ack_timeout_ms: int
     person_id: int
@@ -33,6 +34,7 @@ class Due:
     address: str = field(repr=False)  # "" for WEB, and where the destination is gone
     topic: str
     source: str
+    link_hosts: list[str]
     unusable: str  # why the destination may not be used any more
     position: int  # of this step in the event's plan
     last: bool  # the plan has no further step
@@ -55,8 +57,8 @@ IS_DUE = f"""
 # The hottest query of a worker: one for a whole doorbell.
 _LOOK_UP = f"""
 SELECT d.id::text, d.attempts + 1, d.channel, d.priority, d.possible_duplicate,
-    e.id, e.event_id, e.seq, e.event_type, e.payload, e.occurred_at, e.ack_timeout_ms,
-    e.person_id, p.time_zone, p.locale, COALESCE(a.address, ''), e.topic, s.name,
+    e.id, e.event_id, e.seq, e.event_type, e.payload, e.words, e.occurred_at, e.ack_timeout_ms,
+    e.person_id, p.time_zone, p.locale, COALESCE(a.address, ''), e.topic, s.name, s.link_hosts,
     CASE WHEN d.channel = {Channel.WEB} THEN ''
         WHEN a.id IS NULL THEN 'the destination was removed'
         WHEN a.disabled_at IS NOT NULL THEN 'disabled: ' || a.disabled_reason ELSE '' END,
@@ -73,7 +75,7 @@ ORDER BY d.event_id, d.position
 
 # A doorbell may ring a little after its slot; slots that passed long ago would add up to a burst.
 _SLOT_KEPT = timedelta(seconds=5)
-_ADDRESS = 15  # a column of `_LOOK_UP`, which are in the order of `Due`
+_ADDRESS = 16  # a column of `_LOOK_UP`, which are in the order of `Due`
 
 
 def look_up(ids: Sequence[str], *, now: datetime, max_tries: int) -> list[Due]:

@@ -17,6 +17,7 @@ from notifications.routing.plan import plan_for
 from notifications.settings import pipeline_settings
 from notifications.states import Channel, Priority
 from notifications.topics import subscriptions
+from notifications.words import Words
 from runtime.failpoints import failpoint
 
 _CHUNK_S = 15.0  # the sweep repeats an unfinished chunk after this; a repeat changes nothing
@@ -76,6 +77,7 @@ def content_of(envelope: Envelope) -> JsonObject:
     return {
         "timestamp_ms": envelope.timestamp_ms,
         "payload": envelope.payload,
+        "words": envelope.words.to_json() if envelope.words else None,
         "channels": [choice.to_json() for choice in envelope.channels],
         "schema_version": envelope.schema_version,
         "collapse_key": envelope.collapse_key,
@@ -90,12 +92,13 @@ def content_of(envelope: Envelope) -> JsonObject:
 def envelope_of(row: Broadcast) -> Envelope:
     """Return the envelope as it was accepted; its expiry is the broadcast's."""
     content = dict(row.content)
+    words = content.pop("words", None)
     channels = tuple(
         ChannelChoice(Channel(choice["channel"]), choice["only_if_active"])
         for choice in content.pop("channels")
     )
     return Envelope(
-        source=SourceGrant(row.source_id, row.source.name),
+        source=SourceGrant(row.source_id, row.source.name, link_hosts=tuple(row.source.link_hosts)),
         event_id=row.event_id,
         user_id="",
         topic=row.topic,
@@ -104,5 +107,6 @@ def envelope_of(row: Broadcast) -> Envelope:
         digest=bytes(row.digest),
         expires_at_ms=round(row.expires_at.astimezone(UTC).timestamp() * 1000),
         channels=channels,
+        words=Words.from_json(words) if words else None,
         **content,
     )

@@ -6,6 +6,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 
+from users.link_hosts import LONGEST as LONGEST_LINK_HOST
+from users.link_hosts import validate_link_host
 from users.models.topics import validate_topic
 
 
@@ -54,6 +56,16 @@ class Source(models.Model):
         default=list,
         blank=True,
         help_text="Groups whose members it may address and manage. Neither of both: everybody.",
+    )
+    link_hosts = ArrayField(
+        models.CharField(max_length=LONGEST_LINK_HOST, validators=[validate_link_host]),
+        default=list,
+        db_default=[],
+        blank=True,
+        help_text=(
+            "Hosts that its messages may link to and show images from, separated by commas: docs.example.com,"
+            " or *.example.com for all hosts below example.com. Empty: none, its links are shown as text."
+        ),
     )
     allow_stream = models.BooleanField(
         default=False,

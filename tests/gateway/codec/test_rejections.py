@@ -7,7 +7,6 @@ import pytest
 
 from gateway.codec import events, limits
 from gateway.codec.limits import InvalidEvent
-from proto.tocsin.v1 import user_events_pb2 as wire
 from tests.gateway.good_events import GRANT, event_json, event_message
 
 DEEP: dict = {}
@@ -108,7 +107,6 @@ REFUSED_JSON = {
     "a number as collapse_key": ({"collapse_key": 1}, "not_a_string", "collapse_key"),
     "a list as ordering_key": ({"ordering_key": []}, "not_a_string", "ordering_key"),
     "a long correlation_id": ({"correlation_id": "c" * 201}, "too_long", "correlation_id"),
-    "content": ({"content": {"title": "Filled"}}, "unsupported_field", "content"),
 }
 
 
@@ -129,7 +127,6 @@ def test_an_event_is_an_object(body: object) -> None:
 
 
 REFUSED_PROTOBUF = {
-    "content": (event_message(content=wire.Content()).SerializeToString(), "unsupported_field", "content"),
     "an empty message": (b"", "missing_field", "event_id"),
     "no user": (event_message(user_id="").SerializeToString(), "missing_field", "user_id"),
     "no timestamp": (event_message(timestamp=0).SerializeToString(), "missing_field", "timestamp"),

@@ -23,7 +23,13 @@ class Command(BaseCommand):
         self._destination(person, "telegram", "100200300")
         self._destination(person, "email", "demo@example.org")
         source, _ = Source.objects.get_or_create(
-            name="demo", defaults={"allow_stream": True, "topic_prefixes": ["market."], **_BRINGS_PEOPLE}
+            name="demo",
+            defaults={
+                "allow_stream": True,
+                "topic_prefixes": ["market."],
+                "link_hosts": ["example.com", "*.example.com"],
+                **_BRINGS_PEOPLE,
+            },
         )
         TopicRule.objects.get_or_create(prefix="market.", audience=TopicRule.Audience.EVERYBODY)
         kept = keys.authenticate(key, now=timezone.now())
