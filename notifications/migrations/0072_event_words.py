@@ -7,7 +7,7 @@ import notifications.models.ordered_json
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("notifications", "0075_wishes"),
+        ("notifications", "0076_bot_updates_and_edits"),
     ]
 
     operations = [

@@ -8,7 +8,7 @@ import users.link_hosts
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("users", "0011_people_over_the_api"),
+        ("users", "0017_link_tokens"),
     ]
 
     operations = [
