@@ -37,6 +37,16 @@ class _QoS(redis.QoS):
 class _Channel(redis.Channel):
     QoS = _QoS
 
+    def close(self) -> None:
+        """Close the connections also when the server refuses to delete the channel's queues.
+
+        Else they stay open, subscribed, for each time that the connection counts as lost.
+        """
+        try:
+            super().close()
+        except ResponseError:
+            self.close()  # what was refused is not tried again
+
 
 class Transport(redis.Transport):
     Channel = _Channel

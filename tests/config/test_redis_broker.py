@@ -99,7 +99,19 @@ def with_a_worker(tmp_path_factory):
         "DATABASE_POOL_SIZE": "0",
     }
     celery = [sys.executable, "-m", "celery", "-A", "config.celery", "worker", "--without-mingle"]
-    command = [*celery, "-Q", "normal,control", "-n", "refused@%h", "-P", "solo", "-c", "1"]  # one at a time
+    # One at a time. A heartbeat that is refused is repeated until the server is back, and logs nothing.
+    command = [
+        *celery,
+        "--without-heartbeat",
+        "-Q",
+        "normal,control",
+        "-n",
+        "refused@%h",
+        "-P",
+        "solo",
+        "-c",
+        "1",
+    ]
     try:
         with running(command, folder / "worker.log", environment=environment) as worker:
             found = Server(valkey, worker)
@@ -240,6 +252,22 @@ def test_a_refused_acknowledgement_leaves_room_for_the_next_message(server: Serv
         broker.drain_events(timeout=5)
         assert len(taken) == 2
         taken[1].ack()
+
+
+def test_a_connection_that_is_given_up_closes_also_while_the_server_refuses(server: Server) -> None:
+    def open_here() -> int:
+        return sum(client["name"] == "given-up" for client in server.client.client_list())
+
+    broker = Connection(server.valkey.url, transport_options={"client_name": "given-up"})
+    everyone = Exchange("everyone", type="fanout")
+    for name in ("first", "second"):  # as Celery's remote control and gossip do
+        queue = Queue(name, everyone, auto_delete=True)
+        Consumer(broker.channel(), [queue], on_message=print).consume()
+    broker.drain_events(timeout=5)  # the answer to a subscription
+    assert open_here()
+    with without_replicas(server):
+        broker.collect()
+        eventually(lambda: not open_here(), what="every connection is closed")
 
 
 @pytest.mark.parametrize("refusing", [demoted, full, without_replicas], ids=lambda each: each.__name__)
