@@ -20,7 +20,7 @@ from notifications.delivery.attempt import NotDue
 from notifications.delivery.retries import QUICK_TRIES
 from notifications.events import Effects, FanOut, Ring
 from notifications.live import pubsub
-from notifications.operations import canary, heartbeat, overload, recheck, ticks
+from notifications.operations import canary, expiry, heartbeat, overload, recheck, ticks
 from notifications.settings import pipeline_settings
 from notifications.states import Priority
 from notifications.sweep import sweep_in_parts
@@ -168,6 +168,13 @@ def recheck_destinations(**_: Any) -> None:
     """Try some of the refused destinations again."""
     ticks.taken("recheck")
     recheck.recheck(now=clock.now())
+
+
+@shared_task(name="tocsin.forget_expired")
+def forget_expired(**_: Any) -> None:
+    """Delete what nobody needs any more."""
+    ticks.taken("expiry")
+    expiry.forget_expired(now=clock.now())
 
 
 def run_effects(effects: Effects) -> None:

@@ -212,6 +212,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "tocsin.sweep", "schedule": 1.0, "options": {"queue": "control"}},
     "count_open_rows": {"task": "tocsin.count_open_rows", "schedule": 5.0, "options": {"queue": "control"}},
     "recheck": {"task": "tocsin.recheck", "schedule": 60.0, "options": {"queue": "control"}},
+    "expiry": {"task": "tocsin.forget_expired", "schedule": 600.0, "options": {"queue": "control"}},
     "heartbeat": {"task": "tocsin.heartbeat", "schedule": 60.0, "options": {"queue": "control"}},
 } | {
     f"canary-{queue.name}": {

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from notifications.bot import linking, notices, preferences
+from notifications.bot import linking, mutes, notices, preferences
 from notifications.bot.conversation import KIND, Conversation
 from notifications.bot.linking import name_of
 from notifications.live.frames import to_ms
@@ -54,6 +54,7 @@ def _status(talk: Conversation, _: str) -> None:
         gettext(registry.spec(one).label) for one, is_on in preferences.switched_on(person).items() if is_on
     ]
     lines.append(gettext("Switched on: %s") % (", ".join(on) or gettext("nothing")))
+    lines += mutes.described(talk, person)
     lines.append(_last_message(person, destination))
     talk.say("\n".join(lines))
 
@@ -71,6 +72,13 @@ def _preferences(talk: Conversation, _: str) -> None:
         talk.say(_help(talk))
     else:
         preferences.show(talk, talk.person)
+
+
+def _mute(talk: Conversation, wish: str) -> None:
+    if talk.person is None:
+        talk.say(_help(talk))
+    else:
+        mutes.change(talk, talk.person, wish)
 
 
 def _stop(talk: Conversation, _: str) -> None:
@@ -91,7 +99,8 @@ def _help(talk: Conversation) -> str:
         )
     lines = (
         gettext("/status shows what comes here"),
-        gettext("/preferences switches channels on and off"),
+        gettext("/mute 2h is silence for two hours, /mute off ends it"),
+        gettext("/preferences switches channels and groups of messages on and off"),
         gettext("/stop ends messages here"),
     )
     return "\n".join(lines)
@@ -100,6 +109,7 @@ def _help(talk: Conversation) -> str:
 _COMMANDS: dict[str, Callable[[Conversation, str], None]] = {
     "start": _start,
     "status": _status,
+    "mute": _mute,
     "preferences": _preferences,
     "stop": _stop,
 }

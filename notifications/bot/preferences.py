@@ -1,4 +1,6 @@
-"""/preferences: the person's channels as buttons. A press sets what its button says."""
+"""/preferences: the person's channels and groups of events as buttons. A press sets what its button says."""
+
+from collections.abc import Callable
 
 from notifications.bot.conversation import Conversation
 from notifications.rendering.locales import gettext
@@ -6,55 +8,82 @@ from notifications.states import Channel
 from notifications.transports import registry
 from notifications.transports.telegram.answers import Change, Rows
 from notifications.transports.telegram.updates import Pressed
-from users.models import ChannelPreference, User
+from users.models import ChannelPreference, DefaultPreference, EventGroup, Mute, User
 
 BUTTON = "pref"
+_CHANNEL, _GROUP = "c", "g"
 _ON, _OFF = "on", "off"
 
 
 def show(talk: Conversation, person: User) -> None:
-    talk.say(_text(), _buttons(person))
+    talk.say(_text(), _buttons(talk, person))
 
 
 def on_pressed(talk: Conversation, press: Pressed, rest: str) -> str:
-    """Switch a channel to what the button said: a second press of the same button changes nothing."""
-    number, _, wanted = rest.partition(":")
-    channel = next((one for one in registry.channels() if str(int(one)) == number), None)
-    if talk.person is None or channel is None or wanted not in {_ON, _OFF}:
+    """Switch something to what the button said: a second press of the same button changes nothing."""
+    kind, _, wish = rest.partition(":")
+    number, _, wanted = wish.partition(":")
+    switch = _SWITCHES.get(kind)
+    known = switch is not None and number.isdecimal() and len(number) < 10 and wanted in {_ON, _OFF}
+    if talk.person is None or switch is None or not known:
         return gettext("This button does nothing any more.")
-    switch(talk.person, channel, on=wanted == _ON)
-    talk.answers.append(Change(press.message_id, _text(), _buttons(talk.person)))
+    if not switch(talk.person, int(number), wanted == _ON):
+        return gettext("This button does nothing any more.")
+    talk.answers.append(Change(press.message_id, _text(), _buttons(talk, talk.person)))
     return ""
 
 
-def switch(person: User, channel: Channel, *, on: bool) -> None:
+def _switch_channel(person: User, number: int, on: bool) -> bool:
     """Switch a channel on or off for every type; its place in the person's order stays."""
-    place = list(registry.channels()).index(channel)
+    channels = [int(channel) for channel in registry.channels()]
+    if number not in channels:
+        return False
     ChannelPreference.objects.update_or_create(
         user=person,
         event_type="",
         group=None,
-        channel=channel,
+        channel=number,
         defaults={"enabled": on},
-        create_defaults={"enabled": on, "position": place},
+        create_defaults={"enabled": on, "position": channels.index(number)},
     )
+    return True
+
+
+def _switch_group(person: User, pk: int, on: bool) -> bool:
+    """Mute a group until it is switched on again. A mandatory one cannot be."""
+    group = EventGroup.objects.filter(pk=pk, mandatory=False).first()
+    if group is None:
+        return False
+    if on:
+        person.mutes.filter(group=group).delete()
+    else:
+        Mute.objects.update_or_create(user=person, event_type="", group=group, defaults={"until": None})
+    return True
+
+
+_SWITCHES: dict[str, Callable[[User, int, bool], bool]] = {_CHANNEL: _switch_channel, _GROUP: _switch_group}
 
 
 def switched_on(person: User) -> dict[Channel, bool]:
-    """Return every channel of the system, in the default order, and whether the person has it on."""
-    rows = person.channel_preferences.filter(event_type="", group=None)
-    chosen = dict(rows.values_list("channel", "enabled"))
+    """Return every channel of the system, in the default order, and whether it is on for the person."""
+    of_all = DefaultPreference.objects.filter(group=None).values_list("channel", "enabled")
+    own = person.channel_preferences.filter(event_type="", group=None).values_list("channel", "enabled")
+    chosen = dict(of_all) | dict(own)
     return {channel: chosen.get(int(channel), True) for channel in registry.channels()}
 
 
 def _text() -> str:
-    return gettext("Where may messages go? Press a channel to switch it on or off.")
+    return gettext("Where may messages go, and which ones? Press to switch on or off.")
 
 
-def _buttons(person: User) -> Rows:
+def _buttons(talk: Conversation, person: User) -> Rows:
     rows = []
     for channel, on in switched_on(person).items():
-        label = gettext(registry.spec(channel).label)
         mark, other = ("✅", _OFF) if on else ("⬜", _ON)
-        rows.append(((f"{mark} {label}", f"{BUTTON}:{int(channel)}:{other}"),))
+        label = f"{mark} {gettext(registry.spec(channel).label)}"
+        rows.append(((label, f"{BUTTON}:{_CHANNEL}:{int(channel)}:{other}"),))
+    muted = {mute.group_id for mute in person.mutes.all() if mute.until is None or mute.until > talk.now}
+    for group in EventGroup.objects.filter(mandatory=False):
+        mark, other = ("🔕", _ON) if group.pk in muted else ("🔔", _OFF)
+        rows.append(((f"{mark} {group.label}", f"{BUTTON}:{_GROUP}:{group.pk}:{other}"),))
     return tuple(rows)

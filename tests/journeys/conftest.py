@@ -22,7 +22,7 @@ def folder() -> Iterator[Path]:
 def running_system(folder: Path) -> Iterator[System]:
     with System.started(
         folder / "home",
-        *("web", "worker", "control", "beat", "streams", "sandbox"),
+        *("web", "worker", "control", "beat", "streams", "bot", "sandbox"),
         TOCSIN_RETRY_SCALE="0.1",
         TOCSIN_TELEGRAM_PER_S="0",  # one chat gets them all here, and Telegram allows it one a second
     ) as system:

@@ -8,7 +8,7 @@ from notifications.models import Event
 from notifications.routing.recipients import load
 from notifications.states import Channel, Priority
 from tests.notifications.bot.chats import CHAT, buttons, changed, said, toast
-from users.models import Destination
+from users.models import Destination, EventGroup
 
 HELP = "/status shows what comes here"
 
@@ -75,15 +75,15 @@ def test_preferences_are_buttons_that_set_what_they_say(bot, ada, chat) -> None:
 
 
 def test_switching_a_channel_leaves_its_place_in_the_order(bot, ada, chat, mailbox) -> None:
-    bot.press(f"pref:{int(Channel.EMAIL)}:off")
-    bot.press(f"pref:{int(Channel.EMAIL)}:on")
+    bot.press(f"pref:c:{int(Channel.EMAIL)}:off")
+    bot.press(f"pref:c:{int(Channel.EMAIL)}:on")
     [preference] = load([ada.external_id], now=bot.now, active_s=600)["ada"].preferences
     assert (preference.channel, preference.position, preference.enabled) == (Channel.EMAIL, 2, True)
 
 
 def test_the_buttons_of_a_chat_that_is_no_longer_linked_do_nothing(bot, ada, chat) -> None:
     chat.delete()
-    assert toast(bot.press("pref:1:off")) == "This button does nothing any more."
+    assert toast(bot.press("pref:c:1:off")) == "This button does nothing any more."
     assert ada.channel_preferences.count() == 0
 
 
@@ -152,3 +152,40 @@ def test_a_chat_in_which_the_person_just_wrote_is_live(bot, ada, chat) -> None:
         now = bot.now + timedelta(minutes=minutes)
         [address] = load([ada.external_id], now=now, active_s=600)["ada"].addresses
         assert address.active is live
+
+
+def test_groups_are_muted_and_heard_again(bot, ada, chat) -> None:
+    orders = EventGroup.objects.create(name="orders", label="Orders", event_types=["ORDER_*"])
+    EventGroup.objects.create(name="security", label="Security", event_types=["LOGIN"], mandatory=True)
+    [shown] = bot.write("/preferences").answers
+    assert list(buttons(shown))[3:] == ["🔔 Orders"]
+    change = changed(bot.press(buttons(shown)["🔔 Orders"]))
+    assert list(buttons(change))[3:] == ["🔕 Orders"]
+    [mute] = ada.mutes.all()
+    assert (mute.group, mute.until) == (orders, None)
+    bot.press(buttons(change)["🔕 Orders"])
+    assert ada.mutes.count() == 0
+
+
+def test_a_mandatory_group_cannot_be_muted_by_a_forged_button(bot, ada, chat) -> None:
+    group = EventGroup.objects.create(name="s", label="S", event_types=["LOGIN"], mandatory=True)
+    assert toast(bot.press(f"pref:g:{group.pk}:off")) == "This button does nothing any more."
+    assert ada.mutes.count() == 0
+
+
+def test_silence_for_a_while_holds_what_is_not_critical(bot, desk, ada, chat) -> None:
+    assert said(bot.write("/mute 2h")).startswith("Silence until ")
+    assert ada.mutes.get().until == bot.now + timedelta(hours=2)
+    assert any(
+        line.startswith("Everything is muted until ") for line in said(bot.write("/status")).splitlines()
+    )
+    bot.write("/mute 3h")
+    assert ada.mutes.get().until == bot.now + timedelta(hours=3)
+    assert said(bot.write("/mute off")) == "Messages come again."
+    assert ada.mutes.count() == 0
+
+
+@pytest.mark.parametrize("wish", ["", "soon", "0h", "-1h", "99999d", "until 25:00"])
+def test_what_is_no_time_is_answered_with_how_to_write_one(bot, ada, chat, wish) -> None:
+    assert "/mute 2h" in said(bot.write(f"/mute {wish}"))
+    assert ada.mutes.count() == 0

@@ -74,7 +74,7 @@ def test_a_press_that_fails_for_good_is_answered_and_does_not_hold_back_the_next
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(fails):
-        assert toast(bot.press("pref:1:off")) == "Something went wrong here. Try again later."
+        assert toast(bot.press("pref:c:1:off")) == "Something went wrong here. Try again later."
         assert said(bot.write("/status")) == "Something went wrong here. Try again later."
     assert BotUpdate.objects.count() == 2
 
@@ -125,7 +125,19 @@ def test_nobody_acknowledges_from_another_chat(bot, desk, ada, chat, records, wh
 
 
 @pytest.mark.parametrize(
-    "data", ["", "ack", "ack:", "ack:no-uuid", "x:1", "link:x:yes", "link:9:yes", "pref:99:on"]
+    "data",
+    [
+        "",
+        "ack",
+        "ack:",
+        "ack:no-uuid",
+        "x:1",
+        "link:x:yes",
+        "link:9:yes",
+        "pref:c:99:on",
+        "pref:1:on",
+        "pref:g:1:on",
+    ],
 )
 def test_any_data_is_answered(bot, ada, chat, data) -> None:
     answers = bot.press(data)

@@ -1,0 +1,19 @@
+"""Rows that nobody needs any more: updates that no provider repeats, and links that have expired."""
+
+import logging
+from datetime import datetime, timedelta
+
+from notifications.models import BotUpdate
+from users import linking
+
+log = logging.getLogger(__name__)
+
+_REPEATED_WITHIN = timedelta(days=2)  # Telegram keeps an update for a day
+
+
+def forget_expired(*, now: datetime) -> None:
+    """Delete them: called every few minutes."""
+    updates, _ = BotUpdate.objects.filter(taken_at__lt=now - _REPEATED_WITHIN).delete()
+    links = linking.forget_expired(now=now)
+    if updates or links:
+        log.info("expired_forgotten", extra={"updates": updates, "links": links})
