@@ -20,4 +20,5 @@ urlpatterns = [
     path("demo/timeline", demo.events),
     path("demo/provider", demo.provider_log),
     path("demo/provider/telegram", demo.telegram_mode),
+    path("demo/chat", demo.chat),
 ]

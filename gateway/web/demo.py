@@ -29,6 +29,8 @@ from users.models import Source, User
 DEMO_SOURCE = "demo"
 _EVENTS_SHOWN = 20
 _ENTRIES_SHOWN = 30
+_CHAT_OF_THE_DEMO = "100200300"
+_ACTS = {name: name for name in ("write", "press", "block", "unblock")}
 
 View = Callable[..., HttpResponse]
 
@@ -141,6 +143,23 @@ def telegram_mode(request: HttpRequest, person: User) -> HttpResponse:
     except (ValueError, KeyError, TypeError):
         return problem("malformed", f"mode is one of {', '.join(TELEGRAM_MODES)}.", field="mode")
     return JsonResponse({"mode": mode})
+
+
+@require_http_methods(["GET", "POST"])
+@_demo
+def chat(request: HttpRequest, person: User) -> HttpResponse:
+    """Show the person's chat in the simulated Telegram; by POST, act there as the person."""
+    mine = person.destinations.filter(kind=Channel.TELEGRAM, verified_at__isnull=False).first()
+    place = f"/control/telegram/chats/{mine.address if mine else _CHAT_OF_THE_DEMO}"
+    try:
+        if request.method == "POST":
+            wanted = json.loads(request.body)
+            _sandbox("POST", f"{place}/{_ACTS[wanted.pop('act')]}", wanted)
+        return JsonResponse(_sandbox("GET", place))
+    except httpx.HTTPError:
+        return problem("unavailable", "The provider simulator does not answer, or knows no such button.")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return problem("malformed", f"act is one of {', '.join(_ACTS)}.", field="act")
 
 
 def _matches(rules: list[dict[str, Any]], wanted: dict[str, Any]) -> bool:

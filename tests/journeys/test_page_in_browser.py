@@ -145,3 +145,10 @@ def test_signing_out_ends_the_live_session(system, sign_in, problems):
     assert ack["delivered_via"] == "TELEGRAM"
     # A poll that was on its way when the session ended is refused, and Chromium writes that down.
     problems[:] = [problem for problem in problems if "401" not in problem and "Sign in first" not in problem]
+
+
+def test_the_person_answers_in_the_simulated_telegram(system, sign_in):
+    page = sign_in()
+    page.get_by_test_id("chat-text").fill("/status")
+    page.get_by_test_id("chat-text").press("Enter")
+    expect(page.get_by_test_id("chat-message").last).to_contain_text("This chat is linked to Demo")

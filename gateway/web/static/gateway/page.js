@@ -4,6 +4,7 @@ import { Api } from "./api.js";
 import { Inbox } from "./inbox.js";
 import { InboxPanel } from "./inbox-panel.js";
 import { Poll } from "./poll.js";
+import { Chat } from "./chat.js";
 import { Providers } from "./providers.js";
 import { Sender } from "./send.js";
 import { Timeline } from "./timeline.js";
@@ -88,6 +89,9 @@ function startDemo() {
     const providers = new Providers(api);
     providers.addEventListener("problem", onProblem);
     polls.push([new Poll(() => providers.refresh()), "providers-note"]);
+    const chat = new Chat(api);
+    chat.addEventListener("problem", onProblem);
+    polls.push([new Poll(() => chat.refresh()), "chat-note"]);
   }
   const refresh = () => polls.forEach(([poll]) => poll.soon());
   timeline.addEventListener("change", ({ detail }) => sender.follow(detail));
