@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from sandbox.simulator.telegram_buttons import check_keyboard
 from sandbox.simulator.telegram_call import ApiError, Call, Done, bad_request
 from sandbox.simulator.telegram_chats import bot_user, chat_object
 from sandbox.simulator.telegram_html import CannotParse, Entity, parse_html, utf16_length
@@ -169,8 +170,12 @@ def _message(
         message["entities"] = entities
     if markup and "inline_keyboard" in markup:
         message["reply_markup"] = markup
+    preview = _json(call.params, "link_preview_options")
+    if preview:
+        message["link_preview_options"] = preview
     html = call.params["text"] if call.params.get("parse_mode") else None
-    return Done(message, {"text": text, "html": html, "message_id": message_id, "reply_markup": markup})
+    logged = {"text": text, "html": html, "message_id": message_id, "reply_markup": markup}
+    return Done(message, logged | {"link_preview": preview})
 
 
 def _text(params: dict[str, str]) -> tuple[str, list[Entity]]:
@@ -212,6 +217,8 @@ def _markup(params: dict[str, str]) -> Any:
         raise bad_request("can't parse reply keyboard markup JSON object") from None
     if markup is not None and not isinstance(markup, dict):
         raise bad_request("object expected as reply markup")
+    if markup and "inline_keyboard" in markup:
+        check_keyboard(markup["inline_keyboard"])
     return markup
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 os.environ.setdefault("PTB_TIMEDELTA", "1")  # RetryAfter.retry_after as a timedelta, without a warning
 
 from django.conf import settings
-from telegram import Bot, InlineKeyboardMarkup, error
+from telegram import Bot, InlineKeyboardMarkup, LinkPreviewOptions, error
 from telegram.constants import ParseMode
 
 from notifications.transports.base import ConfigurationError, OutcomeUnknown
@@ -73,13 +73,19 @@ async def send_text(
     *,
     html: str = "",
     keyboard: InlineKeyboardMarkup | None = None,
+    image: str = "",
     timeout_s: float,
 ) -> str:
     """Send a message and return its id; the text instead of an HTML that Telegram cannot parse."""
 
     async def post(content: str, parse_mode: str | None) -> str:
         sent = await bot.send_message(
-            chat_id, content, parse_mode=parse_mode, reply_markup=keyboard, **timeouts(timeout_s)
+            chat_id,
+            content,
+            parse_mode=parse_mode,
+            reply_markup=keyboard,
+            link_preview_options=_preview(image),
+            **timeouts(timeout_s),
         )
         return str(sent.message_id)
 
@@ -94,6 +100,7 @@ async def edit_text(
     *,
     html: str = "",
     keyboard: InlineKeyboardMarkup | None = None,
+    image: str = "",
     timeout_s: float,
 ) -> None:
     """Replace the text and the buttons of a message. One that is so already counts as edited."""
@@ -105,6 +112,7 @@ async def edit_text(
             int(message_id),
             parse_mode=parse_mode,
             reply_markup=keyboard,
+            link_preview_options=_preview(image),
             **timeouts(timeout_s),
         )
 
@@ -124,6 +132,13 @@ async def _html_or_text(post: Callable[[str, str | None], Awaitable[T]], text: s
         if "can't parse entities" not in failure.message.lower():
             raise
         return await post(text, None)
+
+
+def _preview(image: str) -> LinkPreviewOptions:
+    """Show the picture of the message, and none of what its text links to."""
+    if not image:
+        return LinkPreviewOptions(is_disabled=True)
+    return LinkPreviewOptions(url=image, prefer_large_media=True)
 
 
 def timeouts(timeout_s: float) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from telegram import Bot, error
 from notifications.states import Channel
 from notifications.transports.base import Message, Receipt
 from notifications.transports.telegram.bot_api import BotApi, edit_text, send_text
-from notifications.transports.telegram.buttons import keyboard
+from notifications.transports.telegram.buttons import keyboard, refuses_a_link, with_links_in_text
 
 
 class TelegramTransport:
@@ -26,24 +26,41 @@ class TelegramTransport:
         """Show `message` in the place of an earlier one. See `EditingTransport.edit`."""
 
         async def edit(bot: Bot) -> None:
-            shown = {"html": message.html, "keyboard": keyboard(message, address)}
-            await edit_text(bot, address, message_id, message.text, timeout_s=timeout_s, **shown)  # type: ignore[arg-type]
+            await edit_text(
+                bot,
+                address,
+                message_id,
+                message.text,
+                html=message.html,
+                keyboard=keyboard(message, address),
+                image=message.image,
+                timeout_s=timeout_s,
+            )
 
         await self.api.call(edit, timeout_s=timeout_s)
 
 
 async def _send(bot: Bot, message: Message, address: str, timeout_s: float) -> Receipt:
-    async def post(to: str | int) -> str:
+    async def post(to: str | int, shown: Message) -> str:
         return await send_text(
             bot,
             to,
-            message.text,
-            html=message.html,
-            keyboard=keyboard(message, address),
+            shown.text,
+            html=shown.html,
+            keyboard=keyboard(shown, address),
+            image=shown.image,
             timeout_s=timeout_s,
         )
 
+    async def post_with_links(to: str | int) -> str:
+        try:
+            return await post(to, message)
+        except error.BadRequest as failure:
+            if not message.actions or not refuses_a_link(failure):
+                raise
+            return await post(to, with_links_in_text(message))
+
     try:
-        return Receipt(await post(address))
+        return Receipt(await post_with_links(address))
     except error.ChatMigrated as failure:
-        return Receipt(await post(failure.new_chat_id), moved_to=str(failure.new_chat_id))
+        return Receipt(await post_with_links(failure.new_chat_id), moved_to=str(failure.new_chat_id))

@@ -13,6 +13,7 @@ from notifications.transports.base import (
     OutcomeUnknown,
 )
 from notifications.transports.telegram.transport import TelegramTransport
+from notifications.words import Action, ActionKind
 
 MESSAGE = Message("key-1", "Order filled", "Order filled plainly", "<b>Order filled</b>")
 
@@ -132,3 +133,43 @@ async def test_an_edit_takes_the_button_and_its_repeat_changes_nothing(telegram,
 async def test_a_message_that_is_gone_cannot_be_edited(telegram):
     with pytest.raises(MessageError, match="message to edit not found"):
         await telegram.edit(MESSAGE, "7702", "99", timeout_s=5)
+
+
+LINKS = (Action("Roll back", "https://ci.example.net/back"), Action("Got it", kind=ActionKind.ACKNOWLEDGE))
+WORDED = replace(ASKING, html="<b>Order</b>", url="https://docs.example.com/", actions=LINKS)
+
+
+async def test_links_of_the_producer_are_buttons_before_the_one_that_asks(telegram, providers):
+    await telegram.send(WORDED, "77", timeout_s=5)
+    (accepted,) = providers.received("telegram")
+    link = {"text": "Roll back", "url": "https://ci.example.net/back"}
+    asking = {"text": "Got it", "callback_data": "ack:7f0c"}
+    assert accepted["reply_markup"] == {"inline_keyboard": [[link], [asking]]}
+
+
+async def test_in_a_group_links_are_buttons_too(telegram, providers):
+    await telegram.send(WORDED, "-4321", timeout_s=5)
+    (accepted,) = providers.received("telegram")
+    assert [[list(button) for button in row] for row in accepted["reply_markup"]["inline_keyboard"]] == [
+        [["text", "url"]]
+    ]
+
+
+async def test_a_button_that_telegram_refuses_becomes_a_link_in_the_text(telegram, providers):
+    actions = (Action("Wiki <1>", "https://wiki.internal/a?b=1&c=2"), LINKS[1])
+    await telegram.send(replace(WORDED, actions=actions), "77", timeout_s=5)
+    (accepted,) = providers.received("telegram")
+    assert accepted["html"] == (
+        '<b>Order</b>\n<a href="https://wiki.internal/a?b=1&amp;c=2">Wiki &lt;1&gt;</a>'
+    )
+    assert accepted["reply_markup"] == {
+        "inline_keyboard": [[{"text": "Got it", "callback_data": "ack:7f0c"}]]
+    }
+
+
+async def test_a_preview_shows_the_picture_and_nothing_else(telegram, providers):
+    await telegram.send(replace(MESSAGE, image="https://img.example.net/a.png"), "77", timeout_s=5)
+    await telegram.send(replace(MESSAGE, html="<b>see https://example.com</b>"), "78", timeout_s=5)
+    with_image, without = providers.received("telegram")
+    assert with_image["link_preview"] == {"url": "https://img.example.net/a.png", "prefer_large_media": True}
+    assert without["link_preview"] == {"is_disabled": True}
