@@ -11,7 +11,6 @@ from users.locales import DEFAULT
 
 _YEAR_1973_MS, _YEAR_2200_MS = 10**11, 7_258_118_400_000
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-_LONGEST_ABBREVIATION = 5
 # The fields of CLDR that are digits: https://unicode.org/reports/tr35/tr35-dates.html#Date_Format_Patterns
 _DIGITS = {
     "y": "{0.year}",
@@ -94,7 +93,7 @@ def _name_in(locale: Locale, zone: tzinfo, *, summer: bool) -> str:
     """Return a zone's abbreviation in a language; "" if people there have none for it."""
     variant: Literal["daylight", "standard"] = "daylight" if summer else "standard"
     name = get_timezone_name(zone, "short", locale=locale.cldr, zone_variant=variant)
-    return name if name.isalpha() and len(name) <= _LONGEST_ABBREVIATION else ""
+    return name if name.isalpha() and name.isupper() else ""  # "British time" is no abbreviation
 
 
 def _distance(at: datetime, locale: Locale) -> str:
