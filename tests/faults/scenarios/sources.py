@@ -31,7 +31,7 @@ FROM notifications_event e JOIN users_source s ON s.id = e.source_id WHERE e.eve
 
 @scenario("F5", "two sources, the same event ids, one person")
 def same_ids(stage: Stage) -> None:
-    persons, each = stage.scaled(200, 10), stage.scaled(50, 10)
+    persons, each = stage.scaled(200, 10), stage.scaled(25, 10)  # of two sources: no window is full
     watching = stage.open_live(persons, confirming=False)
     items = stage.items(persons * each)
     for number, item in enumerate(items):
