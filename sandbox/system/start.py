@@ -1,6 +1,7 @@
 """Shared parts of the embedded servers: address, free ports, waiting for the first answer."""
 
 import fcntl
+import random
 import socket
 import subprocess
 import tempfile
@@ -15,6 +16,8 @@ from sandbox.system.child_process import end
 HOST = "127.0.0.1"
 _START_WITHIN_S = 30.0
 _TRIES = 20
+_PORTS = range(10_240, 32_768)
+_random = random.SystemRandom()  # whatever seed a program has set: two at once must not choose alike
 
 
 class StartFailed(Exception):
@@ -59,8 +62,13 @@ class Ports:
 
 
 def free_port(usual: int) -> int:
-    """Return `usual` if it is free, else another free port."""
-    for port in (usual, 0):
+    """Return `usual` if it is free, else another free port.
+
+    It is below the ports that the system gives to outgoing connections: one of these would keep a server from
+    coming back to its port, or, as a client of a server that is away, be connected to itself.
+    """
+    tried = [usual] if usual else []
+    for port in (*tried, *_random.sample(_PORTS, 50), 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -2,6 +2,7 @@
 
 import socket
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -31,6 +32,12 @@ def test_a_port_is_given_to_one_start_only() -> None:
 def test_a_port_that_is_taken_is_not_given(taken: int) -> None:
     with closing(Ports()) as ports:
         assert ports.take(taken) != taken
+
+
+def test_a_port_is_none_that_an_outgoing_connection_could_take(taken: int) -> None:
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    assert free_port(0) < lowest
+    assert free_port(taken) < lowest
 
 
 @pytest.mark.parametrize("server", [Postgres, Valkey])
