@@ -19,6 +19,7 @@ from gateway.api import (
     preferences,
     profiles,
     read,
+    templates,
     topics,
 )
 from gateway.auth.bearer import AuthFailed, SourceKey
@@ -54,6 +55,7 @@ class _Api(NinjaAPI):
 api = _Api(title="Tocsin", version="1", description=openapi.DESCRIPTION, docs_url="/docs")
 api.add_router("", people.router)
 api.add_router("", profiles.router)
+api.add_router("/templates", templates.router)
 
 
 @api.get("/events", auth=SourceKey("read"), summary="Events, the latest first", openapi_extra=openapi.LIST)

@@ -35,6 +35,7 @@ _STATUS = {
     "not_signed_in": 401,
     "unsupported_media_type": 415,
     "unsupported_content_encoding": 415,
+    "invalid_template": 422,
     "wrong_secret": 403,
     "too_many_links": 429,
     "channel_off": 409,

@@ -75,6 +75,26 @@ def save(pk: int, text: Text, *, seen_at: datetime | None, by: Operator, now: da
 
 
 @transaction.atomic
+def put(wanted: MessageTemplate, *, publishes: bool, by: Operator, now: datetime) -> MessageTemplate:
+    """Store a template with this draft, or save the draft of the one for the same; then publish it if asked.
+
+    Idempotent: what is there already changes nothing. Raises: `NotPublishable`, and nothing has changed.
+    """
+    stem = stem_of(wanted.event_type)
+    same = MessageTemplate.objects.select_for_update().filter(
+        stem=stem, is_family=wanted.is_family, channel=wanted.channel, locale=wanted.locale
+    )
+    template = same.first() or create(wanted, by=by, now=now)
+    text = Text.clean(wanted.draft_title, wanted.draft_body)
+    if text != Text(template.draft_title, template.draft_body):
+        template = save(template.pk, text, seen_at=template.draft_saved_at, by=by, now=now)
+    if publishes and template.has_draft:
+        publish(template.pk, by=by, now=now)
+    template.refresh_from_db()
+    return template
+
+
+@transaction.atomic
 def discard(pk: int, *, by: Operator, now: datetime) -> MessageTemplate:
     """Return the draft to the published version's text. Raises: `NotPublishable` if none was published."""
     template = _locked(pk)

@@ -35,7 +35,7 @@ class ForNode(Node):
     def render(self, context: BoundedContext) -> str:  # type: ignore[override]
         items = self._items(context)
         if len(items) > MAX_TURNS:
-            raise TemplateFailed("too_long", f"a loop over {len(items):,} items; at most {MAX_TURNS}")
+            raise TemplateFailed("too_long", f"it loops over {len(items):,} items, of at most {MAX_TURNS}")
         if not items:
             return self.otherwise.render(context)
         with context.push():

@@ -137,6 +137,38 @@ def test_with_a_dead_chat_it_falls_on_to_the_mailbox(system, sign_in):
     expect(page.get_by_test_id("provider-entry").first).to_have_attribute("data-channel", "smtp")
 
 
+def test_an_operator_words_a_message_sees_it_on_every_channel_and_publishes_it(system, sign_in):
+    page = sign_in()
+    page.set_viewport_size({"width": 1024, "height": 900})
+    page.goto("/admin/notifications/messagetemplate/add/")
+    page.get_by_label("Event type").fill("BACKTEST_COMPLETED")
+    page.get_by_role("button", name="Save", exact=True).click()
+
+    shown = {name: page.locator(f"[data-channel={name}]") for name in ("WEB", "TELEGRAM", "EMAIL")}
+    mail = shown["EMAIL"].frame_locator("iframe").get_by_role("heading")
+    expect(mail).to_contain_text("Backtest")
+    page.get_by_label("Title").fill("{{ payload.symbol }} <b>done</b>")
+    for card in (shown["WEB"], shown["TELEGRAM"].locator("b").first, mail):
+        expect(card).to_contain_text("BTC/USDT <b>done</b>")
+    page.get_by_label("Title").press_sequentially("{{ payload.secret|safe }}")
+    expect(page.locator("[data-findings]")).to_contain_text("Invalid filter: 'safe'")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+    page.get_by_label("Title").fill("Tested {{ payload.symbol }}")
+    destinations = page.get_by_label("Destination")
+    destinations.select_option(label=destinations.locator("option", has_text="Telegram").inner_text())
+    page.get_by_role("button", name="Send test").click()
+    expect(page.get_by_role("status")).to_have_text("Sent: Telegram accepted it.")
+
+    page.get_by_role("button", name="Publish").click()
+    expect(page.get_by_text("Version 1 in use")).to_be_visible()
+    page.goto("/")
+    expect(page.get_by_test_id("connection-state")).to_have_attribute("data-state", "live")
+    system.publish(event_type="BACKTEST_COMPLETED", payload={"symbol": "ETH/USDT"})
+    expect(page.get_by_test_id("toast").first).to_contain_text("Tested ETH/USDT")
+    expect(page.get_by_test_id("timeline-card").first).to_contain_text("BACKTEST_COMPLETED, version 1")
+
+
 def test_signing_out_ends_the_live_session(system, sign_in, problems):
     page = sign_in()
     page.get_by_role("button", name="Sign out").click()

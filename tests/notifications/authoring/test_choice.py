@@ -6,6 +6,7 @@ from notifications.rendering import published
 from notifications.rendering.published import EVERY_S
 from notifications.rendering.render import render
 from notifications.states import Channel
+from notifications.words import Words
 from tests.notifications.rendering.rendered_messages import AT_MS, Content, Priority, rendered
 
 SHIPPED = "Order filled"
@@ -154,3 +155,32 @@ def fail(*_):
     from django.db import OperationalError
 
     raise OperationalError("away")
+
+
+class Asked(published.Published):
+    def choose(self, wanted):
+        raise AssertionError("nothing is stored, so nothing is looked for")
+
+
+def test_where_nothing_is_stored_nothing_is_looked_for() -> None:
+    assert render(order(), Channel.EMAIL, key="k", wordings=Asked({})).title == SHIPPED
+
+
+@pytest.mark.parametrize(
+    ("stored", "words", "payload", "title", "used"),
+    [
+        # What the producer says for this event comes before every template,
+        (TYPE, Words(title="Said"), {}, "Said", False),
+        # a template of the type comes before the words in its payload,
+        ({"event_type": "deploy.done"}, None, {"title": "Said"}, "Stored", True),
+        # and those come before the template of a family, which then says the rest.
+        ({"event_type": "deploy", "is_family": True}, None, {"title": "Said"}, "Said", True),
+        ({"event_type": "deploy", "is_family": True}, None, {"host": "a"}, "Stored", True),
+    ],
+)
+def test_a_stored_wording_among_the_producers_own_words(publish, stored, words, payload, title, used) -> None:
+    publish(title="Stored", **stored)
+    event_type = "ORDER_FILLED" if stored is TYPE else "deploy.done"
+    message = render(order(event_type=event_type, payload=payload, words=words), Channel.WEB, key="k")
+    assert message.title == title
+    assert (message.template_version is not None) == used
