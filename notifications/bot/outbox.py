@@ -64,16 +64,19 @@ def _waits_s(answers: Answers) -> list[float]:
 
 
 async def _give_all(answers: Answers, waits_s: Sequence[float]) -> None:
+    begun = asyncio.get_running_loop().time()
     chat_id, turns = answers.chat_id, _turns()
+    for toast in (answer for answer in answers.answers if isinstance(answer, Toast)):
+        await _give(chat_id, toast)  # out of turn: the person is looking at the button
     turns.waiting[chat_id] += 1
     try:
         async with turns[chat_id]:
             for answer, wait_s in zip(answers.answers, waits_s, strict=True):
                 if wait_s >= _WITHIN_S:
                     log.warning("answer_left_out")
-                    continue
-                await asyncio.sleep(wait_s)
-                await _give(chat_id, answer)
+                elif not isinstance(answer, Toast):
+                    await asyncio.sleep(begun + wait_s - asyncio.get_running_loop().time())
+                    await _give(chat_id, answer)
     finally:
         turns.waiting[chat_id] -= 1
         if not turns.waiting[chat_id]:
@@ -93,7 +96,7 @@ async def _give(chat_id: str, answer: Answer) -> None:
                 reason = error.reason.replace(chat_id, "<address>")
                 log.warning("answer_failed", extra={"error": type(error).__name__, "reason": reason[:300]})
                 return
-            await asyncio.sleep(_wait_s(error, chat_id, retry_s))
+            await asyncio.sleep(await _wait_s(error, chat_id, retry_s))
         else:
             return
 
@@ -105,7 +108,11 @@ def _is_final(error: TransportError, answer: Answer) -> bool:
     )
 
 
-def _wait_s(error: TransportError, chat_id: str, retry_s: float) -> float:
+async def _wait_s(error: TransportError, chat_id: str, retry_s: float) -> float:
+    """Return when to try again; a Retry-After holds the sends of all processes to this chat."""
     if not isinstance(error, LimitedError):
         return retry_s
-    return min(error.retry_after_s, _LONGEST_WAIT_S)
+    wait_s = min(error.retry_after_s, _LONGEST_WAIT_S)
+    limits = rate_limits.limits_of(Channel.TELEGRAM, chat_id)
+    await asyncio.to_thread(rate_limits.hold, limits, wait_s=wait_s)
+    return wait_s

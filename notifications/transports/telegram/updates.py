@@ -81,8 +81,8 @@ def parse(raw: Mapping[str, Any]) -> Inbound:
         log.warning("update_not_understood", extra={"update_id": update_id, "error": type(error).__name__})
         return Inbound(update_id)
     chat, sender = update.effective_chat, update.effective_user
-    if chat is None:
-        return Inbound(update_id)
+    if chat is None:  # a button below an inline message of somebody else's: it is answered, no more
+        return Inbound(update_id, what=what if isinstance(what, Pressed) else None)
     language = (sender.language_code or "") if sender else ""
     return Inbound(update_id, str(chat.id), chat.type == ChatType.PRIVATE, language[:16], what)
 

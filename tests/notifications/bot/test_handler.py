@@ -144,6 +144,13 @@ def test_any_data_is_answered(bot, ada, chat, data) -> None:
     assert next(type(one).__name__ for one in answers.answers) == "Toast"
 
 
+def test_a_press_without_a_chat_is_answered(bot) -> None:
+    sender = {"id": 1, "is_bot": False, "first_name": "x"}
+    query = {"id": "q9", "from": sender, "chat_instance": "1", "inline_message_id": "7", "data": "ack:1"}
+    answers = bot.take({"update_id": 10**8, "callback_query": query})
+    assert [answer.query_id for answer in answers.answers] == ["q9"]
+
+
 def test_a_group_is_told_once_where_to_talk(bot: Bot) -> None:
     assert "in a chat of our own" in said(bot.write("/start abc", chat=-77, kind="group"))
     assert bot.write("hello all", chat=-77, kind="group").answers == ()
