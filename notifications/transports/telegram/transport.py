@@ -1,11 +1,16 @@
 """Telegram, with python-telegram-bot. Sends HTML, and plain text if Telegram cannot parse the HTML."""
 
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
 from telegram import Bot, error
 
 from notifications.states import Channel
 from notifications.transports.base import Message, Receipt
 from notifications.transports.telegram.bot_api import BotApi, edit_text, send_text
 from notifications.transports.telegram.buttons import keyboard, refuses_a_link, with_links_in_text
+
+T = TypeVar("T")
 
 
 class TelegramTransport:
@@ -26,41 +31,49 @@ class TelegramTransport:
         """Show `message` in the place of an earlier one. See `EditingTransport.edit`."""
 
         async def edit(bot: Bot) -> None:
-            await edit_text(
-                bot,
-                address,
-                message_id,
-                message.text,
-                html=message.html,
-                keyboard=keyboard(message, address),
-                image=message.image,
-                timeout_s=timeout_s,
-            )
+            async def post(shown: Message) -> None:
+                await edit_text(
+                    bot,
+                    address,
+                    message_id,
+                    shown.text,
+                    html=shown.html,
+                    keyboard=keyboard(shown, address),
+                    image=shown.image,
+                    timeout_s=timeout_s,
+                )
+
+            await _with_links(post, message)
 
         await self.api.call(edit, timeout_s=timeout_s)
 
 
 async def _send(bot: Bot, message: Message, address: str, timeout_s: float) -> Receipt:
-    async def post(to: str | int, shown: Message) -> str:
-        return await send_text(
-            bot,
-            to,
-            shown.text,
-            html=shown.html,
-            keyboard=keyboard(shown, address),
-            image=shown.image,
-            timeout_s=timeout_s,
-        )
+    async def post_to(to: str | int) -> str:
+        async def post(shown: Message) -> str:
+            return await send_text(
+                bot,
+                to,
+                shown.text,
+                html=shown.html,
+                keyboard=keyboard(shown, address),
+                image=shown.image,
+                timeout_s=timeout_s,
+            )
 
-    async def post_with_links(to: str | int) -> str:
-        try:
-            return await post(to, message)
-        except error.BadRequest as failure:
-            if not message.actions or not refuses_a_link(failure):
-                raise
-            return await post(to, with_links_in_text(message))
+        return await _with_links(post, message)
 
     try:
-        return Receipt(await post_with_links(address))
+        return Receipt(await post_to(address))
     except error.ChatMigrated as failure:
-        return Receipt(await post_with_links(failure.new_chat_id), moved_to=str(failure.new_chat_id))
+        return Receipt(await post_to(failure.new_chat_id), moved_to=str(failure.new_chat_id))
+
+
+async def _with_links(post: Callable[[Message], Awaitable[T]], message: Message) -> T:
+    """Post a message; with its links in the text if Telegram refuses one of its buttons."""
+    try:
+        return await post(message)
+    except error.BadRequest as failure:
+        if not message.actions or not refuses_a_link(failure):
+            raise
+        return await post(with_links_in_text(message))

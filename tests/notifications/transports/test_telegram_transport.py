@@ -173,3 +173,13 @@ async def test_a_preview_shows_the_picture_and_nothing_else(telegram, providers)
     with_image, without = providers.received("telegram")
     assert with_image["link_preview"] == {"url": "https://img.example.net/a.png", "prefer_large_media": True}
     assert without["link_preview"] == {"is_disabled": True}
+
+
+async def test_an_edit_with_a_button_that_telegram_refuses_has_its_link_in_the_text(telegram, providers):
+    message = replace(MESSAGE, actions=(Action("Open", "https://wiki.internal/x"),))
+    receipt = await telegram.send(message, "7703", timeout_s=5)
+    edited = replace(message, text=f"{message.text}\n\nAcknowledged", html="")
+    await telegram.edit(edited, "7703", receipt.provider_message_id, timeout_s=5)
+    [shown] = providers.chat("7703")["messages"]
+    assert shown["text"].endswith("Acknowledged\nOpen: https://wiki.internal/x")
+    assert shown["buttons"] == []
