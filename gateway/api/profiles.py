@@ -86,7 +86,8 @@ async def get_person(request: HttpRequest, external_id: str) -> HttpResponse:
 
 
 def _read(request: HttpRequest, external_id: str) -> HttpResponse:
-    person = person_meant(request.auth, external_id)  # type: ignore[attr-defined]
+    meant = person_meant(request.auth, external_id)  # type: ignore[attr-defined]
+    person = with_details(User.objects.filter(pk=meant.pk)).first() if meant is not None else None
     return not_found() if person is None else JsonResponse(person_json(person))
 
 

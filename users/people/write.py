@@ -121,27 +121,35 @@ class _Draft:
 
 # --- who may ----------------------------------------------------------------------------------------------
 def _not_allowed(round_: Indexed) -> dict[int, Remark]:
-    """Return why changes are rejected before anything is read or written."""
-    found: dict[int, Remark] = {}
+    """Return why changes are rejected before anybody is created."""
     outside = rights.forbidden((change.by.rule, change.external_id) for _, change in round_)
-    if outside:
-        known = _existing(external_id for _, external_id in outside)
+    known = _existing(external_id for _, external_id in outside) if outside else set()
     privileged = _privileged(round_)
+    found: dict[int, Remark] = {}
     for index, change in round_:
-        rule, groups = change.by.rule, change.details.groups or ()
-        if change.external_id == "me" or not change.external_id.strip():
-            found[index] = Remark("invalid_user_id", "Use another id: me is the person who asks.", "user_id")
-        if (rule, change.external_id) in outside:
-            joins = change.mode is Mode.PUT and not set(groups).isdisjoint(rule.groups)
-            if not joins or change.external_id in known:
-                found[index] = rights.not_allowed(rule)
-        if change.details.vouches and not change.by.may_vouch:
-            found[index] = must_not_vouch("addresses")
-        forbidden = [name for name in groups if name in privileged or not _may_assign(rule.groups, name)]
-        if forbidden:
-            detail = f"The group {forbidden[0]} is assigned in the admin only, or by other sources."
-            found[index] = Remark("forbidden_group", detail, "groups")
+        is_outside = (change.by.rule, change.external_id) in outside
+        if is_outside and not (_joins(change) and change.external_id not in known):
+            found[index] = rights.not_allowed(change.by.rule)
+        elif (remark := _refusal(change, privileged)) is not None:
+            found[index] = remark
     return found
+
+
+def _joins(change: Change) -> bool:
+    """Return whether the change creates a person in one of the groups that its source is limited to."""
+    return change.mode is Mode.PUT and not set(change.details.groups or ()).isdisjoint(change.by.rule.groups)
+
+
+def _refusal(change: Change, privileged: set[str]) -> Remark | None:
+    if change.external_id == "me" or not change.external_id.strip():
+        return Remark("invalid_user_id", "Use another id: me is the person who asks.", "user_id")
+    if change.details.vouches and not change.by.may_vouch:
+        return must_not_vouch("addresses")
+    for group in change.details.groups or ():
+        if group in privileged or not _may_assign(change.by.rule.groups, group):
+            detail = f"The group {group} is assigned in the admin only, or by other sources."
+            return Remark("forbidden_group", detail, "groups")
+    return None
 
 
 def _may_assign(limits: Sequence[str], group: str) -> bool:
