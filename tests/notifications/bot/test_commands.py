@@ -143,7 +143,7 @@ def test_a_group_that_moved_to_an_address_of_the_person_is_disabled(bot, desk, a
 def test_a_person_hears_their_own_language(bot, ada, chat) -> None:
     ada.locale = "de-CH"
     ada.save()
-    assert "Dieser Chat ist mit ada verbunden." in said(bot.write("/status", language="en"))
+    assert "Dieser Chat ist mit ada verknüpft." in said(bot.write("/status", language="en"))
 
 
 def test_a_chat_in_which_the_person_just_wrote_is_live(bot, ada, chat) -> None:

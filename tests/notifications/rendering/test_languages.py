@@ -41,6 +41,26 @@ def test_no_sentence_is_missing_in_a_catalogue(language: str) -> None:
     assert list(messages.problems(catalogue, messages.sentences())) == []
 
 
+def translations(language: str) -> dict[tuple[str | None, str], str]:
+    catalogue = messages.read(CATALOGUES / language / "LC_MESSAGES" / "messages.po")
+    return {(one.context, str(one.id)): str(one.string) for one in catalogue if one.id}
+
+
+def test_every_sentence_in_chinese_is_chinese() -> None:
+    others = {text for text in translations("zh").values() if not re.search("[\u4e00-\u9fff，、：]", text)}
+    assert others == {"Maker", "Taker"}
+
+
+def test_no_sentence_in_german_is_that_of_another_language() -> None:
+    others, german = translations("zh"), translations("de")
+    assert {key for key, text in german.items() if text == others[key]} == {
+        ("value", "Maker"),
+        ("value", "Taker"),
+    }
+    same = {key[1] for key, text in german.items() if key[0] is None and text == key[1]}
+    assert same == {", ", ": "}
+
+
 def test_every_type_of_the_contract_has_a_wording_or_a_name() -> None:
     names = [
         name
