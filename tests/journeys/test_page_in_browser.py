@@ -179,6 +179,39 @@ def test_signing_out_ends_the_live_session(system, sign_in, problems):
     problems[:] = [problem for problem in problems if "401" not in problem and "Sign in first" not in problem]
 
 
+def test_the_producers_own_words_have_links_and_buttons(system, sign_in):
+    url = "https://docs.example.com/3.2"
+    body = f"**Faster**, see [the notes]({url}) or [this](https://evil.invalid/).\n- `export` <img src=x>"
+    actions = [
+        {"label": "Download", "url": "https://example.com/get"},
+        {"label": "Got it", "kind": "acknowledge"},
+    ]
+    page = sign_in()
+    content = {"title": "Version 3.2 is out", "body": body, "url": url, "actions": actions}
+    ack = system.publish(content=content)
+    assert (ack["status"], ack["delivered_via"]) == ("DELIVERED", "WEB")
+
+    toast = page.get_by_test_id("toast").first
+    expect(toast.get_by_role("link", name="Version 3.2 is out")).to_have_attribute("href", url)
+    expect(toast.locator(".words b")).to_have_text("Faster")
+    expect(toast.get_by_role("link", name="the notes")).to_have_attribute("rel", "noopener noreferrer")
+    expect(toast.locator(".words")).to_contain_text("this (https://evil.invalid/)")
+    expect(toast.locator(".words")).to_contain_text("export <img src=x>")
+    assert toast.locator("img").count() == 0
+    hrefs = [link.get_attribute("href") for link in toast.get_by_role("link").all()]
+    assert hrefs == [url, url, "https://example.com/get"]
+
+    item = page.get_by_test_id("inbox-item").first
+    expect(item.locator("a.item-open")).to_have_attribute("href", url)
+    expect(item.get_by_role("link", name="Download")).to_have_attribute("href", "https://example.com/get")
+    toast.get_by_role("button", name="Got it").click()
+    expect(page.get_by_test_id("toast")).to_have_count(0)
+    expect(item).to_have_attribute("data-read", "true")
+    expect(item.get_by_role("button", name="Got it")).to_have_count(0)
+    card = page.get_by_test_id("timeline-card").first
+    expect(card).to_contain_text("evidence HUMAN")
+
+
 def test_the_person_answers_in_the_simulated_telegram(system, sign_in):
     page = sign_in()
     page.get_by_test_id("chat-text").fill("/status")

@@ -59,8 +59,8 @@ export function reconcile(list, rows, { key, render }) {
 
 /** Replace `old` by `fresh`, keeping the keyboard focus. Return the new cursor. */
 function replace(old, fresh, cursor) {
-  const focused = [...old.querySelectorAll("button")].indexOf(document.activeElement);
+  const focused = [...old.querySelectorAll("button, a")].indexOf(document.activeElement);
   old.replaceWith(fresh);
-  if (focused >= 0) fresh.querySelectorAll("button")[focused]?.focus({ preventScroll: true });
+  if (focused >= 0) fresh.querySelectorAll("button, a")[focused]?.focus({ preventScroll: true });
   return cursor === old ? fresh : cursor;
 }

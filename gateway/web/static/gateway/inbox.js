@@ -70,7 +70,20 @@ export class Inbox extends EventTarget {
     if (keys.some((key) => !this.#items.has(key) && !this.#archived.has(key))) this.takeSnapshot();
     if (type === "event.read") keys.forEach((key) => this.#mark(key, "read"));
     if (type === "event.archived") keys.forEach((key) => this.#drop(key));
+    if (type === "event.acknowledged") keys.forEach((key) => this.#markAcknowledged(key));
     this.#render();
+  }
+
+  /** Acknowledge an event: the person has pressed its button. */
+  acknowledge(event) {
+    this.#client.acknowledge(event);
+    this.#markAcknowledged(keyOf(event));
+    this.#render();
+  }
+
+  #markAcknowledged(key) {
+    this.#mark(key, "read");
+    this.#mark(key, "acknowledged");
   }
 
   /** Mark all items as seen: the person has opened the inbox. */
@@ -112,7 +125,8 @@ export class Inbox extends EventTarget {
       const key = keyOf(item);
       if (this.#archived.has(key)) continue;
       const known = before.get(key);
-      this.#items.set(key, { ...item, read: item.read || !!known?.read, seen: item.seen || !!known?.seen });
+      const { read, seen, acknowledged } = known ?? {};
+      this.#items.set(key, { ...item, read: item.read || !!read, seen: item.seen || !!seen, acknowledged });
     }
   }
 
@@ -168,7 +182,11 @@ export class Inbox extends EventTarget {
 
   #render() {
     const items = [...this.#items.values()].sort((a, b) => b.seq - a.seq);
-    const handlers = { onRead: (item) => this.#read(item), onArchive: (item, row) => this.#archive(item, row) };
+    const handlers = {
+      onRead: (item) => this.#read(item),
+      onArchive: (item, row) => this.#archive(item, row),
+      onAcknowledge: (item) => this.acknowledge(item),
+    };
     reconcile(this.#list, items, { key: keyOf, render: (item) => renderItem(item, handlers) });
     refreshAges(this.#list, Date.now());
     document.getElementById("inbox-empty").hidden = items.length > 0;

@@ -17,7 +17,7 @@ const config = JSON.parse(document.getElementById("tocsin-config").textContent);
 const autoConfirm = document.getElementById("auto-confirm");
 
 const api = new Api(config);
-const toasts = new Toasts();
+const toasts = new Toasts({ onAcknowledge: (event) => inbox.acknowledge(event) });
 const client = connect({ url: config.ws_url, person: config.person, confirm: () => !isSilent() });
 const inbox = new Inbox(api, client);
 const panel = new InboxPanel({ onOpen: () => inbox.see() });
@@ -28,7 +28,7 @@ const HANDLERS = {
   snapshot: () => inbox.takeSnapshot(),
   "event.read": onElsewhere,
   "event.archived": onElsewhere,
-  "event.acknowledged": (frame) => toasts.remove(keysOf(frame)),
+  "event.acknowledged": onElsewhere,
   "event.seen": (frame) => inbox.mirror(frame.type, keysOf(frame)),
   error: (frame) => toasts.error("The server refused a frame", frame.detail || frame.code),
   state: onState,

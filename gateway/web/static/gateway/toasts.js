@@ -2,6 +2,7 @@
 
 import { clock, words } from "./format.js";
 import { h, icon, priorityBadge, setText } from "./dom.js";
+import { actionsOf, bodyOf, imageOf, linked } from "./words.js";
 import { keyOf } from "../tocsin/naming.js";
 
 const SHOWN_FOR_MS = 6_000;
@@ -13,8 +14,11 @@ export class Toasts {
   #critical = document.getElementById("toasts-critical");
   #polite = document.getElementById("toasts-polite");
   #more = document.getElementById("toasts-more");
+  #onAcknowledge;
 
-  constructor(region = document.getElementById("toasts")) {
+  /** `onAcknowledge` is called with the frame of an event that the person acknowledges by its button. */
+  constructor({ onAcknowledge, region = document.getElementById("toasts") }) {
+    this.#onAcknowledge = onAcknowledge;
     // Timers pause while the pointer or focus is on a toast, and while the page is hidden (WCAG 2.2.1).
     region.addEventListener("pointerenter", () => this.#each("pause"));
     region.addEventListener("pointerleave", () => this.#each("run"));
@@ -33,6 +37,7 @@ export class Toasts {
       title: frame.title || words(frame.event_type),
       body: frame.body ?? "",
       at: frame.timestamp,
+      frame,
     });
   }
 
@@ -74,7 +79,11 @@ export class Toasts {
 
   #show(notice) {
     const critical = notice.priority === "CRITICAL";
-    const toast = new Toast(notice, { stays: critical, onEnd: () => this.#dismiss(toast) });
+    const onAcknowledge = () => {
+      this.#onAcknowledge(notice.frame);
+      this.#dismiss(toast);
+    };
+    const toast = new Toast(notice, { stays: critical, onEnd: () => this.#dismiss(toast), onAcknowledge });
     this.#shown.push(toast);
     (critical ? this.#critical : this.#polite).prepend(toast.element);
     if (!document.hidden) toast.run();
@@ -110,11 +119,13 @@ class Toast {
   #timer = 0;
   #stays;
   #onEnd;
+  #onAcknowledge;
 
-  constructor(notice, { stays, onEnd }) {
+  constructor(notice, { stays, onEnd, onAcknowledge }) {
     this.notice = notice;
     this.#stays = stays;
     this.#onEnd = onEnd;
+    this.#onAcknowledge = onAcknowledge;
     this.element = this.#render();
   }
 
@@ -132,7 +143,7 @@ class Toast {
   }
 
   #render() {
-    const { id, priority, title, body, at } = this.notice;
+    const { id, priority, title, body, at, frame = {} } = this.notice;
     const dismiss = this.#stays
       ? h("button", { class: "button button-small toast-dismiss", type: "button" }, "Dismiss")
       : h("button", { class: "icon-button", type: "button", "aria-label": `Dismiss: ${title}` }, icon("close"));
@@ -141,8 +152,10 @@ class Toast {
       "article",
       { class: "toast", "data-testid": "toast", "data-event-id": id || null, "data-priority": priority },
       h("div", { class: "toast-head" }, priorityBadge(priority), h("time", { class: "num" }, clock(at)), dismiss),
-      h("p", { class: "toast-title" }, title),
-      body ? h("p", { class: "toast-body" }, body) : null,
+      h("p", { class: "toast-title" }, linked(frame.url, "span", {}, title)),
+      bodyOf({ ...frame, body }, { class: "toast-body" }),
+      imageOf(frame),
+      actionsOf(frame, this.#onAcknowledge),
     );
   }
 }
