@@ -1,9 +1,11 @@
 """System checks of the edge's settings, and of `TOCSIN_…` variables that nothing reads."""
 
 import os
+import re
 from dataclasses import fields
 from typing import Any
 
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
 from gateway.settings import EdgeSettings, edge_settings
@@ -14,14 +16,27 @@ from runtime.settings import PREFIX, variable
 _OTHERS = ("HOME", "DEMO", "CRASH", "REQUIRE_", "CHAOS_", "CHANNELS", "STATE_MACHINE_", "RUN_")
 
 
+_WEBHOOK_SECRET = re.compile(r"[A-Za-z0-9_-]{16,256}")  # Telegram allows these, also fewer of them
+
+
+@register
+def the_webhook_has_a_secret(**_: Any) -> list[CheckMessage]:
+    """Who guesses the secret of the webhook can speak for every person who has linked a chat."""
+    secret = settings.TELEGRAM_WEBHOOK_SECRET
+    if not secret or _WEBHOOK_SECRET.fullmatch(secret):
+        return []
+    hint = "Set 16 to 256 of A-Z, a-z, 0-9, _ and -, at random; unset it if there is no webhook."
+    return [Error("TELEGRAM_WEBHOOK_SECRET is no good secret.", hint=hint, id="tocsin.E009")]
+
+
 @register
 def sessions_can_be_served(**_: Any) -> list[CheckMessage]:
     """An empty window would never let an event out, and a limit of 0 s would close every socket."""
-    settings = edge_settings()
+    current = edge_settings()
     return [
         Error(f"{name} must be above 0.", hint=f"Raise {variable(name)}.", id="tocsin.E005")
         for name in ("window_frames", "window_bytes", "slow_close_s", "resync_s")
-        if getattr(settings, name) <= 0
+        if getattr(current, name) <= 0
     ]
 
 

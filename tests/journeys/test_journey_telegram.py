@@ -1,11 +1,13 @@
 """A chat from its link to the person's own word, with every process and the simulated Telegram."""
 
+import asyncio
 import uuid
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from tests.kit.eventually import eventually
+from tests.kit.raw_websocket import AsyncRawSocket
 
 
 class Chat:
@@ -88,3 +90,20 @@ def test_who_blocks_the_bot_gets_their_events_elsewhere_and_hears_of_it(system, 
 
     eventually(lambda: "You have blocked the bot in Telegram" in mails(), within_s=15)
     assert system.publish(user_id=grace)["delivered_via"] == "EMAIL"
+
+
+async def test_a_message_shows_that_the_event_was_acknowledged_on_the_page(system) -> None:
+    demo = Chat(system.simulator, 100200300)
+    ack = await asyncio.to_thread(system.publish)
+    assert ack["delivered_via"] == "TELEGRAM"
+    with system.signed_in() as person:
+        cookies = "; ".join(f"{name}={value}" for name, value in person.cookies.items())
+    headers = {"Cookie": cookies, "Origin": system.url}
+    socket = await AsyncRawSocket.open(int(system.values["PORT"]), "/ws", headers=headers)
+    try:
+        await socket.until_ready()
+        socket.say(type="acknowledge", event_id=ack["event_id"], source="demo")
+        message = await asyncio.to_thread(demo.until, "Acknowledged elsewhere at ")
+    finally:
+        socket.close()
+    assert message["buttons"] == []

@@ -37,7 +37,7 @@ class Command(BaseCommand):
     def _set(self, url: str) -> None:
         secret = settings.TELEGRAM_WEBHOOK_SECRET
         if not secret:
-            raise CommandError("Set TELEGRAM_WEBHOOK_SECRET first, to 1 to 256 of A-Z, a-z, 0-9, _ and -.")
+            raise CommandError("Set TELEGRAM_WEBHOOK_SECRET first, to 16 to 256 of A-Z, a-z, 0-9, _ and -.")
         whole = f"{url.rstrip('/')}/{hooks.TELEGRAM}"
         call(bot_api.set_webhook, whole, secret)
         self.stdout.write(f"Telegram calls {whole}")

@@ -5,6 +5,7 @@ import json
 import pytest
 from django.db import OperationalError, connection
 
+from gateway.checks import the_webhook_has_a_secret
 from notifications.bot import outbox
 from notifications.models import BotUpdate
 
@@ -19,6 +20,18 @@ UPDATE = {"update_id": 5, "my_chat_member": None}
 def webhook(settings) -> None:
     settings.TELEGRAM_WEBHOOK_SECRET = "hush"
     settings.TELEGRAM_BOT_TOKEN = "1000:token"
+
+
+@pytest.mark.parametrize("secret", ["short", "x" * 257, "sixteen letters!"])
+def test_a_secret_that_can_be_guessed_or_that_telegram_refuses_stops_the_start(settings, secret) -> None:
+    settings.TELEGRAM_WEBHOOK_SECRET = secret
+    assert [found.id for found in the_webhook_has_a_secret()] == ["tocsin.E009"]
+
+
+@pytest.mark.parametrize("secret", ["", "a-Secret_of_16..".replace(".", "0")])
+def test_a_good_secret_or_none_is_fine(settings, secret) -> None:
+    settings.TELEGRAM_WEBHOOK_SECRET = secret
+    assert the_webhook_has_a_secret() == []
 
 
 def call(client, body=None, **how):
