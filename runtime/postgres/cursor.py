@@ -1,7 +1,8 @@
-"""Statements on hot paths: bound on the server, prepared by the connection, with arrays in binary.
+"""Statements on hot paths: bound on the server, with arrays in binary.
 
 The ORM composes a statement again each time, which costs more than Postgres needs to answer it, and Django's
-own cursors escape every value into the text.
+own cursors escape every value into the text. They are not prepared: a plan that is kept may be that of an
+empty table, and connection poolers would mix up the names.
 """
 
 from collections.abc import Iterator, Mapping
