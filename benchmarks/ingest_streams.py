@@ -4,6 +4,7 @@
 batch of 500 rows with the same columns, one commit each: no parsing, no routing, no acks, no cursors.
 """
 
+import gc
 import json
 import time
 from typing import Any
@@ -92,6 +93,8 @@ def main() -> None:
     with servers():
         source()
         events = messages(people(PERSONS, with_telegram=False))
+        gc.freeze()  # as `manage.py ingest_streams` does
+        gc.set_threshold(20_000)
         ours = through_the_stream(events)
         report("stream ingress", ours, bare_insert(), "events/s", "bare INSERT")
 
