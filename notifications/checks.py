@@ -10,7 +10,7 @@ from django.core.checks import CheckMessage, Error, register
 from notifications.events import Address, ChannelChoice, Recipient
 from notifications.routing.route import route
 from notifications.settings import pipeline_settings
-from notifications.states import Priority
+from notifications.states import Channel, Priority
 from notifications.transports import registry
 from notifications.transports.spec import ChannelSpec
 
@@ -29,6 +29,8 @@ def channels_can_be_routed_to(**_: Any) -> list[CheckMessage]:
 
 
 def _is_routable(spec: ChannelSpec) -> bool:
+    if spec.channel is Channel.ACTIVE_SESSION:  # stands for whatever is live, and is no step of a plan
+        return False
     channels = registry.channels()
     plan = route(
         event_type="",
