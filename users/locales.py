@@ -5,6 +5,7 @@ from functools import cache, lru_cache
 
 from babel import Locale
 from babel.core import get_global
+from babel.localedata import exists
 from django.core.exceptions import ValidationError
 
 DEFAULT = "en"
@@ -48,7 +49,7 @@ def _is_known(tag: re.Match[str]) -> bool:
     names, script, region = _names(), tag["script"], tag["region"]
     language = _language(tag)
     return (
-        language in names.languages
+        (language in names.languages or exists(language))
         and language not in _NO_LANGUAGES
         and (not script or script.title() in names.scripts)
         and (not region or region.upper() in names.territories)

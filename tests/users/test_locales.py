@@ -22,6 +22,7 @@ from users.models import User
         ("es-419", "es-419"),
         ("de-US", "de-US"),
         ("iw", "he"),
+        ("skr-PK", "skr-PK"),
         (" fr ", "fr"),
     ],
 )

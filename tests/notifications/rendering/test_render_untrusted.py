@@ -111,6 +111,7 @@ KNOWN_FIELDS = sorted({name for sample in SAMPLES.values() for name in sample})
     priority=st.sampled_from(list(Priority)),
     time_zone=st.sampled_from(["Asia/Kolkata", "Nowhere"]) | st.text(max_size=20),
     possible_duplicate=st.booleans(),
+    locale=st.sampled_from(["en", "de", "de-CH", "zh", "en-IN", "ar"]) | st.text(max_size=16),
 )
 def test_no_json_payload_breaks_a_message(
     event_type: str,
@@ -119,6 +120,7 @@ def test_no_json_payload_breaks_a_message(
     priority: Priority,
     time_zone: str,
     possible_duplicate: bool,
+    locale: str,
 ) -> None:
     message = rendered(
         event_type,
@@ -127,6 +129,7 @@ def test_no_json_payload_breaks_a_message(
         priority=priority,
         time_zone=time_zone,
         possible_duplicate=possible_duplicate,
+        locale=locale,
     )
 
     assert_presentable(message, channel)
