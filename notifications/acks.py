@@ -33,6 +33,12 @@ _DETAIL: dict[str, str] = {
     FailureKind.UNCONFIRMED: "The page did not confirm in time, and there is no other channel.",
     EndCode.EXPIRED: "It expired before it was delivered.",
     EndCode.OUTCOME_UNKNOWN: "The provider's answer was lost; it may have arrived.",
+    EndCode.MUTED: "The person has muted it; the event is in their inbox.",
+    EndCode.THROTTLED: "The person was sent enough of this type; the event is in their inbox.",
+    EndCode.EXPIRES_WHILE_HELD: "It expires before the person wants it sent; the event is in their inbox.",
+    EndCode.NEVER_OPEN: "The person's quiet hours and send windows leave no time; it is in their inbox.",
+    EndCode.SWITCHED_OFF: "The person has switched its channels off; the event is in their inbox.",
+    EndCode.BELOW_PRIORITY: "The person wants only more urgent events; the event is in their inbox.",
     EndCode.CONFLICT: "This event_id was accepted before with other content; nothing was sent.",
 }
 
@@ -88,16 +94,34 @@ def _new_ack(item: Planned[Envelope], answer: store.Stored, now: datetime) -> Ac
         code=answer.code,
         detail=_DETAIL.get(answer.code, ""),
         seq=answer.seq,
-        outcomes=skipped(item.plan),
+        outcomes=held(item.plan) + skipped(item.plan),
         state=answer.state,
         event_pk=answer.event_pk,
     )
 
 
+def held(plan: Plan) -> tuple[ChannelOutcome, ...]:
+    """Return the channels that wait for the person's time."""
+    return tuple(
+        ChannelOutcome(line.channel, DeliveryState.PENDING, _until(line.reason, line.until))
+        for line in plan.trace
+        if line.verdict is Verdict.HELD and line.until is not None
+    )
+
+
+def _until(reason: str, until: datetime | str | None) -> str:
+    at = until.isoformat() if isinstance(until, datetime) else until
+    return f"{reason} until {at}" if at else reason
+
+
 def skipped(plan: Plan) -> tuple[ChannelOutcome, ...]:
     """Return the channels that routing did not choose, with its reasons."""
     return tuple(
-        ChannelOutcome(decision.channel, DeliveryState.SKIPPED, decision.reason)
+        ChannelOutcome(
+            decision.channel,
+            DeliveryState.SKIPPED,
+            _until(decision.reason, decision.until),
+        )
         for decision in plan.trace
         if decision.verdict is Verdict.SKIPPED
     )
@@ -139,11 +163,21 @@ def _outcomes(
         if line.get("replay", 0) != event.replay_count:
             continue
         channel = Channel(line["channel"])
+        if "at" in line or line["verdict"] == Verdict.HELD:
+            continue  # the delivery tells what became of it
         if line["verdict"] == Verdict.SKIPPED:
-            outcomes.append(ChannelOutcome(channel, DeliveryState.SKIPPED, line["reason"]))
+            reason = _until(line["reason"], line.get("until"))
+            outcomes.append(ChannelOutcome(channel, DeliveryState.SKIPPED, reason))
         elif (row := reached.get(next(positions))) is not None:
-            outcomes.append(ChannelOutcome(channel, row.state, row.failure_kind or row.error))
+            outcomes.append(ChannelOutcome(channel, row.state, row.failure_kind or row.error or _wait(row)))
     return tuple(outcomes)
+
+
+def _wait(row: Delivery | store.Tried) -> str:
+    """Return until when a delivery is held by the person's wishes, if it is."""
+    if not isinstance(row, Delivery) or row.ended_at is not None or row.held_until != row.not_before:
+        return ""
+    return _until(row.wait_reason, row.not_before)
 
 
 def reasons(event: Event, deliveries: Iterable[Delivery]) -> list[tuple[Channel, str]]:

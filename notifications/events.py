@@ -76,6 +76,8 @@ class Content(NamedTuple):
     locale: str = "en"  # the recipient's; any text, with fallbacks (`users.locales`)
     words: Words | None = None  # the producer's own, if the event has some beside its payload
     link_hosts: tuple[str, ...] = ()  # where links of the source may lead
+    pierces: HoldReason | None = None  # the message says so
+    silent: bool = False  # a page shows it in the inbox alone
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,7 @@ class AttemptOutcome(StrEnum):
     NO_SESSION = "no_session"
     LEASE_EXPIRED = "lease_expired"
     CIRCUIT_OPEN = "circuit_open"  # not sent: the provider is known to be down
+    UNWANTED = "unwanted"  # not sent: the person has switched it off or muted it meanwhile
     WAIT_TOO_LONG = "wait_too_long"  # not sent: it would have had to wait while another channel was free
 
 
@@ -136,11 +137,12 @@ class EndCode(StrEnum):
     CONFLICT = "conflict"  # the id belongs to another event
     NO_SUBSCRIBERS = "no_subscribers"  # nobody follows the topic
     NOBODY_REACHED = "nobody_reached"  # no subscriber of the topic was reached
-    SWITCHED_OFF = "switched_off"  # these five by the person's wishes: see `SkipReason`
+    SWITCHED_OFF = "switched_off"  # these six by the person's wishes: see `SkipReason`
     BELOW_PRIORITY = "below_priority"
     MUTED = "muted"
     THROTTLED = "throttled"
     EXPIRES_WHILE_HELD = "expires_while_held"
+    NEVER_OPEN = "never_open"
 
 
 class Verdict(StrEnum):

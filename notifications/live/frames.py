@@ -75,6 +75,8 @@ def stored_content(row: Event | Due, time_zone: str, locale: str) -> Content:
         locale,
         Words.from_json(row.words) if row.words else None,
         tuple(hosts),
+        pierces=row.pierces if isinstance(row, Due) else None,
+        silent=row.silent,
     )
 
 
@@ -118,7 +120,9 @@ def worded_frame(
         title=message.title,
         body=message.text,
         **own_words(message),
-        **({"topic": content.topic} if content.topic else {}),  # after the fields that `head` reads
+        # After the fields that `head` reads.
+        **({"silent": True} if content.silent else {}),
+        **({"topic": content.topic} if content.topic else {}),
     )
     return frame, message.template_version
 

@@ -39,7 +39,7 @@ def push_accepted(batch: Sequence[tuple[PlannedEvent, Stored]], now: datetime) -
     effects.rings += [
         Ring(answer.delivery_id, item.request.priority)
         for item, answer in accepted
-        if answer.delivery_id and not _is_web(item)
+        if answer.delivery_id and not _is_web(item) and item.plan.steps[0].hold_until is None
     ]
     ended = [(item, answer) for item, answer in accepted if answer.state is not EventState.ACCEPTED]
     effects.finals += [answer.event_pk for _, answer in ended]
@@ -93,5 +93,7 @@ def _deadline(item: PlannedEvent, now: datetime) -> datetime:
 def _frame(
     item: PlannedEvent, sayings: Sayings, seq: int = 0, ack_by: datetime | None = None
 ) -> tuple[bytes, int | None]:
-    content = item.request.content(item.recipient.time_zone, item.recipient.locale, seq)
+    content, plan = item.request.content(item.recipient.time_zone, item.recipient.locale, seq), item.plan
+    if plan.silent or plan.pierces:
+        content = content._replace(silent=plan.silent, pierces=plan.pierces)
     return worded_frame(content, ack_by=ack_by, say=sayings.say)

@@ -29,6 +29,7 @@ _COLUMNS = (
     "occurred_at",
     "payload",
     "words",
+    "silent",
     "state",
     "topic",
 )

@@ -28,4 +28,9 @@ class Migration(migrations.Migration):
             name='wait_reason',
             field=models.CharField(blank=True, choices=[('retry', 'retry'), ('retry_after', 'retry_after'), ('breaker_open', 'breaker_open'), ('rate_limit', 'rate_limit'), ('no_room', 'no_room'), ('quiet_hours', 'quiet_hours'), ('send_window', 'send_window'), ('muted', 'muted')], db_default='', help_text='Why it waits, or last waited, until `not_before`.', max_length=16),
         ),
+        migrations.AlterField(
+            model_name='attempt',
+            name='outcome',
+            field=models.CharField(choices=[('sent', 'sent'), ('temporary', 'temporary'), ('limited', 'limited'), ('unknown', 'unknown'), ('recipient', 'recipient'), ('message', 'message'), ('configuration', 'configuration'), ('no_session', 'no_session'), ('lease_expired', 'lease_expired'), ('circuit_open', 'circuit_open'), ('unwanted', 'unwanted'), ('wait_too_long', 'wait_too_long')], max_length=16),
+        ),
     ]

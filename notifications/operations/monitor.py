@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, Exists, Min, OuterRef
-from django.db.models.functions import Coalesce
+from django.db.models import Count, Exists, Min, OuterRef, Subquery
+from django.db.models.functions import Coalesce, Greatest
 
 from notifications import store
 from notifications.events import JsonObject
@@ -43,11 +43,17 @@ def snapshot(*, now: datetime) -> Snapshot:
 
 
 def oldest_critical_s(*, now: datetime, source_id: int | None = None) -> float:
-    """Return the age of the oldest unfinished CRITICAL event; a replayed one counts from its due time."""
+    """Return the age of the oldest unfinished CRITICAL event.
+
+    A replayed one counts from its due time, and one that was held from its release.
+    """
     waiting = Event.objects.filter(state=EventState.ACCEPTED, priority=Priority.CRITICAL)
     if source_id is not None:
         waiting = waiting.filter(source_id=source_id)
-    since = waiting.aggregate(at=Min(Coalesce("replay_due_at", "accepted_at")))["at"]
+    open_ones = Delivery.objects.filter(event=OuterRef("pk"), ended_at__isnull=True)
+    held_until = Subquery(open_ones.values("held_until")[:1])
+    began = Greatest(Coalesce("replay_due_at", "accepted_at"), held_until)
+    since = waiting.aggregate(at=Min(began))["at"]
     return 0.0 if since is None else max((now - since).total_seconds(), 0.0)
 
 

@@ -8,7 +8,7 @@ nothing, and what was accepted is never touched.
 import logging
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import redis
 
@@ -17,6 +17,7 @@ from notifications.events import Ack, Envelope, rejected_ack
 from notifications.settings import pipeline_settings
 from notifications.states import Priority
 from runtime.batching import ThreadBatcher
+from runtime.postgres import clock
 from runtime.redis.client import client
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 KEY = "overload.open_rows"
 CRITICAL_FACTOR = 10  # CRITICAL events are refused above this many times the bound
 _KEPT_S = 60
+_SOON = timedelta(hours=1)  # what is held until later is no load now
 _READ_EVERY_S = 1.0
 _STALE_AFTER_S = 5.0  # an older number, such as that of a process without traffic, says nothing
 
@@ -33,7 +35,8 @@ def measure() -> int:
 
     Raises: `redis.RedisError`.
     """
-    count = store.backlog.count_open(limit=CRITICAL_FACTOR * pipeline_settings().open_rows_max + 1)
+    most = CRITICAL_FACTOR * pipeline_settings().open_rows_max + 1
+    count = store.backlog.count_open(limit=most, before=clock.now() + _SOON)
     client().set(KEY, count, ex=_KEPT_S)
     return count
 

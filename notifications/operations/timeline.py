@@ -15,6 +15,7 @@ from notifications.states import (
     EventState,
     Evidence,
     FailureKind,
+    HoldReason,
     SkipReason,
     Verdict,
     WaitReason,
@@ -28,6 +29,17 @@ _SKIPPED: dict[str, str] = {
     SkipReason.NOT_ACTIVE: "only if active, and it is not",
     SkipReason.UNSUPPORTED: "no transport sends there yet",
     SkipReason.LIVE_ONLY: "informational events go to open pages only",
+    SkipReason.BELOW_PRIORITY: "the person wants more urgent events there",
+    SkipReason.MUTED: "the person has muted it",
+    SkipReason.THROTTLED: "enough of this type were sent",
+    SkipReason.EXPIRES_WHILE_HELD: "it expires before the person wants it sent",
+    SkipReason.NEVER_OPEN: "quiet hours and send windows leave no time",
+}
+
+_HELD: dict[str, str] = {
+    HoldReason.QUIET_HOURS: "quiet hours",
+    HoldReason.SEND_WINDOW: "outside the person's send windows",
+    HoldReason.MUTED: "muted, and it does not pierce",
 }
 
 
@@ -95,11 +107,17 @@ def _replayed(end: JsonObject) -> list[JsonObject]:
 def _routed(event: Event, line: dict[str, Any]) -> JsonObject:
     name = Channel(line["channel"]).name
     replay = line.get("replay", 0)
-    at = event.history[replay - 1]["replayed_at"] if replay else event.accepted_at
+    at: datetime | int = event.history[replay - 1]["replayed_at"] if replay else event.accepted_at
+    if "at" in line:  # found before a send, after the routing
+        at = datetime.fromisoformat(line["at"])
     if line["verdict"] == Verdict.CHOSEN:
-        return _step(at, "routed", f"{name} chosen", "info", line["channel"])
+        because = f": it {line['reason']}" if line["reason"].startswith("pierces") else ""
+        return _step(at, "routed", f"{name} chosen{because}", "info", line["channel"])
+    until = f" until {datetime.fromisoformat(line['until']):%Y-%m-%d %H:%M:%S} UTC" if "until" in line else ""
+    if line["verdict"] == Verdict.HELD:
+        return _step(at, "held", f"{name} held{until}: {_HELD[line['reason']]}", "info", line["channel"])
     reason = _SKIPPED.get(line["reason"], line["reason"])
-    return _step(at, "skipped", f"{name} skipped: {reason}", "info", line["channel"])
+    return _step(at, "skipped", f"{name} skipped{until}: {reason}", "info", line["channel"])
 
 
 def _delivery_steps(row: Delivery, *, first: bool) -> list[JsonObject]:
@@ -108,7 +126,8 @@ def _delivery_steps(row: Delivery, *, first: bool) -> list[JsonObject]:
     if not first:
         steps.append(_step(row.created_at, "next", f"next channel: {name}", "info", row.channel))
     steps += [_attempt(row, attempt, name) for attempt in row.tries.all()]
-    if row.waiting_since is not None and row.not_before > row.waiting_since:
+    by_wish = row.wait_reason in _HELD  # the trace tells of it
+    if row.waiting_since is not None and row.not_before > row.waiting_since and not by_wish:
         text = f"waiting for {name} until {row.not_before:%Y-%m-%d %H:%M:%S} UTC: {_WAITS[row.wait_reason]}"
         steps.append(_step(row.waiting_since, "waiting", text, "warn", row.channel))
     ending = _ENDINGS.get(DeliveryState(row.state))

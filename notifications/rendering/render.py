@@ -57,7 +57,7 @@ from notifications.rendering.payload import (
 )
 from notifications.rendering.published import Published, StoredWording, Wanted
 from notifications.rendering.shipped import Choice, choose
-from notifications.states import Channel, Priority
+from notifications.states import Channel, HoldReason, Priority
 from notifications.transports import registry
 from notifications.transports.base import Message
 from notifications.transports.spec import ChannelSpec
@@ -134,7 +134,7 @@ def _render(
         title, body = _reworded(words, title, said, view, spec)
     body = body if spec.fit.shows_all else shorten_body(body, MAX_BODY_CHARS)
     may_repeat = possible_duplicate and not spec.confirms
-    notice = gettext("You may have received this already.") if may_repeat else ""
+    notice = _notice(content, may_repeat=may_repeat)
     if choice.text is None:
         return linked(_bare(key, title, as_text(body), notice), words, body)
 
@@ -165,6 +165,20 @@ def link_remark(content: Content) -> str:
     found = dict.fromkeys(f"{link.field}: {link.reason}" for link in words.text_links)
     listed = "; ".join(islice(found, _REMARKS_AT_MOST))
     return f"Shown as text, not as a link: {listed}{' …' if len(found) > _REMARKS_AT_MOST else '.'}"
+
+
+def _notice(content: Content, *, may_repeat: bool) -> str:
+    """Return what the reader should know about the message itself."""
+    said = []
+    if content.pierces is HoldReason.QUIET_HOURS:
+        said.append(gettext("Sent during your quiet hours because it is critical."))
+    elif content.pierces is HoldReason.SEND_WINDOW:
+        said.append(gettext("Sent outside the hours you chose because it is critical."))
+    elif content.pierces is HoldReason.MUTED:
+        said.append(gettext("Sent although you muted it because it is critical."))
+    if may_repeat:
+        said.append(gettext("You may have received this already."))
+    return " ".join(said)
 
 
 def _is_of_type(stored: _Stored | None) -> bool:

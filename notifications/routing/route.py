@@ -54,6 +54,8 @@ def route(
     group = policy.group_of(event_type) if policy.groups else None
     when = timing(event_type, priority, group, recipient, now, expires_at, throttled_until)
     event = _Event(priority, recipient, online, when, requested, channels, default_order)
+    if when.pierces is not None:
+        event = event._replace(usable=f"pierces {when.pierces}")
     group_id = group.id if group else None
     own = rules.of_channels(recipient.preferences, event_type, group_id)
     defaults = rules.of_channels(policy.defaults, event_type, group_id) if policy.defaults else {}
@@ -95,7 +97,7 @@ def _plan(event: _Event, of_channels: Rules) -> Plan:
                 steps.append(PlanStep(channel, pk, until, hold))
                 trace.append(Decision(channel, Verdict.HELD, hold, pk, until))
     web = of_channels.get(Channel.WEB)
-    silent = event.timing.silent or (web is not None and _unwanted(web, event.priority) is not None)
+    silent = event.timing.silent or (web is not None and rules.unwanted(web, event.priority) is not None)
     return Plan(tuple(steps), tuple(trace), silent, event.timing.pierces)
 
 
@@ -131,17 +133,10 @@ def _resolve_active(event: _Event, trace: list[Decision]) -> list[ChannelChoice]
     return resolved
 
 
-def _unwanted(rule: Preference, priority: Priority) -> SkipReason | None:
-    """Return why the rule keeps an event off its channel, or None."""
-    if not rule.enabled:
-        return SkipReason.SWITCHED_OFF
-    return SkipReason.BELOW_PRIORITY if priority < rule.min_priority else None
-
-
 def _evaluate(choice: ChannelChoice, event: _Event, rule: Preference | None) -> list[Decision]:
     """Return the decision on one channel, or one for each of the recipient's addresses on it."""
     channel = choice.channel
-    if rule is not None and (unwanted := _unwanted(rule, event.priority)):
+    if rule is not None and (unwanted := rules.unwanted(rule, event.priority)):
         return [Decision(channel, Verdict.SKIPPED, unwanted)]
     spec = event.channels.get(channel)
     if spec is not None and spec.address is None:

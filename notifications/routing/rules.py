@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
-from notifications.states import Channel
+from notifications.states import Channel, Priority, SkipReason
 from notifications.wishes import Group, Mute, Preference, Throttle
 
 Rules = dict[Channel, Preference]
@@ -47,6 +47,13 @@ def of_channels(preferences: Iterable[Preference], event_type: str, group_id: in
         elif preference.group_id == group_id:
             of_group[preference.channel] = preference
     return every | of_group | of_type
+
+
+def unwanted(rule: Preference, priority: Priority) -> SkipReason | None:
+    """Return why the rule keeps an event off its channel, or None."""
+    if not rule.enabled:
+        return SkipReason.SWITCHED_OFF
+    return SkipReason.BELOW_PRIORITY if priority < rule.min_priority else None
 
 
 def muted_until(

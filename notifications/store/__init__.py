@@ -13,6 +13,7 @@ from notifications.store.confirm import AmbiguousEvent, Pressed, UnknownEvent, a
 from notifications.store.destinations import enable_for_recheck, move_address
 from notifications.store.due import Due, look_up
 from notifications.store.give_up import expire, give_up, skip_unpushed
+from notifications.store.holds import Hold, hold, look_again, trace_line
 from notifications.store.next_step import with_next
 from notifications.store.outcomes import (
     Failure,
@@ -53,6 +54,7 @@ __all__ = [
     "Due",
     "Ended",
     "Failure",
+    "Hold",
     "Kept",
     "LeaseLost",
     "Places",
@@ -75,7 +77,9 @@ __all__ = [
     "expire",
     "expires_at",
     "give_up",
+    "hold",
     "inbox",
+    "look_again",
     "look_up",
     "make_replies_due",
     "may_replay",
@@ -103,5 +107,6 @@ __all__ = [
     "take_broadcast_replies_due",
     "take_replies_due",
     "taken_by_topics",
+    "trace_line",
     "with_next",
 ]

@@ -9,10 +9,10 @@ from typing import Any
 import psycopg
 from django.db import OperationalError, transaction
 
-from notifications.states import Channel, DeliveryState, EndCode, EventState, StoredAs
+from notifications.states import Channel, DeliveryState, EventState, StoredAs
 from notifications.store import inbox, topic_ids
-from notifications.store.acceptance import Acceptance, Stored
-from notifications.store.deliveries import insert_deliveries, new_delivery
+from notifications.store.acceptance import Acceptance, Stored, end_code
+from notifications.store.deliveries import held, insert_deliveries, new_delivery
 from notifications.store.events import event_row, insert_events
 from runtime.failpoints import failpoint
 from runtime.postgres.cursor import binary_cursor
@@ -142,7 +142,7 @@ def _insert(fresh: dict[Key, tuple[Acceptance, int]], now: datetime) -> dict[Key
 
 def _accepted(item: Acceptance, pk: int, seq: int, delivery: dict[str, Any] | None, now: datetime) -> Stored:
     if delivery is None:
-        return Stored(StoredAs.ACCEPTED, pk, seq, EventState.FAILED, code=EndCode.NO_CHANNEL, final_at=now)
+        return Stored(StoredAs.ACCEPTED, pk, seq, EventState.FAILED, code=end_code(item.plan), final_at=now)
     token = str(delivery["lease_token"] or "")
     return Stored(
         StoredAs.ACCEPTED, pk, seq, EventState.ACCEPTED, delivery_id=str(delivery["id"]), token=token
@@ -161,13 +161,19 @@ def _delivery_row(item: Acceptance, event_pk: int, now: datetime) -> dict[str, A
         position=0,
         priority=item.envelope.priority,
         now=now,
-        state=(DeliveryState.SENDING if live else DeliveryState.PENDING).value,
-        attempts=int(live),
-        lease_token=uuid.uuid4() if live else None,
-        lease_until=deadline if live else None,
-        ack_deadline=deadline if live else None,
-        ring_at=deadline if live else None,
+        **(_pushed(deadline) if live else held(step.hold_until, step.hold_reason, now)),
     )
+
+
+def _pushed(deadline: datetime) -> dict[str, Any]:
+    return {
+        "state": DeliveryState.SENDING.value,
+        "attempts": 1,
+        "lease_token": uuid.uuid4(),
+        "lease_until": deadline,
+        "ack_deadline": deadline,
+        "ring_at": deadline,
+    }
 
 
 def _result(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from notifications.events import Envelope, Plan, Planned
 from notifications.settings import pipeline_settings
-from notifications.states import EventState, Priority, StoredAs
+from notifications.states import EndCode, EventState, Priority, SkipReason, StoredAs
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,12 @@ def acceptance(
 ) -> Acceptance:
     """Return the event to store, with its expiry and its confirmation timeout."""
     envelope = item.request
+    holds = (step.hold_until for step in item.plan.steps)
     return Acceptance(
         envelope=envelope,
         person_id=item.recipient.id,
         plan=item.plan,
-        expires_at=expires_at(envelope, now=now),
+        expires_at=expires_at(envelope, now=max([now, *filter(None, holds)])),
         ack_timeout_ms=envelope.ack_timeout_ms or pipeline_settings().ack_timeout_ms,
         broadcast_id=broadcast_id,
     )
@@ -43,6 +44,20 @@ def expires_at(envelope: Envelope, *, now: datetime) -> datetime:
     settings = pipeline_settings()
     critical = envelope.priority is Priority.CRITICAL
     return now + timedelta(seconds=settings.expiry_critical_s if critical else settings.expiry_normal_s)
+
+
+_WISHED = {
+    SkipReason.MUTED: EndCode.MUTED,
+    SkipReason.THROTTLED: EndCode.THROTTLED,
+    SkipReason.EXPIRES_WHILE_HELD: EndCode.EXPIRES_WHILE_HELD,
+    SkipReason.NEVER_OPEN: EndCode.NEVER_OPEN,
+}
+
+
+def end_code(plan: Plan) -> EndCode:
+    """Return why an event whose plan has no step has ended."""
+    wished = (_WISHED[SkipReason(line.reason)] for line in plan.trace if line.reason in _WISHED)
+    return next(wished, EndCode.NO_CHANNEL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,11 +106,12 @@ def still_waiting(delivery_ids: Sequence[str]) -> int:
     return int(count)
 
 
-def count_open(*, limit: int) -> int:
-    """Return the number of open rows, at most `limit`."""
-    sql = "SELECT count(*) FROM (SELECT FROM notifications_delivery d WHERE {} LIMIT %(limit)s) waiting"
-    [(waiting,)] = _rows(sql.format(_WAITING), {"limit": limit})
-    [(running,)] = _rows(sql.format(_IN_FLIGHT), {"limit": limit - waiting})
+def count_open(*, limit: int, before: datetime) -> int:
+    """Return the number of open rows that are due before a time, at most `limit`."""
+    sql = """SELECT count(*) FROM (
+        SELECT FROM notifications_delivery d WHERE {} AND d.ring_at < %(before)s LIMIT %(limit)s) waiting"""
+    [(waiting,)] = _rows(sql.format(_WAITING), {"limit": limit, "before": before})
+    [(running,)] = _rows(sql.format(_IN_FLIGHT), {"limit": limit - waiting, "before": before})
     return int(waiting + running)
 
 

@@ -35,6 +35,19 @@ def allow_repeat(row: Delivery, *, now: datetime, backoff_s: float) -> None:
     )
 
 
+def held(until: datetime | None, reason: str | None, now: datetime) -> dict[str, Any]:
+    """Return the columns of a delivery that is held until a time; none if the time has come."""
+    if until is None or until <= now:
+        return {}
+    return {
+        "not_before": until,
+        "ring_at": until,
+        "held_until": until,
+        "wait_reason": reason,
+        "waiting_since": now,
+    }
+
+
 def new_delivery(
     event_pk: int,
     *,
@@ -62,6 +75,9 @@ def new_delivery(
         "created_at": now,
         "not_before": now,
         "ring_at": None,
+        "held_until": None,
+        "wait_reason": "",
+        "waiting_since": None,
         "lease_token": None,
         "lease_until": None,
         "ack_deadline": None,
@@ -87,6 +103,9 @@ _DELIVERY_COLUMNS = {
     "created_at": "timestamptz",
     "not_before": "timestamptz",
     "ring_at": "timestamptz",
+    "held_until": "timestamptz",
+    "wait_reason": "text",
+    "waiting_since": "timestamptz",
     "lease_token": "uuid",
     "lease_until": "timestamptz",
     "ack_deadline": "timestamptz",

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from notifications.events import JsonObject
-from notifications.states import Channel, DeliveryState, EventState, Priority, sql_list
+from notifications.states import Channel, DeliveryState, EventState, HoldReason, Priority, sql_list
 from runtime.postgres.cursor import binary_cursor
 from users.encryption import CannotDecrypt, decrypt
 
@@ -41,7 +41,12 @@ class Due:
     since: datetime  # when it became due for the first time
     expires_at: datetime  # of its event
     has_slot: bool  # its reserved slot within the rate limit has come
+    expiry_given: bool  # by its producer: it expires even if it is held
+    was_held: bool
+    has_wishes: bool  # the person has some: they are looked at again before the send
     unreadable: str  # why no attempt can be made of this row, else ""
+    pierces: HoldReason | None  # set by that look, as is `silent`
+    silent: bool  # a page shows it in the inbox alone
 
 
 CLAIMABLE = [DeliveryState.PENDING, DeliveryState.DEFERRED, DeliveryState.UNKNOWN]
@@ -54,6 +59,12 @@ IS_DUE = f"""
         FROM notifications_event e WHERE e.id = d.event_id)
 """
 
+# As scalars, since Postgres may read a whole table for an EXISTS.
+_HAS_WISHES = " OR ".join(
+    f"(SELECT true FROM users_{table} w WHERE w.user_id = e.person_id LIMIT 1) IS NOT NULL"
+    for table in ("channelpreference", "mute", "hours")
+)
+
 # The hottest query of a worker: one for a whole doorbell.
 _LOOK_UP = f"""
 SELECT d.id::text, d.attempts + 1, d.channel, d.priority, d.possible_duplicate,
@@ -63,8 +74,9 @@ SELECT d.id::text, d.attempts + 1, d.channel, d.priority, d.possible_duplicate,
         WHEN a.id IS NULL THEN 'the destination was removed'
         WHEN a.disabled_at IS NOT NULL THEN 'disabled: ' || a.disabled_reason ELSE '' END,
     d.position, d.position + 1 >= jsonb_array_length(e.plan),
-    GREATEST(d.created_at, e.replay_due_at), e.expires_at,
-    COALESCE(d.slot_at > %(slot_kept_since)b, false)
+    GREATEST(d.created_at, e.replay_due_at, d.held_until), e.expires_at,
+    COALESCE(d.slot_at > %(slot_kept_since)b, false), e.expiry_given, d.held_until IS NOT NULL,
+    {_HAS_WISHES}
 FROM notifications_delivery d
 JOIN notifications_event e ON e.id = d.event_id JOIN users_user p ON p.id = e.person_id
 JOIN users_source s ON s.id = e.source_id
@@ -102,4 +114,4 @@ def _due(row: list[Any]) -> Due:
     except CannotDecrypt as error:
         row[_ADDRESS], unreadable = "", str(error)
     row[2:4] = Channel(row[2]), Priority(row[3])
-    return Due(*[*row, unreadable])
+    return Due(*[*row, unreadable, None, False])

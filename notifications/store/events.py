@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from notifications.events import Effects
+from django.db import connection
+
+from notifications.events import Effects, JsonObject
 from notifications.models import Event
-from notifications.states import Channel, EndCode, EventState, Evidence
-from notifications.store.acceptance import Acceptance
+from notifications.states import Channel, EventState, Evidence
+from notifications.store.acceptance import Acceptance, end_code
 from runtime.postgres.cursor import array_parameters, binary_cursor
 
 EVENT_COLUMNS = {
@@ -21,6 +23,8 @@ EVENT_COLUMNS = {
     "occurred_at": "timestamptz",
     "accepted_at": "timestamptz",
     "expires_at": "timestamptz",
+    "expiry_given": "bool",
+    "silent": "bool",
     "payload": "json",
     "words": "json",
     "raw": "bytea",
@@ -64,6 +68,8 @@ def event_row(item: Acceptance, seq: int, now: datetime) -> dict[str, Any]:
         "occurred_at": _from_ms(envelope.timestamp_ms),
         "accepted_at": now,
         "expires_at": item.expires_at,
+        "expiry_given": bool(envelope.expires_at_ms),
+        "silent": item.plan.silent,
         "payload": json.dumps(envelope.payload),
         "words": json.dumps(envelope.words.to_json()) if envelope.words else None,
         "raw": envelope.raw,
@@ -79,7 +85,7 @@ def event_row(item: Acceptance, seq: int, now: datetime) -> dict[str, Any]:
         "plan": json.dumps([step.to_json() for step in item.plan.steps]),
         "trace": json.dumps([decision.to_json() for decision in item.plan.trace]),
         "state": (EventState.FAILED if dead else EventState.ACCEPTED).value,
-        "code": EndCode.NO_CHANNEL.value if dead else "",
+        "code": end_code(item.plan).value if dead else "",
         "final_at": now if dead else None,
         "reply_to": envelope.reply_to,
         "topic": envelope.topic,
@@ -118,3 +124,11 @@ def end_event(
 def lock_event(event_pk: int) -> Event:
     """Lock an event, and leave out its largest columns until they are used."""
     return Event.objects.select_for_update().defer("payload", "raw", "digest", "trace").get(pk=event_pk)
+
+
+def add_to_trace(event_pk: int, line: JsonObject) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE notifications_event SET trace = trace || %s::jsonb WHERE id = %s",
+            [json.dumps(line), event_pk],
+        )

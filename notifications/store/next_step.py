@@ -9,7 +9,7 @@ from notifications.events import Effects, JsonObject, Ring
 from notifications.models import Delivery, Event
 from notifications.settings import pipeline_settings
 from notifications.states import Channel, DeliveryState, EndCode, EventState, FailureKind, Priority
-from notifications.store.deliveries import insert_deliveries, new_delivery
+from notifications.store.deliveries import held, insert_deliveries, new_delivery
 from notifications.store.destinations import Destinations
 from notifications.store.events import end_event
 from runtime.failpoints import failpoint
@@ -48,12 +48,13 @@ def next_step(
             priority=event.priority,
             now=now,
             possible_duplicate=possible_duplicate,
-            **(_skipped(unusable, now) if unusable else {}),
+            **(_skipped(unusable, now) if unusable else _held(step, now)),
         )
         is_new = insert_deliveries([row])  # after a return, later steps have been tried already
         failpoint("next_step_before_commit")
         if is_new and not unusable:
-            return Effects(rings=[Ring(str(row["id"]), Priority(event.priority))])
+            rings = [Ring(str(row["id"]), Priority(event.priority))]
+            return Effects(rings=rings if row["not_before"] <= now else [])
     if event.priority == Priority.CRITICAL and (left := _left(event)):
         return _return_to(left, event, now=now, possible_duplicate=possible_duplicate)
     return end_event(event, EventState.FAILED, code=code, now=now)
@@ -102,6 +103,12 @@ def with_next(delivery_ids: Iterable[str]) -> set[str]:
     with connection.cursor() as cursor:
         cursor.execute(_WITH_NEXT, [list(delivery_ids)])
         return {row[0] for row in cursor.fetchall()}
+
+
+def _held(step: JsonObject, now: datetime) -> JsonObject:
+    """Return the columns of a step that routing has held until a later time."""
+    until = datetime.fromisoformat(step["hold_until"]) if "hold_until" in step else None
+    return held(until, step.get("hold_reason"), now)
 
 
 def _skipped(reason: str, now: datetime) -> JsonObject:

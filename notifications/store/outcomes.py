@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
-from notifications.events import Effects
+from notifications.events import Effects, JsonObject
 from notifications.models import Attempt, Delivery, Event
 from notifications.states import (
     AttemptOutcome,
@@ -25,7 +25,7 @@ from notifications.store.claim import Claimed, LeaseLost, id_arrays
 from notifications.store.deliveries import ENDED_AT, allow_repeat, end_delivery
 from notifications.store.destinations import disable_destination
 from notifications.store.due import Due
-from notifications.store.events import end_event, lock_event
+from notifications.store.events import add_to_trace, end_event, lock_event
 from notifications.store.next_step import next_step, with_next
 from runtime.failpoints import failpoint
 from runtime.postgres.cursor import binary_cursor
@@ -200,12 +200,20 @@ def record_left(failure: Failure, *, until: datetime, reason: WaitReason, now: d
         return _go_on(event, failure.claimed, code=FailureKind.TEMPORARY, now=now)
 
 
-def record_skipped(failure: Failure, *, now: datetime) -> Effects:
-    """Record that the channel was no longer usable, and go on to the next. Raises: `LeaseLost`."""
+def record_skipped(
+    failure: Failure, *, now: datetime, code: str = "", line: JsonObject | None = None
+) -> Effects:
+    """Record that the channel was no longer usable, and go on to the next. Raises: `LeaseLost`.
+
+    `code`: why the event was not delivered, if this was its last channel and not for the outcome's reason.
+    `line`: goes into its trace.
+    """
     with transaction.atomic():
         event = lock_event(failure.claimed.event_pk)
+        if line is not None:
+            add_to_trace(event.pk, line)
         _end(failure, DeliveryState.SKIPPED, now=now)
-        return _go_on(event, failure.claimed, code=failure.outcome, now=now)
+        return _go_on(event, failure.claimed, code=code or failure.outcome, now=now)
 
 
 def _go_on(event: Event, claimed: Due, *, code: str, now: datetime) -> Effects:

@@ -84,6 +84,7 @@ def replay(order: Replay, routes: Sequence[Rerouted], *, now: datetime, settings
             event = chosen.get(route.event_pk)
             if event is not None:
                 due = start + timedelta(seconds=int(len(rows) / settings.replay_per_s))
+                due = max(due, route.plan.steps[0].hold_until or due)
                 rows.append(
                     _first_delivery(event, route.plan, due, now, order.forced or event.pk in maybe_known)
                 )

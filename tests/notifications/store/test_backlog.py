@@ -144,7 +144,7 @@ def test_workers_that_ask_at_the_same_time_seldom_get_the_same_rows(many, later)
 def test_open_rows_are_counted_up_to_a_limit(desk, many, later) -> None:
     rows = many(4)
     desk.claim(rows[0])
-    assert [backlog.count_open(limit=limit) for limit in (2, 9)] == [2, 4]
+    assert [backlog.count_open(limit=limit, before=later + timedelta(hours=1)) for limit in (2, 9)] == [2, 4]
 
 
 @pytest.mark.parametrize("sql", [backlog._LOOK, backlog._DUE_BESIDE], ids=["look", "due_beside"])

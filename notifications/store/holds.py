@@ -1,0 +1,91 @@
+"""Holding deliveries back until the person's wishes allow a send, and looking at them again before."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+
+from notifications.events import Decision, Effects, JsonObject, Ring
+from notifications.settings import pipeline_settings
+from notifications.states import EventState, HoldReason, Priority, Verdict
+from notifications.store.claim import UNCLAIMED
+from notifications.store.due import Due
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    row: Due
+    until: datetime
+    reason: HoldReason
+
+
+def trace_line(
+    row: Due, verdict: Verdict, reason: str, until: datetime | None, *, now: datetime
+) -> JsonObject:
+    """Return the line of the trace for what was found at `now`, after the routing."""
+    return Decision(row.channel, verdict, reason, None, until).to_json() | {"at": now.isoformat()}
+
+
+# An event whose producer set no expiry does not expire while it is held.
+_HOLD = f"""
+WITH locked AS MATERIALIZED (
+    SELECT id FROM notifications_event WHERE id = ANY(%(event_pks)s) ORDER BY id FOR UPDATE
+), held AS (
+    UPDATE notifications_delivery d
+    SET wait_reason = g.reason, waiting_since = %(now)s, not_before = g.until, ring_at = g.until,
+        held_until = g.until, slot_at = NULL
+    FROM unnest(%(ids)s::uuid[], %(attempts)s::int[], %(until)s::timestamptz[], %(reasons)s::text[],
+            %(lines)s::text[], %(expiries)s::timestamptz[])
+        AS g(id, attempt, until, reason, line, expiry), locked
+    WHERE locked.id = d.event_id AND d.id = g.id AND {UNCLAIMED} AND d.attempts = g.attempt - 1
+    RETURNING d.event_id, d.destination_id, g.line, g.expiry
+)
+UPDATE notifications_event e
+SET trace = e.trace || (held.line::jsonb || jsonb_build_object('destination_id', held.destination_id)),
+    expires_at = CASE WHEN e.expiry_given THEN e.expires_at ELSE GREATEST(e.expires_at, held.expiry) END
+FROM held WHERE e.id = held.event_id AND e.state = '{EventState.ACCEPTED}'
+"""
+
+
+def hold(holds: Sequence[Hold], *, now: datetime) -> None:
+    """Hold rows that nobody has claimed, each until its time, and add a line to the trace of each event."""
+    values: dict[str, Any] = {
+        "event_pks": [one.row.event_pk for one in holds],
+        "ids": [one.row.delivery_id for one in holds],
+        "attempts": [one.row.attempt for one in holds],
+        "until": [one.until for one in holds],
+        "reasons": [one.reason.value for one in holds],
+        "lines": [
+            json.dumps(trace_line(one.row, Verdict.HELD, one.reason, one.until, now=now)) for one in holds
+        ],
+        "expiries": [_expiry(one) for one in holds],
+        "now": now,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_HOLD, values)
+
+
+def _expiry(one: Hold) -> datetime:
+    settings = pipeline_settings()
+    critical = one.row.priority is Priority.CRITICAL
+    return one.until + timedelta(seconds=settings.expiry_critical_s if critical else settings.expiry_normal_s)
+
+
+_LOOK_AGAIN = f"""
+UPDATE notifications_delivery d
+SET not_before = %(now)s, ring_at = %(now)s, held_until = %(now)s
+FROM notifications_event e
+WHERE e.id = d.event_id AND e.person_id = %(person)s AND e.state = '{EventState.ACCEPTED}'
+  AND d.held_until > %(now)s AND d.not_before = d.held_until AND {UNCLAIMED}
+RETURNING d.id::text, d.priority
+"""
+
+
+def look_again(person_id: int, *, now: datetime) -> Effects:
+    """Let what is held for a person be looked at again at once: their wishes have changed."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LOOK_AGAIN, {"person": person_id, "now": now})
+        return Effects(rings=[Ring(pk, Priority(priority)) for pk, priority in cursor.fetchall()])
