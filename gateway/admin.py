@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
@@ -14,6 +15,7 @@ from gateway import event_type_names
 from gateway.auth.logins import AdminLoginForm
 from gateway.auth.revocation import announce
 from gateway.presence.sockets import Socket, sockets_of
+from notifications import dispatch, store
 from notifications.admin.templates import MessageTemplateAdmin
 from notifications.models import MessageTemplate
 from runtime.postgres import clock
@@ -40,6 +42,14 @@ class LiveUserAdmin(UserAdmin):  # type: ignore[misc]
         if formset.model is ChannelPreference:
             saved = [*formset.new_objects, *(row for row, _ in formset.changed_objects)]
             _warn_of_unknown_types(request, (row.event_type for row in saved))
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Let what is held for the person go by the wishes of now, once they are committed."""
+        super().save_related(request, form, formsets, change)
+        person_id = form.instance.pk
+        transaction.on_commit(
+            lambda: dispatch.run_effects_later(store.look_again(person_id, now=clock.now()))
+        )
 
     @admin.display(description="open sockets")
     def open_sockets(self, user: User) -> str | SafeString:

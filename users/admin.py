@@ -19,6 +19,7 @@ from users.encryption import digests
 from users.incident_admin import UndoIncident, operator
 from users.models import ApiKey, ChannelPreference, Destination, DestinationQuerySet, Source, User
 from users.reactivation import enable
+from users.wishes_admin import WISHES
 
 admin.site.unregister(Group)
 
@@ -56,7 +57,7 @@ class DestinationInline(StackedInline):  # type: ignore[misc]
 class ChannelPreferenceInline(TabularInline):  # type: ignore[misc]
     model = ChannelPreference
     extra = 0
-    fields = ("event_type", "channel", "position", "enabled")
+    fields = ("event_type", "group", "channel", "position", "enabled", "min_priority")
 
 
 @admin.register(User)
@@ -68,7 +69,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
     list_filter = ("is_staff", "is_active", "destinations__kind", "time_zone")
     search_fields = ("external_id", "username", "email")
     ordering = ("external_id",)
-    inlines = (ChannelPreferenceInline, DestinationInline)
+    inlines = (ChannelPreferenceInline, *WISHES, DestinationInline)
     fieldsets = (
         (None, {"fields": ("external_id", "username", "password")}),
         ("Person", {"fields": ("first_name", "last_name", "email", "time_zone", "locale")}),
@@ -135,16 +136,16 @@ class DestinationAdmin(UndoIncident):
 
 @admin.register(ChannelPreference)
 class ChannelPreferenceAdmin(ModelAdmin):  # type: ignore[misc]
-    list_display = ("user", "event_type_or_all", "channel", "position", "enabled")
-    list_editable = ("position", "enabled")
-    list_filter = ("channel", "enabled", "event_type")
+    list_display = ("user", "of", "channel", "position", "enabled", "min_priority")
+    list_editable = ("position", "enabled", "min_priority")
+    list_filter = ("channel", "enabled", "event_type", "group")
     search_fields = ("user__external_id", "event_type")
     autocomplete_fields = ("user",)
-    list_select_related = ("user",)
+    list_select_related = ("user", "group")
 
-    @admin.display(description="event type", ordering="event_type")
-    def event_type_or_all(self, preference: ChannelPreference) -> str:
-        return preference.event_type or "every type"
+    @admin.display(description="for", ordering="event_type")
+    def of(self, preference: ChannelPreference) -> str:
+        return preference.of
 
 
 @admin.register(Source)

@@ -72,6 +72,8 @@ REACHABILITY: dict[str, Any] = {
                 "channels": {"type": "array", "items": _CHANNEL},
                 "telegram_active": {"type": "boolean"},
                 "muted": {"type": "array", "items": {"type": "object"}},
+                "mutes": {"type": "array", "items": {"type": "object"}},
+                "held": {"type": ["object", "null"], "description": "Why a NORMAL event would wait."},
             },
             "As a CRITICAL event would find it now",
         ),

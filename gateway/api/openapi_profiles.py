@@ -147,6 +147,15 @@ TEST: dict[str, Any] = {
 }
 PREFERENCES = _call(
     object_schema(wishes.PREFERENCES),
-    {"channels": [{"channel": "TELEGRAM"}, {"channel": "EMAIL", "enabled": False}]},
+    {
+        "channels": [{"channel": "TELEGRAM"}, {"channel": "EMAIL", "min_priority": "CRITICAL"}],
+        "quiet_hours": [{"starts": "22:00", "ends": "07:00"}],
+    },
     {200: _json(object_schema(wishes.PREFERENCES), "All preferences as they are now")},
+)
+_MUTE = object_schema(wishes.MUTE)
+MUTE = _call(
+    _MUTE,
+    {"group": "prices", "until": 1795248734000},
+    {201: _json({**_MUTE, "properties": {"id": {"type": "integer"}, **_MUTE["properties"]}}, "Muted")},
 )

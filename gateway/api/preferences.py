@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Router
 
@@ -15,10 +17,13 @@ from gateway.api.shown import not_found
 from gateway.auth.callers import Caller, KeyOrPerson, person_meant
 from gateway.codec import wishes
 from gateway.codec.people import checked_object
-from notifications.states import Channel
+from notifications import dispatch, store
+from notifications.live.frames import to_ms
+from notifications.states import Channel, Priority
+from runtime.postgres import clock
 from runtime.postgres.commits import commits_noticed
-from users.models import User
-from users.people.preferences import channels_of, set_channels
+from users.models import EventGroup, Hours, Mute, User
+from users.people import preferences
 
 router = Router(auth=KeyOrPerson(*SCOPES))
 
@@ -31,14 +36,60 @@ class Section:
     write: Callable[[User, Any], None]
 
 
+def _of(wish: Any) -> dict[str, str]:
+    return {"event_type": wish.event_type, "group": wish.group.name if wish.group else ""}
+
+
 def _channels(person: User) -> list[dict[str, Any]]:
     return [
-        {"channel": Channel(wish.channel).name, "event_type": wish.event_type, "enabled": wish.enabled}
-        for wish in channels_of(person)
+        {
+            "channel": Channel(wish.channel).name,
+            **_of(wish),
+            "enabled": wish.enabled,
+            "min_priority": Priority(wish.min_priority).name,
+        }
+        for wish in preferences.channels_of(person)
     ]
 
 
-SECTIONS = {"channels": Section(_channels, set_channels)}
+def mute_json(mute: Mute) -> dict[str, Any]:
+    return {**_of(mute), "until": None if mute.until is None else to_ms(mute.until)}
+
+
+def _mutes(person: User) -> list[dict[str, Any]]:
+    return [mute_json(mute) for mute in preferences.mutes_of(person, now=clock.now())]
+
+
+def _hours(kind: str, person: User) -> list[dict[str, Any]]:
+    return [
+        {
+            "weekdays": [Hours.Weekday(day).name for day in wish.weekdays],
+            "starts": f"{wish.starts:%H:%M}",
+            "ends": f"{wish.ends:%H:%M}",
+        }
+        for wish in preferences.hours_of(person, kind)
+    ]
+
+
+def _throttles(person: User) -> list[dict[str, Any]]:
+    return [
+        {"at_most": wish.at_most, "per_s": wish.per_s, **_of(wish)}
+        for wish in preferences.throttles_of(person)
+    ]
+
+
+def _not_piercing(person: User) -> list[str]:
+    return [group.name for group in preferences.opted_out_of(person)]
+
+
+SECTIONS = {
+    "channels": Section(_channels, preferences.set_channels),
+    "mutes": Section(_mutes, preferences.set_mutes),
+    "quiet_hours": Section(partial(_hours, Hours.Kind.QUIET), preferences.set_hours(Hours.Kind.QUIET)),
+    "send_windows": Section(partial(_hours, Hours.Kind.WINDOW), preferences.set_hours(Hours.Kind.WINDOW)),
+    "throttles": Section(_throttles, preferences.set_throttles),
+    "not_piercing": Section(_not_piercing, preferences.set_opted_out),
+}
 
 
 @router.get("/{external_id}/preferences", summary="A person's preferences")
@@ -63,10 +114,18 @@ def _replaced(request: HttpRequest, external_id: str) -> HttpResponse:
     person = person_meant(caller, external_id)
     if person is None:
         return not_found()
-    for name, value in checked_object(wishes.PREFERENCES, json_body(request), "").items():
-        if value is not None:
-            SECTIONS[name].write(person, value)
+    given = checked_object(wishes.PREFERENCES, json_body(request), "")
+    with transaction.atomic():
+        for name, value in given.items():
+            if value is not None:
+                SECTIONS[name].write(person, value)
+    look_again(person)
     return _answer(caller, external_id)
+
+
+def look_again(person: User) -> None:
+    """Let what is held for the person go by the wishes of now."""
+    dispatch.run_effects_later(store.look_again(person.pk, now=clock.now()))
 
 
 def _answer(caller: Caller, external_id: str) -> HttpResponse:
@@ -74,3 +133,26 @@ def _answer(caller: Caller, external_id: str) -> HttpResponse:
     if person is None:
         return not_found()
     return JsonResponse({name: section.read(person) for name, section in SECTIONS.items()})
+
+
+groups_router = Router(auth=KeyOrPerson(*SCOPES))
+
+
+@groups_router.get("", summary="The groups of event types")
+async def get_event_groups(request: HttpRequest) -> HttpResponse:
+    """Return what people can mute, switch off or order together, and what the operator allows."""
+    return await sync_to_async(_event_groups)()
+
+
+def _event_groups() -> HttpResponse:
+    return JsonResponse({"groups": [_group_json(group) for group in EventGroup.objects.all()]})
+
+
+def _group_json(group: EventGroup) -> dict[str, Any]:
+    return {
+        "name": group.name,
+        "label": group.label,
+        "event_types": group.event_types,
+        "mandatory": group.mandatory,
+        "may_opt_out_of_piercing": group.may_opt_out_of_piercing,
+    }

@@ -1,11 +1,14 @@
 """What would reach a person now: their open sockets, and each channel with its destinations or why not."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from gateway.presence.sockets import Socket, sockets_of
-from notifications.events import ChannelChoice, Decision
+from notifications.events import ChannelChoice, Decision, Recipient
 from notifications.live import pubsub
+from notifications.live.frames import to_ms
+from notifications.routing import hours
 from notifications.routing.plan import plan_for
 from notifications.states import Channel, Priority, Verdict
 from runtime.postgres import clock
@@ -26,7 +29,8 @@ class _Critical:
 
 def reachability(user: User) -> dict[str, Any]:
     """Return it as the API tells it. `sockets` is None while Redis is away. Never an address."""
-    [planned] = plan_for([_Critical(user.external_id)], now=clock.now())
+    now = clock.now()
+    [planned] = plan_for([_Critical(user.external_id)], now=now)
     online = planned.online if planned else user.pk in pubsub.online([user.pk])
     sockets = sockets_of(user.pk)
     said: dict[str, Any] = {
@@ -37,6 +41,8 @@ def reachability(user: User) -> dict[str, Any]:
         "channels": [],
         "telegram_active": False,
         "muted": [],
+        "mutes": [],
+        "held": None,
     }
     if planned is not None:
         recipient = planned.recipient
@@ -45,11 +51,38 @@ def reachability(user: User) -> dict[str, Any]:
             address.active and address.channel is Channel.TELEGRAM for address in recipient.addresses
         )
         said["muted"] = [
-            {"event_type": preference.event_type or None, "channel": preference.channel.name}
+            {
+                "event_type": preference.event_type or None,
+                "group": _group_name(recipient, preference.group_id),
+                "channel": preference.channel.name,
+            }
             for preference in recipient.preferences
             if not preference.enabled
         ]
+        said["mutes"] = [
+            {
+                "event_type": mute.event_type or None,
+                "group": _group_name(recipient, mute.group_id),
+                "until": mute.until and to_ms(mute.until),
+            }
+            for mute in recipient.wishes.mutes
+            if mute.until is None or mute.until > now
+        ]
+        said["held"] = _held(recipient, now)
     return said
+
+
+def _group_name(recipient: Recipient, group_id: int | None) -> str | None:
+    return next((group.name for group in recipient.policy.groups if group.id == group_id), None)
+
+
+def _held(recipient: Recipient, now: datetime) -> dict[str, Any] | None:
+    """Return why and until when a NORMAL event would wait now; CRITICAL ones pierce."""
+    reason = hours.closed(recipient.wishes, recipient.time_zone, now)
+    if reason is None:
+        return None
+    until = hours.opens_at(recipient.wishes, recipient.time_zone, now)
+    return {"reason": reason, "until": until and to_ms(until)}
 
 
 def shown(socket: Socket) -> dict[str, Any]:

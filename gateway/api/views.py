@@ -13,6 +13,7 @@ from ninja.openapi.schema import OpenAPISchema
 from gateway.api import (
     destinations,
     links,
+    mutes,
     openapi,
     operate,
     people,
@@ -157,8 +158,9 @@ def _inbox(person: User, before: int | None, limit: int) -> dict[str, Any]:
     }
 
 
-for _of_person in (topics, destinations, links, preferences):
+for _of_person in (topics, destinations, links, preferences, mutes):
     api.add_router("/users", _of_person.router)
+api.add_router("/event-groups", preferences.groups_router)
 
 
 @api.exception_handler(Rejected)

@@ -19,6 +19,7 @@ _STATUS = {
     "forbidden_recipient": 403,
     "forbidden_verified": 403,
     "forbidden_group": 403,
+    "opt_out_not_allowed": 403,
     "address_exists": 409,
     "disabled_by_person": 409,
     "unverified": 409,

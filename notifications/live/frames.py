@@ -139,7 +139,7 @@ class Sayings:
     def say(self, content: Content) -> Message:
         if not content.topic:
             return _render_or_name(content)
-        person = (content.time_zone, content.locale)
+        person = (content.time_zone, content.locale, content.pierces)
         event = (content.event_type, content.priority, content.timestamp_ms, content.source, content.topic)
         key = (id(content.payload), person, event, content.words, content.link_hosts)
         message = self._said.get(key)

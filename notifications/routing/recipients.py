@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from notifications.events import Address, Recipient
-from notifications.routing.stored_rules import read_rules
+from notifications.routing.stored_rules import Rules, read_rules
 from notifications.states import Channel
 from runtime.postgres.cursor import binary_cursor
 
@@ -30,7 +30,7 @@ def load(external_ids: Iterable[str], *, now: datetime, active_s: int) -> dict[s
             recipients[external_id] = Recipient(person_id, external_id, time_zone, locale)
             if address[0] is not None:
                 addresses[person_id].append(_address(*address))
-    rules = read_rules([recipient.id for recipient in recipients.values()])
+    rules = read_rules([recipient.id for recipient in recipients.values()]) if recipients else Rules()
     return {
         external_id: replace(
             recipient,

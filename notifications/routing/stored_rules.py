@@ -74,17 +74,21 @@ class Rules:
 def read_rules(person_ids: Sequence[int]) -> Rules:
     """Read the rules of these persons and of the operator."""
     found: dict[int | None, dict[str, list[Any]]] = {}
-    if person_ids:
-        with binary_cursor() as cursor:
-            cursor.execute(_RULES, {"people": list(person_ids)})
-            for person_id, kind, values in cursor:
-                kinds = found.setdefault(person_id, defaultdict(list))
-                kinds[kind].append(_MADE[kind](*json.loads(values)))
+    with binary_cursor() as cursor:
+        cursor.execute(_RULES, {"people": list(person_ids)})
+        for person_id, kind, values in cursor:
+            kinds = found.setdefault(person_id, defaultdict(list))
+            kinds[kind].append(_MADE[kind](*json.loads(values)))
     of_everybody = found.pop(None, None)
     rules = Rules(_found={pk: kinds for pk, kinds in found.items() if pk is not None})
     if of_everybody:
         rules.policy = Policy(tuple(of_everybody["group"]), tuple(of_everybody["preference"]))
     return rules
+
+
+def read_policy() -> Policy:
+    """Read what the operator has set."""
+    return read_rules([]).policy
 
 
 def _preference(

@@ -24,6 +24,7 @@ def warnings_of(answer) -> list[str]:
 
 def add_preference(client, person, event_type: str) -> list[str]:
     form = {"user": person.pk, "event_type": event_type, "channel": 3, "position": 0, "enabled": "on"}
+    form["min_priority"] = 0
     found = warnings_of(client.post(reverse("admin:users_channelpreference_add"), form))
     assert ChannelPreference.objects.get().event_type == event_type
     return found
@@ -63,9 +64,10 @@ def test_a_type_of_a_stored_event_exists(client, ann, producer: Producer) -> Non
 
 def test_the_page_of_a_person_warns_too(client, ann) -> None:
     form = {"external_id": "ann", "username": "ann", "time_zone": "UTC", "locale": "en", "is_active": "on"}
-    form |= {"destinations-TOTAL_FORMS": "0", "destinations-INITIAL_FORMS": "0"}
+    for prefix in ("destinations", "mutes", "hours", "throttles", "piercing_opt_outs"):
+        form |= {f"{prefix}-TOTAL_FORMS": "0", f"{prefix}-INITIAL_FORMS": "0"}
     form |= {"channel_preferences-TOTAL_FORMS": "1", "channel_preferences-INITIAL_FORMS": "0"}
-    row = {"event_type": "ORDER_FILED", "channel": "3", "position": "0", "enabled": "on"}
+    row = {"event_type": "ORDER_FILED", "channel": "3", "position": "0", "min_priority": "0"}
     form |= {f"channel_preferences-0-{name}": value for name, value in row.items()}
     [text] = warnings_of(client.post(reverse("admin:users_user_change", args=[ann.pk]), form))
     assert "Did you mean ORDER_FILLED?" in text

@@ -18,7 +18,9 @@ from users import keys
 from users.models import (
     ApiKey,
     ChannelPreference,
+    DefaultPreference,
     Destination,
+    EventGroup,
     Reactivation,
     Source,
     TopicRule,
@@ -46,6 +48,8 @@ def rows(db):
     )
     Destination.objects.create(user=person, kind=Channel.EMAIL, address="ada@example.org")
     ChannelPreference.objects.create(user=person, channel=3)
+    group = EventGroup.objects.create(name="prices", label="Prices", event_types=["PRICE_*"])
+    DefaultPreference.objects.create(group=group, channel=3)
     source = Source.objects.create(name="exchange", event_types=["ORDER_FILLED"])
     keys.issue(source, ["publish"])
     Quarantine.objects.create(
@@ -322,7 +326,8 @@ def test_usable_destinations_are_counted_right_under_a_filter(client, rows) -> N
 
 def person_form(name, **fields):
     form = {"external_id": name, "username": name, "time_zone": "UTC", "locale": "en", "is_active": "on"}
-    for prefix in ("channel_preferences", "destinations"):
+    wishes = ("mutes", "hours", "throttles", "piercing_opt_outs")
+    for prefix in ("channel_preferences", "destinations", *wishes):
         form |= {f"{prefix}-TOTAL_FORMS": "0", f"{prefix}-INITIAL_FORMS": "0"}
     return form | fields
 
@@ -347,3 +352,22 @@ def test_an_address_can_be_added_on_the_page_of_its_person_once(client, rows) ->
     assert again.status_code == 200
     assert again.context["errors"]
     assert rows.destinations.filter(kind=2).count() == 2
+
+
+def test_an_operator_sets_quiet_hours_on_the_persons_page(client, rows) -> None:
+    quiet = {"kind": "quiet", "weekdays": ["0", "6"], "starts": "22:00", "ends": "07:00", "user": rows.pk}
+    form = person_form("ada") | {f"hours-0-{name}": value for name, value in quiet.items()}
+    form["hours-TOTAL_FORMS"] = "1"
+    answer = client.post(url(User, "change", rows.pk), form)
+    assert answer.status_code == 302, answer.context["errors"]
+    [hours] = rows.hours.all()
+    assert (hours.weekdays, str(hours)) == ([0, 6], "quiet hours 22:00 to 07:00")
+
+
+def test_a_type_is_in_one_group_at_most(client, rows) -> None:
+    form = {"name": "other", "label": "Other", "event_types": "PRICE_*, NEWS"}
+    form |= {"defaults-TOTAL_FORMS": "0", "defaults-INITIAL_FORMS": "0"}
+    answer = client.post(url(EventGroup, "add"), form)
+    assert answer.context["adminform"].form.errors == {
+        "event_types": ["In the group prices already: PRICE_*."]
+    }

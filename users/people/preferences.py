@@ -1,47 +1,137 @@
-"""A person's order of channels, and those that are off, for one event type or for all."""
+"""What a person wishes, section by section: as it is, and replaced as a whole.
 
-from collections.abc import Sequence
-from typing import NamedTuple
+Whoever changes something has what is held for the person looked at again: `store.look_again`.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, time
+from typing import Any, NamedTuple
 
 from django.db import transaction
+from django.db.models import Q
 
-from users.models import ChannelPreference, User
+from users.models import ChannelPreference, EventGroup, Hours, Mute, PiercingOptOut, Throttle, User
 
 PREFERENCES_OF_ONE = 1_000
+HOURS_OF_ONE = 50
 
 
 class ChannelWish(NamedTuple):
-    """One channel in the person's order; `event_type` "" is every type."""
+    """One channel in the person's order, for a type, a group, or with neither for every type."""
 
     channel: int
     event_type: str = ""
+    group: EventGroup | None = None
     enabled: bool = True
+    min_priority: int = 0
+
+
+class MuteWish(NamedTuple):
+    """`until` None: until it is lifted."""
+
+    event_type: str = ""
+    group: EventGroup | None = None
+    until: datetime | None = None
+
+
+class ThrottleWish(NamedTuple):
+    at_most: int
+    per_s: int
+    event_type: str = ""
+    group: EventGroup | None = None
+
+
+class HoursWish(NamedTuple):
+    """Weekdays as numbers, Monday is 0."""
+
+    weekdays: tuple[int, ...]
+    starts: time
+    ends: time
+
+
+def group_named(name: str) -> EventGroup | None:
+    return EventGroup.objects.filter(name=name).first()
 
 
 def channels_of(person: User) -> list[ChannelWish]:
-    """Return the wishes, for every type first, each type's in the person's order; without those of groups."""
-    rows = person.channel_preferences.filter(group=None).order_by("event_type", "position", "pk")
-    return [ChannelWish(row.channel, row.event_type, row.enabled) for row in rows]
+    """Return the wishes, for every type first, each type's and each group's in the person's order."""
+    rows = person.channel_preferences.select_related("group")
+    return [
+        ChannelWish(row.channel, row.event_type, row.group, row.enabled, row.min_priority)
+        for row in rows.order_by("group__name", "event_type", "position", "pk")
+    ]
 
 
-@transaction.atomic
+def mutes_of(person: User, *, now: datetime) -> list[Mute]:
+    """Return the mutes that have not ended."""
+    return list(person.mutes.filter(Q(until=None) | Q(until__gt=now)).select_related("group"))
+
+
+def hours_of(person: User, kind: str) -> list[HoursWish]:
+    rows = person.hours.filter(kind=kind).order_by("weekdays", "starts")
+    return [HoursWish(tuple(sorted(row.weekdays)), row.starts, row.ends) for row in rows]
+
+
+def throttles_of(person: User) -> list[ThrottleWish]:
+    rows = person.throttles.select_related("group")
+    return [ThrottleWish(row.at_most, row.per_s, row.event_type, row.group) for row in rows]
+
+
+def opted_out_of(person: User) -> list[EventGroup]:
+    return [row.group for row in person.piercing_opt_outs.select_related("group").order_by("group__name")]
+
+
+def _replace(person: User, rows: Any, made: Sequence[Any]) -> None:
+    """Replace rows of a person by others; two changes come one after the other."""
+    with transaction.atomic():
+        User.objects.select_for_update(no_key=True).only("pk").get(pk=person.pk)
+        rows.delete()
+        rows.model.objects.bulk_create(made)
+
+
 def set_channels(person: User, wishes: Sequence[ChannelWish]) -> None:
-    """Replace the wishes but those of groups. Those of one event type are in the person's order.
-
-    From which priority on a channel is used stays as it is.
-    """
-    User.objects.select_for_update(no_key=True).only("pk").get(pk=person.pk)
-    replaced = person.channel_preferences.filter(group=None)
-    priorities = {(row.event_type, row.channel): row.min_priority for row in replaced}
-    replaced.delete()
-    ChannelPreference.objects.bulk_create(
-        ChannelPreference(
-            user=person,
-            event_type=wish.event_type,
-            channel=wish.channel,
-            position=position,
-            enabled=wish.enabled,
-            min_priority=priorities.get((wish.event_type, wish.channel), 0),
-        )
+    """Replace the wishes. Those of one type, of one group and of every type are in the person's order."""
+    made = [
+        ChannelPreference(user=person, position=position, **wish._asdict())
         for position, wish in enumerate(wishes)
-    )
+    ]
+    _replace(person, person.channel_preferences.all(), made)
+
+
+def set_mutes(person: User, wishes: Sequence[MuteWish]) -> None:
+    _replace(person, person.mutes.all(), [Mute(user=person, **wish._asdict()) for wish in wishes])
+
+
+def set_hours(kind: str) -> Callable[[User, Sequence[HoursWish]], None]:
+    """Return what replaces the hours of this kind."""
+
+    def replace(person: User, wishes: Sequence[HoursWish]) -> None:
+        made = [
+            Hours(user=person, kind=kind, weekdays=list(wish.weekdays), starts=wish.starts, ends=wish.ends)
+            for wish in wishes
+        ]
+        _replace(person, person.hours.filter(kind=kind), made)
+
+    return replace
+
+
+def set_throttles(person: User, wishes: Sequence[ThrottleWish]) -> None:
+    _replace(person, person.throttles.all(), [Throttle(user=person, **wish._asdict()) for wish in wishes])
+
+
+def set_opted_out(person: User, groups: Sequence[EventGroup]) -> None:
+    made = [PiercingOptOut(user=person, group=group) for group in groups]
+    _replace(person, person.piercing_opt_outs.all(), made)
+
+
+def mute(person: User, wish: MuteWish) -> Mute:
+    """Mute a type, a group or everything; a mute of the same comes to an end with it."""
+    with transaction.atomic():
+        User.objects.select_for_update(no_key=True).only("pk").get(pk=person.pk)
+        person.mutes.filter(event_type=wish.event_type, group=wish.group).delete()
+        return Mute.objects.create(user=person, **wish._asdict())
+
+
+def unmute(person: User, pk: int) -> bool:
+    """Lift a mute. Return whether there was one."""
+    return bool(person.mutes.filter(pk=pk).delete()[0])

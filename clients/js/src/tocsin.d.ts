@@ -33,6 +33,8 @@ export interface TocsinEvent {
   ack_by?: number;
   /** The event comes (back) to the page outside the order, after other channels were tried. */
   repeat?: boolean;
+  /** By the person's wishes it belongs into the inbox alone: show no toast, make no sound. */
+  silent?: boolean;
   /** The topic that it was published to. */
   topic?: string;
   /** Further fields of a newer server. */

@@ -24,7 +24,7 @@ const panel = new InboxPanel({ onOpen: () => inbox.see() });
 
 const HANDLERS = {
   ready: (frame) => inbox.ready(frame),
-  event: (frame) => inbox.add(frame) && toasts.event(frame),
+  event: (frame) => inbox.add(frame) && !frame.silent && toasts.event(frame),
   snapshot: () => inbox.takeSnapshot(),
   "event.read": onElsewhere,
   "event.archived": onElsewhere,

@@ -1,0 +1,84 @@
+"""Admin pages of groups of event types, and what an operator sees of a person's wishes."""
+
+from django.contrib import admin
+from django.forms import ModelForm, TypedMultipleChoiceField
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+
+from users.models import DefaultPreference, EventGroup, Hours, Mute, PiercingOptOut, Throttle
+
+
+class DefaultPreferenceInline(TabularInline):  # type: ignore[misc]
+    model = DefaultPreference
+    extra = 0
+    fields = ("channel", "position", "enabled", "min_priority")
+
+
+@admin.register(EventGroup)
+class EventGroupAdmin(ModelAdmin):  # type: ignore[misc]
+    list_display = ("name", "label", "types", "mandatory", "may_opt_out_of_piercing", "throttle")
+    list_filter = ("mandatory", "may_opt_out_of_piercing")
+    search_fields = ("name", "label", "event_types")
+    prepopulated_fields = {"name": ("label",)}  # noqa: RUF012
+    inlines = (DefaultPreferenceInline,)
+    fieldsets = (
+        (None, {"fields": ("label", "name", "event_types")}),
+        ("What people may do", {"fields": ("mandatory", "may_opt_out_of_piercing")}),
+        ("Throttle", {"fields": (("throttle_at_most", "throttle_per_s"),)}),
+    )
+
+    @admin.display(description="event types")
+    def types(self, group: EventGroup) -> str:
+        return ", ".join(group.event_types)
+
+    @admin.display(description="throttle")
+    def throttle(self, group: EventGroup) -> str:
+        if group.throttle_at_most is None:
+            return ""
+        return f"{group.throttle_at_most} per {group.throttle_per_s} s"
+
+
+@admin.register(DefaultPreference)
+class DefaultPreferenceAdmin(ModelAdmin):  # type: ignore[misc]
+    list_display = ("__str__", "group", "channel", "position", "enabled", "min_priority")
+    list_editable = ("position", "enabled", "min_priority")
+    list_filter = ("group", "channel", "enabled")
+    list_select_related = ("group",)
+
+
+class HoursForm(ModelForm):  # type: ignore[type-arg]
+    weekdays = TypedMultipleChoiceField(
+        choices=Hours.Weekday.choices,
+        coerce=int,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text="The days on which it starts.",
+    )
+
+
+class HoursInline(TabularInline):  # type: ignore[misc]
+    model = Hours
+    form = HoursForm
+    extra = 0
+    fields = ("kind", "weekdays", "starts", "ends")
+    verbose_name_plural = "quiet hours and send windows"
+
+
+class MuteInline(TabularInline):  # type: ignore[misc]
+    model = Mute
+    extra = 0
+    fields = ("event_type", "group", "until")
+
+
+class ThrottleInline(TabularInline):  # type: ignore[misc]
+    model = Throttle
+    extra = 0
+    fields = ("event_type", "group", "at_most", "per_s")
+
+
+class PiercingOptOutInline(TabularInline):  # type: ignore[misc]
+    model = PiercingOptOut
+    extra = 0
+    verbose_name_plural = "groups whose CRITICAL events do not pierce"
+
+
+WISHES = (MuteInline, HoursInline, ThrottleInline, PiercingOptOutInline)
