@@ -100,6 +100,7 @@ class Envelope:
     topic: str = ""
     schema_version: int = 0
     expires_at_ms: int = 0
+    default_expiry: bool = False  # `expires_at_ms` is not the producer's: of an event to a topic
     collapse_key: str = ""
     ordering_key: str = ""
     version: int = 0
@@ -110,6 +111,11 @@ class Envelope:
     raw: bytes = b""
     recipient: Details | None = None  # who `user_id` is, to create or complete the person just in time
     reply_to: str = ""  # where the final ack goes besides GET: "" or "stream"
+
+    @property
+    def deadline_ms(self) -> int:
+        """When the producer wants it to expire, even if it is held; 0: it did not say."""
+        return 0 if self.default_expiry else self.expires_at_ms
 
     @property
     def name(self) -> str:

@@ -43,6 +43,7 @@ class DefaultPreferenceAdmin(ModelAdmin):  # type: ignore[misc]
     list_display = ("__str__", "group", "channel", "position", "enabled", "min_priority")
     list_editable = ("position", "enabled", "min_priority")
     list_filter = ("group", "channel", "enabled")
+    search_fields = ("group__name",)
     list_select_related = ("group",)
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway.presence.sockets import Socket, sockets_of
-from notifications.events import ChannelChoice, Decision, Recipient
+from notifications.events import ChannelChoice, Decision, Planned, Recipient
 from notifications.live import pubsub
 from notifications.live.frames import to_ms
 from notifications.routing import hours
@@ -23,7 +23,7 @@ class _Critical:
     event_type: str = ""
     priority: Priority = Priority.CRITICAL
     channels: tuple[ChannelChoice, ...] = ()
-    expires_at_ms: int = 0
+    deadline_ms: int = 0
     name: str = ""
 
 
@@ -44,13 +44,17 @@ def reachability(user: User) -> dict[str, Any]:
         "mutes": [],
         "held": None,
     }
-    if planned is not None:
-        recipient = planned.recipient
-        said["channels"] = _channels(planned.plan.trace)
-        said["telegram_active"] = any(
+    return said if planned is None else said | _of_recipient(planned, now)
+
+
+def _of_recipient(planned: Planned[_Critical], now: datetime) -> dict[str, Any]:
+    recipient = planned.recipient
+    return {
+        "channels": _channels(planned.plan.trace),
+        "telegram_active": any(
             address.active and address.channel is Channel.TELEGRAM for address in recipient.addresses
-        )
-        said["muted"] = [
+        ),
+        "muted": [
             {
                 "event_type": preference.event_type or None,
                 "group": _group_name(recipient, preference.group_id),
@@ -58,8 +62,8 @@ def reachability(user: User) -> dict[str, Any]:
             }
             for preference in recipient.preferences
             if not preference.enabled
-        ]
-        said["mutes"] = [
+        ],
+        "mutes": [
             {
                 "event_type": mute.event_type or None,
                 "group": _group_name(recipient, mute.group_id),
@@ -67,9 +71,9 @@ def reachability(user: User) -> dict[str, Any]:
             }
             for mute in recipient.wishes.mutes
             if mute.until is None or mute.until > now
-        ]
-        said["held"] = _held(recipient, now)
-    return said
+        ],
+        "held": _held(recipient, now),
+    }
 
 
 def _group_name(recipient: Recipient, group_id: int | None) -> str | None:

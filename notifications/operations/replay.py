@@ -129,7 +129,7 @@ class _Rerouting:
     event_type: str
     priority: Priority
     channels: tuple[ChannelChoice, ...]
-    expires_at_ms: int = 0  # a replay gives it time again
+    deadline_ms: int = 0  # a replay gives it time again
 
     @property
     def name(self) -> str:

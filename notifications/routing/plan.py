@@ -27,7 +27,7 @@ class Routable(Protocol):
     @property
     def channels(self) -> tuple[ChannelChoice, ...]: ...
     @property
-    def expires_at_ms(self) -> int: ...  # as the producer set it; 0: it did not
+    def deadline_ms(self) -> int: ...  # when the producer wants it to expire; 0: it did not say
     @property
     def name(self) -> str: ...  # the same whenever the same event comes
 
@@ -63,15 +63,13 @@ def plan_for(batch: Sequence[R], *, now: datetime) -> list[Planned[R] | None]:
             channels=channels,
             default_order=default_order,
             now=now,
-            expires_at=_expires_at(item),
+            expires_at=_moment(item.deadline_ms),
         )
         planned.append(Planned(item, recipient, is_online, _throttled(item, recipient, plan_of, now)))
     return planned
 
 
-def _expires_at(item: Routable) -> datetime | None:
-    """Return when the producer wants the event to expire: another one does not expire while it is held."""
-    ms = item.expires_at_ms
+def _moment(ms: int) -> datetime | None:
     return datetime.fromtimestamp(ms / 1000, UTC) if ms else None
 
 

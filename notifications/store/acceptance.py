@@ -26,24 +26,36 @@ def acceptance(
 ) -> Acceptance:
     """Return the event to store, with its expiry and its confirmation timeout."""
     envelope = item.request
-    holds = (step.hold_until for step in item.plan.steps)
     return Acceptance(
         envelope=envelope,
         person_id=item.recipient.id,
         plan=item.plan,
-        expires_at=expires_at(envelope, now=max([now, *filter(None, holds)])),
+        expires_at=_expires_at(envelope, item.plan, now),
         ack_timeout_ms=envelope.ack_timeout_ms or pipeline_settings().ack_timeout_ms,
         broadcast_id=broadcast_id,
     )
+
+
+def _expires_at(envelope: Envelope, plan: Plan, now: datetime) -> datetime:
+    """Return when an event expires: one whose producer did not say when, not while it is held."""
+    at = expires_at(envelope, now=now)
+    released_at = max((step.hold_until for step in plan.steps if step.hold_until), default=None)
+    if released_at is None or envelope.deadline_ms:
+        return at
+    return max(at, released_at + default_expiry(envelope.priority))
+
+
+def default_expiry(priority: Priority) -> timedelta:
+    settings = pipeline_settings()
+    critical = priority is Priority.CRITICAL
+    return timedelta(seconds=settings.expiry_critical_s if critical else settings.expiry_normal_s)
 
 
 def expires_at(envelope: Envelope, *, now: datetime) -> datetime:
     """Return when the event is no longer worth sending: the producer's `expires_at`, else by priority."""
     if envelope.expires_at_ms:
         return datetime.fromtimestamp(envelope.expires_at_ms / 1000, UTC)
-    settings = pipeline_settings()
-    critical = envelope.priority is Priority.CRITICAL
-    return now + timedelta(seconds=settings.expiry_critical_s if critical else settings.expiry_normal_s)
+    return now + default_expiry(envelope.priority)
 
 
 _WISHED = {

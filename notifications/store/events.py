@@ -68,7 +68,7 @@ def event_row(item: Acceptance, seq: int, now: datetime) -> dict[str, Any]:
         "occurred_at": _from_ms(envelope.timestamp_ms),
         "accepted_at": now,
         "expires_at": item.expires_at,
-        "expiry_given": bool(envelope.expires_at_ms),
+        "expiry_given": bool(envelope.deadline_ms),
         "silent": item.plan.silent,
         "payload": json.dumps(envelope.payload),
         "words": json.dumps(envelope.words.to_json()) if envelope.words else None,

@@ -3,14 +3,14 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
 
 from notifications.events import Decision, Effects, JsonObject, Ring
-from notifications.settings import pipeline_settings
 from notifications.states import EventState, HoldReason, Priority, Verdict
+from notifications.store.acceptance import default_expiry
 from notifications.store.claim import UNCLAIMED
 from notifications.store.due import Due
 
@@ -61,17 +61,11 @@ def hold(holds: Sequence[Hold], *, now: datetime) -> None:
         "lines": [
             json.dumps(trace_line(one.row, Verdict.HELD, one.reason, one.until, now=now)) for one in holds
         ],
-        "expiries": [_expiry(one) for one in holds],
+        "expiries": [one.until + default_expiry(one.row.priority) for one in holds],
         "now": now,
     }
     with connection.cursor() as cursor:
         cursor.execute(_HOLD, values)
-
-
-def _expiry(one: Hold) -> datetime:
-    settings = pipeline_settings()
-    critical = one.row.priority is Priority.CRITICAL
-    return one.until + timedelta(seconds=settings.expiry_critical_s if critical else settings.expiry_normal_s)
 
 
 _LOOK_AGAIN = f"""

@@ -86,6 +86,7 @@ def content_of(envelope: Envelope) -> JsonObject:
         "metadata": dict(envelope.metadata),
         "correlation_id": envelope.correlation_id,
         "ack_timeout_ms": envelope.ack_timeout_ms,
+        "default_expiry": not envelope.expires_at_ms,
     }
 
 

@@ -158,6 +158,8 @@ def test_the_admin_knows_every_model_that_operators_ask_for() -> None:
         User,
         Destination,
         ChannelPreference,
+        DefaultPreference,
+        EventGroup,
         Source,
         ApiKey,
         Event,

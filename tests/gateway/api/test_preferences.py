@@ -108,15 +108,16 @@ def test_a_person_mutes_and_lifts_it(daphne: Server, manager, groups) -> None:
         assert alice.get("/users/me/mutes").json() == {"mutes": []}
 
 
-def test_reachability_says_what_a_normal_event_would_wait_for(manager) -> None:
+def test_reachability_says_what_a_normal_event_would_wait_for(daphne: Server, manager) -> None:
     always = {"quiet_hours": [{"starts": "00:00", "ends": "00:00"}]}
     manager.put("/users/alice/preferences", json=always)
-    held = manager.get("/users/alice/reachability").json()["held"]
+    with client_of(daphne, token_for("alice")) as alice:
+        held = alice.get("/users/me/reachability").json()["held"]
     assert held == {"reason": "quiet_hours", "until": None}
 
 
 BAD_MUTES = {
-    "both": ({"event_type": "TRADE", "group": "prices"}, 422, "invalid_preferences", "group"),
+    "both": ({"event_type": "ORDER_FILLED", "group": "prices"}, 422, "invalid_preferences", "group"),
     "no such group": ({"group": "colours"}, 422, "unknown_group", "group"),
     "in the past": ({"until": 1500000000000}, 422, "until_has_passed", "until"),
     "a mandatory group": ({"group": "security"}, 422, "mandatory", "group"),

@@ -59,7 +59,7 @@ def test_sockets_and_destinations_are_shown_without_addresses(open_page, produce
             "destinations": [{"id": dead.pk, "usable": False, "reason": "disabled: bounced"}],
         },
     ]  # fmt: skip
-    assert said["muted"] == [{"event_type": "TRADE", "channel": "EMAIL"}]
+    assert said["muted"] == [{"event_type": "TRADE", "group": None, "channel": "EMAIL"}]
     assert "100200300" not in answer.text and "ann@" not in answer.text
     page.close()
     eventually(lambda: producer.get("/users/ann/reachability").json()["sockets"] == [])

@@ -94,7 +94,7 @@ def test_wishes_that_leave_no_time_have_no_release() -> None:
 
 
 @pytest.mark.parametrize("night", NIGHTS)
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(quiet=SPANS, windows=SPANS, offset=st.integers(0, 64))
 def test_whatever_the_clock_does_sending_starts_again_at_the_right_minute(
     night, quiet, windows, offset

@@ -68,7 +68,7 @@ def applies(mute, event_type, now) -> bool:
     return of_this and (mute.until is None or mute.until > now)
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.sampled_from(NIGHTS), st.integers(0, 64), TYPES, st.sampled_from(Priority), st.booleans(), REQUESTED,
     ADDRESSES, rules(SCOPES), rules(st.sampled_from([("", None), ("", 1), ("", 2), ("", 3)])),

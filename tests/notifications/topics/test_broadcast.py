@@ -1,7 +1,7 @@
 """Events to topics: one ack, an event of their own for each who follows, and an end with counts."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
 import redis
@@ -17,7 +17,7 @@ from notifications.states import Channel, Evidence, Priority
 from notifications.sweep import sweep
 from notifications.topics import fan_out, subscriptions
 from notifications.topics.acks import broadcast_ack
-from users.models import TopicRule
+from users.models import Hours, TopicRule
 
 TOPIC = "market.BTC"
 INFO, NORMAL, CRITICAL = Priority.INFORMATIONAL, Priority.NORMAL, Priority.CRITICAL
@@ -296,3 +296,19 @@ def test_a_broadcast_that_nobody_goes_on_with_is_overdue(follower, envelope, now
     ingest([envelope()], now=now)
     assert monitor.overdue(now=now + timedelta(seconds=60)) == 0
     assert monitor.overdue(now=now + timedelta(seconds=70)) == 1
+
+
+def test_a_followers_event_does_not_expire_while_it_is_held(desk, follower, envelope, now) -> None:
+    [ada] = follower("ada")
+    desk.address(ada, Channel.TELEGRAM)
+    in_three_days = (now + timedelta(days=3)).weekday()
+    Hours.objects.create(user=ada, kind="window", weekdays=[in_three_days], starts=time(9), ends=time(10))
+    ingest([envelope()], now=now)
+    tell_all(now)
+    event = Event.objects.get()
+    held_until = Delivery.objects.get().held_until
+    assert now + timedelta(days=2) < held_until < event.expires_at
+    late = round((now + timedelta(days=1)).timestamp() * 1000)
+    ingest([envelope("e2", expires_at_ms=late)], now=now)
+    tell_all(now)
+    assert Event.objects.get(broadcast__event_id="e2").code == "expires_while_held"
