@@ -126,7 +126,7 @@ def _delivery_steps(row: Delivery, *, first: bool) -> list[JsonObject]:
     if not first:
         steps.append(_step(row.created_at, "next", f"next channel: {name}", "info", row.channel))
     steps += [_attempt(row, attempt, name) for attempt in row.tries.all()]
-    by_wish = row.wait_reason in _HELD  # the trace tells of it
+    by_wish = row.held_until == row.not_before  # the trace tells of it
     if row.waiting_since is not None and row.not_before > row.waiting_since and not by_wish:
         text = f"waiting for {name} until {row.not_before:%Y-%m-%d %H:%M:%S} UTC: {_WAITS[row.wait_reason]}"
         steps.append(_step(row.waiting_since, "waiting", text, "warn", row.channel))
@@ -155,6 +155,7 @@ _WAITS: dict[str, str] = {
     WaitReason.BREAKER_OPEN: "breaker open",
     WaitReason.RATE_LIMIT: "rate limit",
     WaitReason.NO_ROOM: "no room: slow sends occupy all places",
+    **_HELD,
 }
 
 _ENDINGS = {
