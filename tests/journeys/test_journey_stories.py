@@ -152,3 +152,17 @@ async def test_two_pages_both_get_it_and_one_confirmation_is_enough(system):
                 break
             await asyncio.sleep(0.05)
         assert one.events == other.events
+
+
+async def test_the_producers_own_words_and_their_link_reach_telegram_and_the_mailbox(system):
+    url = "https://docs.example.com/3.2"
+    content = {"title": "Version 3.2 is out", "body": f"**Faster**: [notes]({url})", "url": url}
+    content["actions"] = [{"label": "Read", "url": url}]
+    for channel, log in (("TELEGRAM", "telegram"), ("EMAIL", "smtp")):
+        delivery = {"priority": "CRITICAL", "channels": [channel]}
+        ack = await publish(system, content=content, delivery=delivery)
+        assert ending(ack) == (True, "DELIVERED", channel, "TRANSPORT")
+        [entry] = system.simulator.received(log)
+        assert "Version 3.2 is out" in json.dumps(entry)
+        assert url in json.dumps(entry)
+        assert "<a href=" in entry["html"]
