@@ -198,8 +198,13 @@ def test_real_frames_of_the_sub_protocol_are_as_described(run_node, daphne, prod
         assert set(frame.get("data", {})) == set(known.get("data", {}).get("properties", {}))
 
 
-def test_items_of_the_inbox_are_as_described(run_node, daphne, producer, ann) -> None:
-    producer.publish()
+def test_items_of_the_inbox_are_as_described(run_node, daphne, producer, ann, venue) -> None:
+    url = "https://docs.example.com/"
+    venue.link_hosts = ["docs.example.com"]
+    venue.save()
+    link, asking = {"label": "Go", "url": url}, {"label": "Got it", "kind": "acknowledge"}
+    body = f"**a** `b` *c* [d]({url})\n- e\n\n```\nf\n```"
+    producer.publish(content={"body": body, "url": url, "image": url, "actions": [link, asking]})
     cookie = {"Cookie": cookie_of(ann)}
     url = f"{daphne.url}/api/v1/users/me/inbox"
     items = httpx.get(url, headers=cookie, trust_env=False).json()["items"]

@@ -14,7 +14,27 @@ export interface Ready extends Position {
   unread?: number;
 }
 
-export interface TocsinEvent {
+/** What the producer's own words add to a title and a body. Its URLs are https and safe to link to. */
+export interface OwnWords {
+  /** What the event opens. */
+  url?: string;
+  image?: string;
+  /** Buttons: to a `url`, or of kind "acknowledge". */
+  actions?: { label: string; url?: string; kind?: "acknowledge" }[];
+  /** `body` with its styles, as texts. */
+  blocks?: Block[];
+}
+
+export interface Block {
+  type: "paragraph" | "item" | "code";
+  runs: { text: string; bold?: true; italic?: true; code?: true; url?: string }[];
+  /** Of a part of a list, from 1. */
+  depth?: number;
+  /** What stands before the first part of an item; empty before its further parts. */
+  marker?: string;
+}
+
+export interface TocsinEvent extends OwnWords {
   type: "event";
   /** Unique per source. */
   event_id: string;
@@ -26,6 +46,7 @@ export interface TocsinEvent {
   timestamp: number;
   payload: Record<string, unknown>;
   title: string;
+  /** Plain text. */
   body: string;
   /** Missing in INFORMATIONAL events, which are not stored and not confirmed. */
   seq?: number;
@@ -42,7 +63,7 @@ export interface TocsinEvent {
 }
 
 /** An item of the inbox, as in a snapshot and in `GET /api/v1/users/me/inbox`. */
-export interface InboxItem {
+export interface InboxItem extends OwnWords {
   seq: number;
   event_id: string;
   source: string;
@@ -50,6 +71,7 @@ export interface InboxItem {
   priority: Priority;
   timestamp: number;
   title: string;
+  /** Plain text. */
   body: string;
   payload: Record<string, unknown>;
   state: string;
