@@ -38,7 +38,7 @@ class DeadLetterAdmin(EventAdmin):
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Event]":
         failed: QuerySet[Event] = super().get_queryset(request).filter(state=EventState.FAILED)
         # A filter by deliveries makes the admin's list DISTINCT, which json columns cannot be.
-        return failed.prefetch_related("deliveries").defer("payload")
+        return failed.prefetch_related("deliveries").defer("payload", "words")
 
     def has_replay_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("notifications.change_deadletter")

@@ -12,7 +12,7 @@ from datetime import tzinfo
 from decimal import Decimal
 from functools import lru_cache
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from notifications.rendering import amounts, moments, vocabulary
 from notifications.rendering.conventions.dates import local_time
@@ -61,6 +61,9 @@ class Payload:
     `price 100, side buy`.
     """
 
+    # Python would take `payload[0]`, `payload[1]` … for items, and "" is no end of them.
+    __iter__: ClassVar[None] = None
+
     def __init__(self, raw: Mapping[str, Any], view: View) -> None:
         self._raw = raw
         self._view = view
@@ -72,6 +75,9 @@ class Payload:
         if type(value) is not str and isinstance(value, Mapping):
             return Payload(value, replace(self._view, amounts=frozenset()))
         return self._fitted(self._show(name, value), _VALUE_CHARS)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._raw
 
     def __bool__(self) -> bool:
         return bool(self._raw)

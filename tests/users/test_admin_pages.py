@@ -10,9 +10,21 @@ from django.contrib.auth.models import Group
 from django.urls import reverse
 
 from notifications import store
+from notifications.authoring import drafts
 from notifications.events import Envelope, Plan, PlanStep, SourceGrant
-from notifications.models import Attempt, Broadcast, DeadLetter, Delivery, Event, Quarantine, Replay
-from notifications.states import Channel, Priority
+from notifications.models import (
+    Attempt,
+    Broadcast,
+    DeadLetter,
+    Delivery,
+    Event,
+    MessageTemplate,
+    Quarantine,
+    Replay,
+    TemplateChange,
+)
+from notifications.operations.replay import Operator
+from notifications.states import Channel, Priority, Surface
 from tests.notifications.desk import claim
 from users import keys
 from users.models import (
@@ -66,6 +78,8 @@ def follow_a_topic(person, source):
     TopicRule.objects.create(prefix="market.", audience="group", group=group)
     TopicSubscription.objects.create(person=person, topic="market.BTC")
     Reactivation.objects.create(at=NOW, surface="admin", who="olga", count=2)
+    template = MessageTemplate(event_type="ORDER_FILLED", draft_title="<b>")
+    drafts.create(template, by=Operator(Surface.ADMIN, "olga"), now=NOW)
     Broadcast.objects.create(
         source=source,
         event_id="b1",
@@ -147,6 +161,7 @@ class TestEveryModel:
             ApiKey,
             Broadcast,
             Reactivation,
+            TemplateChange,
         }
         assert client.get(url(model, "add")).status_code == (403 if forbidden else 200)
 
@@ -170,6 +185,8 @@ def test_the_admin_knows_every_model_that_operators_ask_for() -> None:
         Reactivation,
         TopicRule,
         TopicSubscription,
+        MessageTemplate,
+        TemplateChange,
     }
 
 

@@ -141,7 +141,7 @@ def test_a_test_is_sent_to_a_chosen_verified_address(sign_in, write, desk, ada, 
     assert answer == {"sent": True, "text": "Telegram accepted it"}
     assert fake.sent[0][0] == chat.address
     assert fake.sent[0][1].html.startswith("<b>Test: New BTC</b>")
-    assert TemplateChange.objects.first().note == "Telegram 42•••20: Telegram accepted it"
+    assert TemplateChange.objects.first().note == f"to destination {chat.pk}: Telegram accepted it"
 
 
 def test_what_the_provider_answers_is_shown_without_the_address(sign_in, write, ada, chat, provider) -> None:

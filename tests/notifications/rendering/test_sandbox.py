@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from notifications.rendering import sandbox_tags
 from notifications.rendering.bounds import MAX_CPU_S, MAX_OUTPUT_CHARS, MAX_TURNS, Budget, TemplateFailed
 from notifications.rendering.payload import Payload, View
 from notifications.rendering.sandbox import MAX_LINE_CHARS, MAX_SOURCE_CHARS, InvalidTemplate, compile_source
@@ -45,6 +46,8 @@ def fill(source: str, payload: dict[str, Any] | None = None, cpu_s: float = 5.0)
         ("{% for field in fields %}{{ field.label }}|{% endfor %}", "Symbol|Price|"),
         ("{% with a=payload.symbol %}{{ a|lower }}{% endwith %}{# said #}", "btc/usdt"),
         ("{% firstof payload.nothing payload.symbol %}", "BTC/USDT"),
+        ("{% if 'symbol' in payload and 'x' not in payload %}a{% endif %}", "a"),
+        ("{% if payload.leg in payload or payload in payload.leg %}a{% else %}b{% endif %}", "b"),
         ("{{ payload.note }}", "<b>hi</b> %s%s"),  # text; the layout escapes it
     ],
 )
@@ -209,3 +212,37 @@ def test_no_source_takes_long_to_compile(part: str) -> None:
 def test_a_compiled_template_says_which_names_it_uses() -> None:
     names = compile_source("{% for a in payload.legs %}{{ a.symbol|default:payload.b.c }}{% endfor %}").names
     assert names == {("payload", "legs"), ("a", "symbol"), ("payload", "b", "c")}
+
+
+ODD = [
+    "''",
+    "payload.long",
+    "payload.digits",
+    "payload.tiny",
+    "payload.leg",
+    "payload",
+    "fields",
+    "True",
+    "-1",
+]
+
+
+@pytest.mark.parametrize("name", sorted(sandbox_tags.register.filters))
+def test_every_filter_is_quick_over_whatever_it_gets(name: str) -> None:
+    """A new filter is available to operators: its work is bounded by the length of its input."""
+    payload = ORDER | {"long": "x%s" * 20_000, "digits": "9" * 60_000, "tiny": "1e-99"}
+    view = Payload(payload, View(UTC, whole=True))
+    tried = 0
+    for value in ODD:
+        for argument in ("", *(f":{odd}" for odd in ODD)):
+            try:
+                compiled = compile_source(f"{{{{ {value}|{name}{argument} }}}}")
+            except InvalidTemplate:  # it takes no argument, or one
+                continue
+            started_s = time.thread_time()
+            with contextlib.suppress(TemplateFailed):
+                text = compiled.fill({"payload": view, "fields": lambda: view.fields(12)}, Budget(cpu_s=5.0))
+                assert len(text) <= MAX_OUTPUT_CHARS
+            assert time.thread_time() - started_s < 0.2, (value, argument)
+            tried += 1
+    assert tried >= len(ODD)
