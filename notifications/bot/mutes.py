@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 
+from notifications import store
 from notifications.bot.conversation import Conversation
 from notifications.bot.durations import parse
 from notifications.live.frames import to_ms
@@ -11,6 +12,8 @@ from notifications.rendering.conventions.dates import local_time
 from notifications.rendering.locales import gettext
 from notifications.rendering.render import zone_of
 from users.models import Mute, User
+from users.people import preferences
+from users.people.preferences import MuteWish
 
 
 def change(talk: Conversation, person: User, wish: str) -> None:
@@ -21,11 +24,11 @@ def change(talk: Conversation, person: User, wish: str) -> None:
         talk.say("\n".join([*described(talk, person), usage]))
     elif silence.until is None:
         _of_everything(person).delete()
+        talk.effects.add(store.look_again(person.pk, now=talk.now))
         talk.say(gettext("Messages come again."))
     else:
-        Mute.objects.update_or_create(
-            user=person, event_type="", group=None, defaults={"until": silence.until}
-        )
+        preferences.mute(person, MuteWish(until=silence.until))
+        talk.effects.add(store.look_again(person.pk, now=talk.now))
         talk.say(gettext("Silence until %s. CRITICAL messages still come.") % _time(person, silence.until))
 
 

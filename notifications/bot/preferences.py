@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 
+from notifications import store
 from notifications.bot.conversation import Conversation
 from notifications.rendering.locales import gettext
 from notifications.states import Channel
 from notifications.transports import registry
 from notifications.transports.telegram.answers import Change, Rows
 from notifications.transports.telegram.updates import Pressed
-from users.models import ChannelPreference, DefaultPreference, EventGroup, Mute, User
+from users.models import ChannelPreference, DefaultPreference, EventGroup, User
+from users.people import preferences
+from users.people.preferences import MuteWish
 
 BUTTON = "pref"
 _CHANNEL, _GROUP = "c", "g"
@@ -29,6 +32,7 @@ def on_pressed(talk: Conversation, press: Pressed, rest: str) -> str:
         return gettext("This button does nothing any more.")
     if not switch(talk.person, int(number), wanted == _ON):
         return gettext("This button does nothing any more.")
+    talk.effects.add(store.look_again(talk.person.pk, now=talk.now))
     talk.answers.append(Change(press.message_id, _text(), _buttons(talk, talk.person)))
     return ""
 
@@ -57,7 +61,7 @@ def _switch_group(person: User, pk: int, on: bool) -> bool:
     if on:
         person.mutes.filter(group=group).delete()
     else:
-        Mute.objects.update_or_create(user=person, event_type="", group=group, defaults={"until": None})
+        preferences.mute(person, MuteWish(group=group))
     return True
 
 
