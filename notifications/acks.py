@@ -72,7 +72,11 @@ def stored_acks(batch: Sequence[tuple[Planned[Envelope], store.Stored]], *, now:
 def _acks_by_pk(pks: list[int], now: datetime) -> dict[int, Ack]:
     if not pks:
         return {}
-    events = Event.objects.filter(pk__in=pks).defer("payload", "raw", "digest").prefetch_related("deliveries")
+    events = (
+        Event.objects.filter(pk__in=pks)
+        .defer("payload", "words", "raw", "digest")
+        .prefetch_related("deliveries")
+    )
     return {
         event.pk: replace(event_ack(event, event.deliveries.all(), now=now), duplicate=True)
         for event in events

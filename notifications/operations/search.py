@@ -72,7 +72,7 @@ def _plain(value: Any) -> Any:
 
 def page(which: EventFilter, *, before: int | None, limit: int) -> Sequence[Event]:
     """Return up to `limit` events with a primary key below `before`, the latest first."""
-    events = which.events().select_related("person").defer("raw", "payload").order_by("-pk")
+    events = which.events().select_related("person").defer("raw", "payload", "words").order_by("-pk")
     if before is not None:
         events = events.filter(pk__lt=before)
     return list(events[:limit])
