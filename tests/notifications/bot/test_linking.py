@@ -146,4 +146,4 @@ def test_old_links_are_forgotten(ada, now) -> None:
 
 def test_the_question_is_in_the_language_of_the_persons_telegram(bot, ada, token) -> None:
     [question] = bot.write(f"/start {token}", language="de").answers
-    assert question.text.startswith("Diesen Chat mit Ada Lovelace verbinden?")
+    assert question.text.startswith("Diesen Chat mit Ada Lovelace ")
