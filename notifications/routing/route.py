@@ -11,7 +11,7 @@ from notifications.events import Address, ChannelChoice, Decision, Plan, PlanSte
 from notifications.routing import rules
 from notifications.routing.rules import Rules
 from notifications.routing.timing import Timing, timing
-from notifications.states import Channel, Priority, SkipReason, Verdict
+from notifications.states import Channel, HoldReason, Priority, SkipReason, Verdict
 from notifications.transports.spec import ChannelSpec
 from notifications.wishes import Preference
 
@@ -26,7 +26,10 @@ class _Event(NamedTuple):
     requested: tuple[ChannelChoice, ...]
     channels: Mapping[Channel, ChannelSpec]
     default_order: tuple[ChannelChoice, ...]
-    usable: str = "usable"  # the reason in the trace for which an address is chosen
+    usable: str  # the reason in the trace for which an address is chosen
+
+
+_PIERCES = {reason: f"pierces {reason}" for reason in HoldReason}
 
 
 def route(
@@ -53,9 +56,8 @@ def route(
     policy = recipient.policy
     group = policy.group_of(event_type) if policy.groups else None
     when = timing(event_type, priority, group, recipient, now, expires_at, throttled_until)
-    event = _Event(priority, recipient, online, when, requested, channels, default_order)
-    if when.pierces is not None:
-        event = event._replace(usable=f"pierces {when.pierces}")
+    usable = "usable" if when.pierces is None else _PIERCES[when.pierces]
+    event = _Event(priority, recipient, online, when, requested, channels, default_order, usable)
     group_id = group.id if group else None
     own = rules.of_channels(recipient.preferences, event_type, group_id)
     defaults = rules.of_channels(policy.defaults, event_type, group_id) if policy.defaults else {}
