@@ -85,6 +85,20 @@ def one_look_at_the_databases_clock(django_db_setup, django_db_blocker) -> None:
     clock._clock._look_at = float("inf")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def lasting_permissions(django_db_setup) -> None:
+    """Keep permissions and content types after a test with transactions: to make them again costs 50 ms."""
+    from django.contrib.auth.models import Permission
+    from django.contrib.contenttypes.management import create_contenttypes
+    from django.contrib.contenttypes.models import ContentType
+    from django.db.models.signals import post_migrate
+
+    for kept in (Permission, ContentType):
+        kept._meta.managed = False  # a flush passes over it
+    post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
+    post_migrate.disconnect(create_contenttypes)
+
+
 @pytest.fixture(scope="session")
 def django_db_keepdb() -> bool:
     """Leave the databases to the end of their server: a drop fails while anything is still connected."""
