@@ -1,9 +1,11 @@
 """Log configuration: one JSON object per line, with a fixed message and parameters.
 
 Logs never contain an address, a payload or a token. httpx logs whole URLs, and a Telegram URL contains the
-bot's token, so httpx is silent below WARNING.
+bot's token, so httpx is silent below WARNING. Django logs the paths of failed requests; that of the page that
+verifies an address is a secret.
 """
 
+import re
 from typing import Any
 
 import structlog
@@ -19,6 +21,9 @@ _QUIET = (
     "celery.worker.strategy",
     "celery.app.trace",
 )
+
+
+_SECRET_PATH = re.compile(r"(/verify/)[\w-]+")
 
 
 def logging_config(level: str, *, json: bool) -> dict[str, Any]:
@@ -48,6 +53,7 @@ def logging_config(level: str, *, json: bool) -> dict[str, Any]:
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                     structlog.processors.format_exc_info,
                     renderer,
+                    _without_secret_paths,
                 ],
             }
         },
@@ -55,3 +61,7 @@ def logging_config(level: str, *, json: bool) -> dict[str, Any]:
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {name: {"level": "WARNING"} for name in _QUIET},
     }
+
+
+def _without_secret_paths(_: object, __: str, line: str) -> str:
+    return _SECRET_PATH.sub(r"\1…", line)

@@ -4,6 +4,7 @@ import os
 import re
 from dataclasses import fields
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
@@ -13,7 +14,7 @@ from notifications.settings import PipelineSettings
 from runtime.settings import PREFIX, variable
 
 # Read elsewhere: by the development system, the failpoints, the tests and the fault scenarios.
-_OTHERS = ("HOME", "DEMO", "CRASH", "REQUIRE_", "CHAOS_", "CHANNELS", "STATE_MACHINE_", "RUN_")
+_OTHERS = ("HOME", "DEMO", "CRASH", "REQUIRE_", "CHAOS_", "CHANNELS", "PUBLIC_URL", "STATE_MACHINE_", "RUN_")
 
 
 _WEBHOOK_SECRET = re.compile(r"[A-Za-z0-9_-]{16,256}")  # Telegram allows these, also fewer of them
@@ -27,6 +28,18 @@ def the_webhook_has_a_secret(**_: Any) -> list[CheckMessage]:
         return []
     hint = "Set 16 to 256 of A-Z, a-z, 0-9, _ and -, at random; unset it if there is no webhook."
     return [Error("TELEGRAM_WEBHOOK_SECRET is no good secret.", hint=hint, id="tocsin.E009")]
+
+
+@register
+def the_public_url_is_one(**_: Any) -> list[CheckMessage]:
+    """It begins the links in messages, which are secrets: beyond this machine they need TLS."""
+    given = urlsplit(settings.TOCSIN_PUBLIC_URL)
+    is_url = given.scheme in {"http", "https"} and given.netloc and not (given.query or given.fragment)
+    is_safe = given.scheme == "https" or not settings.PRODUCTION
+    if not settings.TOCSIN_PUBLIC_URL or (is_url and is_safe):
+        return []
+    hint = "Set such as https://tocsin.example.org, or unset it: then messages have no link to this service."
+    return [Error("TOCSIN_PUBLIC_URL is no URL that people can open safely.", hint=hint, id="tocsin.E010")]
 
 
 @register

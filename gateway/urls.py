@@ -3,12 +3,14 @@ from django.urls import path, re_path
 
 from gateway.api import asyncapi
 from gateway.api.views import api
-from gateway.web import demo, health, hooks, metrics, pages
+from gateway.web import demo, health, hooks, metrics, pages, verify
+from notifications.delivery import verifying
 
 urlpatterns = [
     path("", pages.page, name="page"),
     path("login/", pages.Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
+    path(f"{verifying.PATH}<str:token>", verify.verify),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("metrics", metrics.metrics),

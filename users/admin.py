@@ -103,8 +103,8 @@ class DestinationAdmin(UndoIncident):
     search_help_text = "Person, label, or a complete address."
     autocomplete_fields = ("user",)
     list_select_related = ("user",)
-    readonly_fields = ("created_at", "last_inbound_at", "recheck_at")
-    actions = ("enable", "mark_verified")
+    readonly_fields: tuple[str, ...] = ("created_at", "last_inbound_at", "recheck_at")
+    actions: tuple[str, ...] = ("enable", "mark_verified")
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **kwargs)

@@ -149,6 +149,9 @@ SANDBOX_URL = ""
 # Channels from other packages: dotted paths of their declarations. CONTRIBUTING.md has the recipe.
 TOCSIN_CHANNELS = env.list("TOCSIN_CHANNELS", default=[])
 
+# Where people reach the gateway, for links in messages to them. Empty: those messages have no link.
+TOCSIN_PUBLIC_URL = env.str("TOCSIN_PUBLIC_URL", default="").rstrip("/")
+
 TELEGRAM_BOT_TOKEN = env.str("TELEGRAM_BOT_TOKEN", default="")
 TELEGRAM_API_URL = env.str("TELEGRAM_API_URL", default="https://api.telegram.org/bot")
 TELEGRAM_BOT_NAME = env.str("TELEGRAM_BOT_NAME", default="")  # in deep links; empty: Telegram is asked

@@ -145,6 +145,28 @@ TEST: dict[str, Any] = {
         **_PROBLEMS,
     }
 }
+VERIFY: dict[str, Any] = {
+    "requestBody": {
+        "required": False,
+        "content": {
+            "application/json": {"schema": object_schema(people.CODE), "example": {"code": "123456"}}
+        },
+    },
+    "responses": {
+        200: _json(_DESTINATION, "With `code`: verified"),
+        202: _json(
+            {
+                "type": "object",
+                "properties": {"expires_at": {"type": "integer", "description": "Unix milliseconds."}},
+            },
+            "Without `code`: one was sent",
+        ),
+        409: _CONFLICT,
+        429: {"description": "Too many codes; Retry-After", "content": _PROBLEM},
+        503: {"description": "The provider is away; Retry-After", "content": _PROBLEM},
+        **_PROBLEMS,
+    },
+}
 PREFERENCES = _call(
     object_schema(wishes.PREFERENCES),
     {

@@ -22,6 +22,7 @@ from gateway.api import (
     read,
     templates,
     topics,
+    verification,
 )
 from gateway.auth.bearer import AuthFailed, SourceKey
 from gateway.auth.callers import person_of_request
@@ -158,7 +159,7 @@ def _inbox(person: User, before: int | None, limit: int) -> dict[str, Any]:
     }
 
 
-for _of_person in (topics, destinations, links, preferences, mutes):
+for _of_person in (topics, destinations, verification, links, preferences, mutes):
     api.add_router("/users", _of_person.router)
 api.add_router("/event-groups", preferences.groups_router)
 

@@ -143,6 +143,8 @@ DESTINATION_CHANGE = (
     ),
 )
 
+CODE = (Field("code", text(40), "the code that was sent to the address; without it a new one is sent"),)
+
 
 def _addresses(fields: tuple[Field, ...]) -> Kind:
     schema = {"type": "array", "maxItems": ADDRESSES_OF_ONE, "items": object_schema(fields)}

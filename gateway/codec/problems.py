@@ -39,6 +39,12 @@ _STATUS = {
     "invalid_template": 422,
     "wrong_secret": 403,
     "too_many_links": 429,
+    "too_many_codes": 429,
+    "code_expired": 409,
+    "already_verified": 409,
+    "cannot_verify": 409,
+    "address_refused": 409,
+    "code_not_sent": 503,
     "channel_off": 409,
     "unavailable": 503,
     "commit_unknown": 503,
@@ -59,7 +65,7 @@ def problem(
         "status": status,
         "detail": detail,
         "code": code,
-    } | {key: value for key, value in more.items() if value}
+    } | {key: value for key, value in more.items() if value or value == 0}
     response = JsonResponse(body, status=status, content_type="application/problem+json")
     for name, value in (retry_after(code) | (headers or {})).items():
         response[name] = value

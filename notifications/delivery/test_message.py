@@ -1,7 +1,7 @@
 """A test message to one destination: sent at once, by the request that asks for it.
 
 It is no delivery: nothing is recorded, retried or disabled. It keeps the provider's rate limits, and has one
-of its own for each address.
+of its own for each address. Codes that verify an address are sent in the same way.
 """
 
 import asyncio
@@ -38,6 +38,11 @@ def reserve(channel: Channel, address: str) -> float | None:
     [limited_s] = rate_limits.reserve([Ask((own,), _NOW_S)])
     if limited_s > 0:
         return None
+    return wait_for_slot_s(channel, address)
+
+
+def wait_for_slot_s(channel: Channel, address: str) -> float:
+    """Reserve a send within the provider's limits, and return how many seconds to wait before it."""
     limits = rate_limits.limits_of(channel, address)
     return rate_limits.reserve([Ask(limits, _LONGEST_WAIT_S)])[0] if limits else 0.0
 

@@ -1,10 +1,10 @@
-"""Rows that nobody needs any more: updates that no provider repeats, and links that have expired."""
+"""Rows that nobody needs any more: updates that no provider repeats, links and codes that have expired."""
 
 import logging
 from datetime import datetime, timedelta
 
 from notifications.models import BotUpdate
-from users import linking
+from users import linking, verification
 
 log = logging.getLogger(__name__)
 
@@ -15,5 +15,6 @@ def forget_expired(*, now: datetime) -> None:
     """Delete them: called every few minutes."""
     updates, _ = BotUpdate.objects.filter(taken_at__lt=now - _REPEATED_WITHIN).delete()
     links = linking.forget_expired(now=now)
-    if updates or links:
-        log.info("expired_forgotten", extra={"updates": updates, "links": links})
+    codes = verification.forget_expired(now=now)
+    if updates or links or codes:
+        log.info("expired_forgotten", extra={"updates": updates, "links": links, "codes": codes})

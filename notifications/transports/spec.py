@@ -6,6 +6,7 @@ name. Each channel has one, in its own folder: see `telegram/channel.py`.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 
@@ -44,6 +45,14 @@ def unlimited(address: str) -> tuple[Limit, ...]:
     return ()
 
 
+class VerifiedBy(StrEnum):
+    """How people show that an address on a channel is theirs."""
+
+    CODE = "code"  # a code and a link are sent there
+    CHAT = "chat"  # a link of theirs, which they open and confirm in the chat itself
+    OPERATOR = "operator"  # not by themselves: a source vouches for it, or an operator marks it
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
     """How a rendered message is fitted to a channel.
@@ -69,6 +78,7 @@ class ChannelSpec:
     position: int  # its place in the default order, lowest first
     transport: Callable[[], Transport] | None = None  # None: its frames go to the gateway's hub
     address: AddressForm | None = None  # None: needs no address, an open session is the address
+    verified_by: VerifiedBy = VerifiedBy.OPERATOR
     templates: Path | None = None  # a folder with `layouts/` and, optionally, `wording/`
     fit: Fit = Fit()
     timeout_s: float = 10.0  # longest time for one send; the setting `send_timeout_s` may be lower

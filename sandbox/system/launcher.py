@@ -151,6 +151,7 @@ class DevelopmentSystem:
             "SANDBOX_URL": f"http://{HOST}:{values['SANDBOX_PORT']}",
             "TELEGRAM_API_URL": f"http://{HOST}:{values['SANDBOX_PORT']}/bot",
             "TELEGRAM_BOT_TOKEN": "1000:simulated",
+            "TOCSIN_PUBLIC_URL": f"http://{HOST}:{values['PORT']}",
             "EMAIL_URL": f"smtp://{HOST}:{values['SANDBOX_SMTP_PORT']}",
             "FLOWER_URL": f"http://{HOST}:{values['FLOWER_PORT']}/",
             "FLOWER_BASIC_AUTH": f"demo:{values['DEMO_PASSWORD']}",
@@ -250,6 +251,7 @@ _MAY_BE_GIVEN = (
     "TELEGRAM_API_URL",
     "TELEGRAM_BOT_TOKEN",
     "EMAIL_URL",
+    "TOCSIN_PUBLIC_URL",
 )
 
 

@@ -1,8 +1,11 @@
 """A producer brings its people: created by one call, or by the event itself, and reached at once."""
 
 import json
+import re
 import subprocess
 import uuid
+
+import httpx
 
 from sandbox.system.launcher import curl_line, person_line
 from tests.kit.eventually import eventually
@@ -57,3 +60,42 @@ def test_a_test_message_reaches_the_address_and_only_so_often(system):
     refused = system.api.post(path).json()
     assert (refused["outcome"], refused["provider_message_id"]) == ("recipient", "")
     assert refused["reason"]
+
+
+def mails_to(system, address: str) -> list[dict]:
+    return [one for one in system.simulator.received("smtp") if address in one["to"]]
+
+
+def add_mailbox(system, user_id: str) -> str:
+    """Create a person with a mailbox that nobody vouches for. Return the path of its `verify`."""
+    body = {"locale": "de", "addresses": [{"channel": "EMAIL", "address": f"{user_id}@example.org"}]}
+    [address] = system.api.put(f"/users/{user_id}", json=body).raise_for_status().json()["addresses"]
+    assert address["verified"] is False
+    return f"/users/{user_id}/destinations/{address['id']}/verify"
+
+
+def test_a_mailbox_is_verified_by_the_code_that_arrives_there(system):
+    user_id = f"vera-{uuid.uuid4().hex[:8]}"
+    verify = add_mailbox(system, user_id)
+    assert system.publish(user_id=user_id)["status"] != "DELIVERED"
+    assert mails_to(system, user_id) == []
+    assert system.api.post(verify).status_code == 202
+    [mail] = mails_to(system, user_id)
+    assert mail["subject"] == "Adresse bestätigen"
+    [code] = re.findall(r"Code lautet (\d{6})", mail["text"])
+    assert system.api.post(verify, json={"code": code}).json()["verified"] is True
+    ack = system.publish(user_id=user_id)
+    assert (ack["status"], ack["delivered_via"]) == ("DELIVERED", "EMAIL")
+    assert len(mails_to(system, user_id)) == 2
+
+
+def test_a_mailbox_is_verified_by_the_link_that_arrives_there(system):
+    user_id = f"vera-{uuid.uuid4().hex[:8]}"
+    system.api.post(add_mailbox(system, user_id)).raise_for_status()
+    [mail] = mails_to(system, user_id)
+    [link] = re.findall(r"http://\S+", mail["text"])
+    with httpx.Client(trust_env=False) as browser:
+        assert "Bestätigen" in browser.get(link).text
+        assert system.api.get(f"/users/{user_id}").json()["addresses"][0]["verified"] is False
+        assert browser.post(link).status_code == 200
+    assert system.publish(user_id=user_id)["delivered_via"] == "EMAIL"

@@ -305,6 +305,18 @@ def test_the_destination_actions_enable_and_verify(client, rows) -> None:
     assert mailbox.verified_at is not None and mailbox.address == "ada@example.org"
 
 
+def test_an_operator_sends_a_code_where_the_channel_takes_one(client, rows, mailoutbox) -> None:
+    mailbox, chat = rows.destinations.order_by("-kind")
+    Destination.objects.update(verified_at=None)
+    sent = run_action(client, Destination, "send_code", mailbox).content.decode()
+    linked = run_action(client, Destination, "send_code", chat).content.decode()
+    [mail] = mailoutbox
+    assert (mail.to, mail.subject) == (["ada@example.org"], "Confirm this address")
+    assert "a•••@example.org: a code was sent" in sent and "10•••00: The person links the chat" in linked
+    page = client.get(url(Destination, "change", mailbox.pk)).content.decode()
+    assert "by a code or a link that is sent there" in page
+
+
 def drop_the_key(settings):
     from cryptography.fernet import Fernet
 

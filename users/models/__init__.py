@@ -7,6 +7,7 @@ from users.models.people import User, validate_time_zone
 from users.models.preferences import ChannelPreference, Hours, Mute, PiercingOptOut, Throttle
 from users.models.sources import ApiKey, Source
 from users.models.topics import TOPIC, TopicRule, TopicSubscription, validate_topic
+from users.models.verification import Verification
 
 __all__ = [
     "TOPIC",
@@ -26,6 +27,7 @@ __all__ = [
     "TopicRule",
     "TopicSubscription",
     "User",
+    "Verification",
     "validate_time_zone",
     "validate_topic",
 ]

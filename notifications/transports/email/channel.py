@@ -7,7 +7,7 @@ from django.core.validators import validate_email
 from notifications.states import Channel, Priority
 from notifications.transports.email.markup import markup
 from notifications.transports.email.transport import EmailTransport
-from notifications.transports.spec import QUICK_WAITS_S, ChannelSpec, Fit, Limit, digest
+from notifications.transports.spec import QUICK_WAITS_S, ChannelSpec, Fit, Limit, VerifiedBy, digest
 from users.channel_choices import AddressForm
 from users.locales import gettext_noop
 
@@ -29,6 +29,7 @@ EMAIL = ChannelSpec(
     position=30,
     transport=EmailTransport,
     address=AddressForm(hint="e-mail address", check=validate_email),
+    verified_by=VerifiedBy.CODE,
     templates=Path(__file__).parent / "templates",
     fit=Fit(
         has_layout=True,

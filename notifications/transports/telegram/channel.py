@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 
 from notifications.settings import pipeline_settings
 from notifications.states import Channel, Priority
-from notifications.transports.spec import QUICK_WAITS_S, ChannelSpec, Fit, Limit, digest
+from notifications.transports.spec import QUICK_WAITS_S, ChannelSpec, Fit, Limit, VerifiedBy, digest
 from notifications.transports.telegram.markup import markup
 from notifications.transports.telegram.transport import TelegramTransport
 from users.channel_choices import AddressForm
@@ -46,6 +46,7 @@ TELEGRAM = ChannelSpec(
     position=20,
     transport=TelegramTransport,
     address=AddressForm(hint="chat id or @channelname", check=check_chat_id),
+    verified_by=VerifiedBy.CHAT,
     templates=Path(__file__).parent / "templates",
     # https://core.telegram.org/bots/api#sendmessage
     fit=Fit(has_layout=True, has_markup=True, markup=markup, max_units=4_096),

@@ -32,6 +32,7 @@ def test_it_lists_the_calls(document: dict) -> None:
         ("/api/v1/users/{external_id}/revoke", "post"),
         ("/api/v1/tickets", "post"),
         ("/api/v1/users/{external_id}/destinations/telegram/link", "post"),
+        ("/api/v1/users/{external_id}/destinations/{destination_id}/verify", "post"),
         ("/api/v1/users/{external_id}/topics", "get"),
         ("/api/v1/users/{external_id}/topics/{topic}", "put"),
         ("/api/v1/users/{external_id}/topics/{topic}", "delete"),
