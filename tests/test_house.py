@@ -92,3 +92,16 @@ def test_only_the_database_says_what_time_it_is() -> None:
     own = [path for path in own if not {"migrations", "models"} & set(path.parts)]
     wall = re.compile(r"timezone\.now|time\.time\(\)|datetime\.now\(")
     assert [str(path.relative_to(ROOT)) for path in own if wall.search(path.read_text())] == []
+
+
+def test_every_set_of_requirements_has_what_the_product_needs() -> None:
+    """`make lock` compiles all: what one set lacks is missed by the first who installs it."""
+    pins = {
+        name: set(
+            re.findall(r"^\S+==[^ ]+", (ROOT / "requirements" / f"{name}.txt").read_text(), re.MULTILINE)
+        )
+        for name in ("base", "embedded", "dev")
+    }
+    assert len(pins["base"]) > 20
+    assert pins["base"] - pins["embedded"] == set()
+    assert pins["embedded"] - pins["dev"] == set()
