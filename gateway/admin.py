@@ -5,11 +5,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
 
 from gateway import event_type_names
 from gateway.auth.logins import AdminLoginForm
@@ -17,10 +21,13 @@ from gateway.auth.revocation import announce
 from gateway.presence.sockets import Socket, sockets_of
 from notifications import dispatch, store
 from notifications.admin.templates import MessageTemplateAdmin
-from notifications.models import MessageTemplate
+from notifications.models import Event, MessageTemplate
+from notifications.operations import erasure
 from runtime.postgres import clock
 from users.admin import ChannelPreferenceAdmin, SourceAdmin, UserAdmin
-from users.models import ChannelPreference, Source, User
+from users.models import ChannelPreference, Erasure, Source, User
+from users.people.erasing import Operator
+from users.read_only_admin import ReadOnly
 from users.sign_out import sign_out_everywhere
 
 admin.site.unregister([User, ChannelPreference, Source, MessageTemplate])
@@ -29,7 +36,7 @@ admin.site.login_form = AdminLoginForm
 
 @admin.register(User)
 class LiveUserAdmin(UserAdmin):  # type: ignore[misc]
-    actions = ("sign_out",)
+    actions = ("sign_out", "erase")
     readonly_fields = (*UserAdmin.readonly_fields, "open_sockets", "sessions_valid_from")
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
@@ -67,6 +74,41 @@ class LiveUserAdmin(UserAdmin):  # type: ignore[misc]
         ended = sign_out_everywhere(queryset, now=clock.now())
         announce(ended)
         messages.success(request, f"Signed out: {len(ended)}. Open pages are closed within a minute.")
+
+    def has_erase_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("users.delete_user")
+
+    @admin.action(description="Erase…", permissions=["erase"])
+    def erase(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
+        """Ask first; erase once the operator has confirmed. Nobody erases themselves by this."""
+        living = queryset.filter(erased_at=None).order_by("external_id")
+        people = [one for one in living if one.pk != request.user.pk]
+        if not people:
+            messages.warning(request, "Nobody was erased: choose somebody else than yourself.")
+            return None
+        if "confirmed" not in request.POST:
+            context = self.admin_site.each_context(request) | {
+                "title": "Erase people",
+                "opts": self.model._meta,
+                "people": people,
+                "events": Event.objects.filter(person__in=people).count(),
+                "fields": [("action", "erase"), *((ACTION_CHECKBOX_NAME, one.pk) for one in people)],
+                "back": reverse("admin:users_user_changelist"),
+            }
+            return TemplateResponse(request, "admin/users/user/erase.html", context)
+        by = Operator(Erasure.Surface.ADMIN, request.user.get_username())
+        orders = [erasure.begin(one.pk, by=by, now=clock.now()) for one in people]
+        messages.success(request, f"{len(orders)} will be erased. Nothing is sent to them any more.")
+        return None
+
+
+@admin.register(Erasure)
+class ErasureAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
+    list_display = ("at", "person", "who", "surface", "events", "finished_at")
+    list_filter = ("surface", ("finished_at", admin.EmptyFieldListFilter))
+    list_select_related = ("person",)
+    search_fields = ("who", "=person__external_id")
+    fields = ("id", "person", "at", "who", "surface", "events", "quiet_at", "finished_at")
 
 
 @admin.register(ChannelPreference)

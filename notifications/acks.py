@@ -40,6 +40,8 @@ _DETAIL: dict[str, str] = {
     EndCode.SWITCHED_OFF: "The person has switched its channels off; the event is in their inbox.",
     EndCode.BELOW_PRIORITY: "The person wants only more urgent events; the event is in their inbox.",
     EndCode.CONFLICT: "This event_id was accepted before with other content; nothing was sent.",
+    EndCode.ERASED: "The person was erased before it was delivered; send them nothing more.",
+    StoredAs.UNKNOWN_USER: "No active person has this user_id: they were erased just now.",
 }
 
 
@@ -86,10 +88,9 @@ def _acks_by_pk(pks: list[int], now: datetime) -> dict[int, Ack]:
 def _new_ack(item: Planned[Envelope], answer: store.Stored, now: datetime) -> Ack:
     """Return the ack of an event that was accepted now, or whose id was used for other content."""
     event_id = item.request.event_id
-    if answer.kind is StoredAs.CONFLICT:
-        return Ack(
-            event_id, AckStatus.ACK_ERROR, True, now, code=EndCode.CONFLICT, detail=_DETAIL[EndCode.CONFLICT]
-        )
+    if answer.kind in {StoredAs.CONFLICT, StoredAs.UNKNOWN_USER}:
+        code = answer.kind.value
+        return Ack(event_id, AckStatus.ACK_ERROR, True, now, code=code, detail=_DETAIL[code])
     return Ack(
         event_id,
         _STATUS[answer.state],

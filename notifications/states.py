@@ -117,6 +117,7 @@ class StoredAs(StrEnum):
     ACCEPTED = "accepted"  # it is new
     DUPLICATE = "duplicate"  # it was there, with the same content
     CONFLICT = "conflict"  # it was there, with other content
+    UNKNOWN_USER = "unknown_user"  # its person was erased after the routing
 
 
 class AckStatus(StrEnum):
@@ -135,6 +136,7 @@ class EndCode(StrEnum):
     EXPIRED = "expired"
     OUTCOME_UNKNOWN = "outcome_unknown"  # the provider's answer was lost
     CONFLICT = "conflict"  # the id belongs to another event
+    ERASED = "erased"  # its person was erased before it was delivered
     NO_SUBSCRIBERS = "no_subscribers"  # nobody follows the topic
     NOBODY_REACHED = "nobody_reached"  # no subscriber of the topic was reached
     SWITCHED_OFF = "switched_off"  # these six by the person's wishes: see `SkipReason`

@@ -20,7 +20,7 @@ from notifications.delivery.attempt import NotDue
 from notifications.delivery.retries import QUICK_TRIES
 from notifications.events import Effects, FanOut, Ring
 from notifications.live import pubsub
-from notifications.operations import canary, expiry, heartbeat, overload, recheck, ticks
+from notifications.operations import canary, erasure, expiry, heartbeat, overload, recheck, ticks
 from notifications.settings import pipeline_settings
 from notifications.states import Priority
 from notifications.sweep import sweep_in_parts
@@ -38,6 +38,7 @@ RINGS_LOST = SharedCounter(
     "tocsin_doorbells_lost_total", "Doorbells that the broker did not accept", ["queue"]
 )
 
+_ERASED_AT_ONCE = 40  # chunks of events that one tick erases for a person
 CONFIRM_WITHIN_S = 10.0  # RabbitMQ confirms each message; Redis has no confirms
 _SHORT = 10  # messages
 _ASKED_WITHIN_S = 1.0
@@ -175,6 +176,13 @@ def forget_expired(**_: Any) -> None:
     """Delete what nobody needs any more."""
     ticks.taken("expiry")
     expiry.forget_expired(now=clock.now())
+
+
+@shared_task(name="tocsin.erase")
+def erase(**_: Any) -> None:
+    """Go on with the erasures of persons."""
+    ticks.taken("erasures")
+    run_effects(erasure.advance_all(clock=clock.now, chunks=_ERASED_AT_ONCE))
 
 
 def run_effects(effects: Effects) -> None:

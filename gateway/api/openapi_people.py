@@ -96,3 +96,44 @@ LINK: dict[str, Any] = {
         503: {"description": "Telegram is away; Retry-After", "content": {"application/problem+json": {}}},
     }
 }
+
+_ERASURE: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "erasure": {"type": "string", "format": "uuid"},
+        "reference": {"type": "string", "description": "What stands for the person from now on."},
+        "state": {"type": "string", "enum": ["running", "done"]},
+        "requested_at": _MS,
+        "finished_at": {**_MS, "type": ["integer", "null"]},
+    },
+}
+
+
+def _whole(schema: dict[str, Any], description: str) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+_RUNNING = "Nothing more is sent; the rest is erased in the background: ask GET /erasures/{id}"
+ERASE: dict[str, Any] = {
+    "responses": {200: _whole(_ERASURE, "Erased"), 202: _whole(_ERASURE, _RUNNING), **_PROBLEMS}
+}
+ERASURE: dict[str, Any] = {"responses": {200: _whole(_ERASURE, "How far it is"), **_PROBLEMS}}
+_OBJECTS = {"type": "array", "items": {"type": "object"}}
+EXPORT: dict[str, Any] = {
+    "responses": {
+        200: _whole(
+            {
+                "type": "object",
+                "properties": {
+                    "person": {"type": "object"},
+                    "preferences": {"type": "object"},
+                    "topics": {"type": "array", "items": {"type": "string"}},
+                    "events": _OBJECTS,
+                    "next_cursor": {"type": ["integer", "null"]},
+                },
+            },
+            "The person, and a page of their events with payload, words, deliveries and marks",
+        ),
+        **_PROBLEMS,
+    }
+}

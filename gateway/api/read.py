@@ -34,7 +34,11 @@ def story(pk: int | str) -> dict[str, Any]:
     if isinstance(pk, str):
         return _broadcast(Broadcast.objects.get(pk=pk))
     event = Event.objects.select_related("person", "broadcast", "source").get(pk=pk)
-    deliveries = _deliveries(event)
+    return event_story(event, _deliveries(event))
+
+
+def event_story(event: Event, deliveries: list[Delivery]) -> dict[str, Any]:
+    """Return a person's event. Its deliveries are in their order, with what they refer to."""
     return {
         "event_id": event.event_id,
         "user_id": event.person.external_id,

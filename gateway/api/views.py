@@ -18,6 +18,7 @@ from gateway.api import (
     operate,
     people,
     preferences,
+    privacy,
     profiles,
     read,
     templates,
@@ -57,6 +58,7 @@ class _Api(NinjaAPI):
 api = _Api(title="Tocsin", version="1", description=openapi.DESCRIPTION, docs_url="/docs")
 api.add_router("", people.router)
 api.add_router("", profiles.router)
+api.add_router("", privacy.router)
 api.add_router("/templates", templates.router)
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from ninja.security import HttpBearer
 from ninja.utils import check_csrf
@@ -92,7 +93,12 @@ def person_meant(caller: Caller, external_id: str) -> User | None:
     if caller.person is not None:
         return caller.person if external_id in {"me", caller.person.external_id} else None
     check_rule(caller, external_id)
-    return None if "\0" in external_id else User.objects.filter(external_id=external_id).first()
+    return None if "\0" in external_id else _live().filter(external_id=external_id).first()
+
+
+def _live() -> QuerySet[User]:
+    """Return everybody who is not erased."""
+    return User.objects.filter(erased_at=None)
 
 
 def check_rule(caller: Caller, external_id: str) -> None:

@@ -36,7 +36,9 @@ class DeadLetterAdmin(EventAdmin):
     actions_list = ("replay_matching",)
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Event]":
-        failed: QuerySet[Event] = super().get_queryset(request).filter(state=EventState.FAILED)
+        failed: QuerySet[Event] = (
+            super().get_queryset(request).filter(state=EventState.FAILED, person__erased_at=None)
+        )
         # A filter by deliveries makes the admin's list DISTINCT, which json columns cannot be.
         return failed.prefetch_related("deliveries").defer("payload", "words")
 

@@ -137,7 +137,7 @@ def _success(tried: Tried) -> Success:
 def _record_error(tried: Tried, error: TransportError, clock: Clock) -> Effects:
     row = tried.claimed
     failure = Failure(
-        row, tried.started_at, tried.ended_at, error.outcome, error.reason, tried.template_version
+        row, tried.started_at, tried.ended_at, error.outcome, _reason(error, row), tried.template_version
     )
     extra = {"event_id": row.event_id, "delivery_id": row.delivery_id, "channel": row.channel.name}
     log.warning("send_failed", extra=extra | _described(error, row))
@@ -155,10 +155,18 @@ def _record_error(tried: Tried, error: TransportError, clock: Clock) -> Effects:
 
 
 def _described(error: TransportError, row: Claimed) -> dict[str, object]:
-    """Return an error's fields for the log. A provider's text may quote the address, which is left out."""
-    reason = error.reason.replace(row.address, "<address>") if row.address else error.reason
-    named = {"outcome": error.outcome.value, "error": type(error).__name__, "reason": reason[:300]}
+    """Return an error's fields for the log."""
+    named = {
+        "outcome": error.outcome.value,
+        "error": type(error).__name__,
+        "reason": _reason(error, row)[:300],
+    }
     return named | {"attempt": row.attempt}
+
+
+def _reason(error: TransportError, row: Claimed) -> str:
+    """Return the provider's text without the address that it may quote: acks and logs have it too."""
+    return error.reason.replace(row.address, "<address>") if row.address else error.reason
 
 
 def _decide(failure: Failure, error: TransportError, now: datetime) -> Effects:

@@ -4,7 +4,7 @@ Every change is a compare-and-set in one short transaction, along the transition
 for nothing but Postgres. It returns what must happen after the commit, as `Effects`.
 """
 
-from notifications.store import backlog, broadcasts, edits, inbox
+from notifications.store import backlog, broadcasts, edits, erasure, inbox
 from notifications.store.accept import accept
 from notifications.store.acceptance import Acceptance, Stored, acceptance, expires_at
 from notifications.store.broadcasts import Kept
@@ -74,6 +74,7 @@ __all__ = [
     "declare_restored",
     "edits",
     "enable_for_recheck",
+    "erasure",
     "expire",
     "expires_at",
     "give_up",

@@ -1,7 +1,7 @@
 """Accepting a batch of events in one transaction."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -41,14 +41,15 @@ def accept(batch: Sequence[Acceptance], *, now: datetime) -> list[Stored]:
     Guarantee: when this returns, every event of kind "accepted" is committed, with the next gap-free
     `seq` of its person, and its first delivery is due. An event is unique by (source, event_id).
     """
+    erased: set[int] = set()
     for _ in range(_RACES_AT_MOST):
         try:
             with transaction.atomic():
-                stored = _accept(batch, now)
+                stored = _accept(batch, erased, now)
                 failpoint("accept_before_commit")
                 return stored
         except _NewPersons as new:
-            inbox.create_cursors(new.person_ids)
+            erased |= set(new.person_ids) - inbox.create_cursors(new.person_ids)
         except _Raced:
             continue
         except OperationalError as error:
@@ -58,9 +59,9 @@ def accept(batch: Sequence[Acceptance], *, now: datetime) -> list[Stored]:
     raise RuntimeError("event ids kept changing hands between persons")
 
 
-def _accept(whole: Sequence[Acceptance], now: datetime) -> list[Stored]:
+def _accept(whole: Sequence[Acceptance], erased: Collection[int], now: datetime) -> list[Stored]:
     taken = _taken_by_topics(whole)
-    batch = [item for item in whole if _key(item) not in taken]
+    batch = [item for item in whole if _key(item) not in taken and item.person_id not in erased]
     last_seq = _last_seqs({item.person_id for item in batch})
     known = _known(batch)
     fresh: dict[Key, tuple[Acceptance, int]] = {}
@@ -71,10 +72,18 @@ def _accept(whole: Sequence[Acceptance], now: datetime) -> list[Stored]:
             fresh[key] = (item, last_seq[item.person_id])
     stored = _insert(fresh, now) if fresh else {}
     inbox.advance_cursors({item.person_id: last_seq[item.person_id] for item, _ in fresh.values()})
-    return [_TAKEN_BY_TOPIC if _key(item) in taken else _result(item, stored, known) for item in whole]
+    return [
+        _TAKEN_BY_TOPIC
+        if _key(item) in taken
+        else _ERASED
+        if item.person_id in erased
+        else _result(item, stored, known)
+        for item in whole
+    ]
 
 
 _TAKEN_BY_TOPIC = Stored(StoredAs.CONFLICT, 0, 0, EventState.FAILED)
+_ERASED = Stored(StoredAs.UNKNOWN_USER, 0, 0, EventState.FAILED)
 
 
 def _taken_by_topics(batch: Sequence[Acceptance]) -> set[Key]:

@@ -50,7 +50,9 @@ def mark(person_id: int, refs: Sequence[EventRef], what: str, *, now: datetime) 
 def cursor_of(person_id: int) -> InboxCursor:
     """Return the person's cursor, and create it for a person who had no event yet."""
     found = InboxCursor.objects.filter(person_id=person_id).first()
-    return found or InboxCursor.objects.get_or_create(person_id=person_id)[0]
+    if found is None and create_cursors([person_id]):
+        found = InboxCursor.objects.filter(person_id=person_id).first()
+    return found or InboxCursor(person_id=person_id)  # of somebody erased
 
 
 def lock_cursors(person_ids: Sequence[int]) -> dict[int, int]:
@@ -64,15 +66,26 @@ def lock_cursors(person_ids: Sequence[int]) -> dict[int, int]:
         return dict(cursor.fetchall())
 
 
-def create_cursors(person_ids: Sequence[int]) -> None:
-    """Create the missing cursors in id order; those that another batch has just created stay as they are."""
+# The lock of a person's row waits for their erasure, and lets nothing erase them until the commit.
+_CREATE = """
+WITH people AS MATERIALIZED (
+    SELECT id FROM users_user WHERE id = ANY(%s) AND erased_at IS NULL ORDER BY id FOR KEY SHARE
+), made AS (
+    INSERT INTO notifications_inboxcursor (person_id, last_seq, epoch)
+    SELECT id, 0, gen_random_uuid() FROM people ORDER BY id ON CONFLICT DO NOTHING
+)
+SELECT id FROM people
+"""
+
+
+def create_cursors(person_ids: Sequence[int]) -> set[int]:
+    """Create the missing cursors in id order; those that another batch has just created stay as they are.
+
+    Return the persons who have one now: nobody who was erased gets another.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO notifications_inboxcursor (person_id, last_seq, epoch)"
-            " SELECT id, 0, gen_random_uuid() FROM unnest(%s::bigint[]) AS id ORDER BY id"
-            " ON CONFLICT DO NOTHING",
-            [list(person_ids)],
-        )
+        cursor.execute(_CREATE, [list(person_ids)])
+        return {row[0] for row in cursor.fetchall()}
 
 
 def advance_cursors(last_seq: Mapping[int, int]) -> None:

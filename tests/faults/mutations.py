@@ -120,8 +120,8 @@ _ALL = (
         "m10",
         "doorbells are rung before the commit",
         "notifications/store/accept.py",
-        "                stored = _accept(batch, now)\n",
-        "                stored = _accept(batch, now)\n"
+        "                stored = _accept(batch, erased, now)\n",
+        "                stored = _accept(batch, erased, now)\n"
         "                from notifications import tasks\n"
         "                from notifications.events import Ring\n\n"
         "                new = zip(batch, stored, strict=True)\n"

@@ -32,6 +32,7 @@ from users.models import (
     ChannelPreference,
     DefaultPreference,
     Destination,
+    Erasure,
     EventGroup,
     Reactivation,
     Source,
@@ -78,6 +79,8 @@ def follow_a_topic(person, source):
     TopicRule.objects.create(prefix="market.", audience="group", group=group)
     TopicSubscription.objects.create(person=person, topic="market.BTC")
     Reactivation.objects.create(at=NOW, surface="admin", who="olga", count=2)
+    gone = User.objects.create(external_id="erased-1", username="erased-1", erased_at=NOW, is_active=False)
+    Erasure.objects.create(person=gone, at=NOW, surface="admin", who="olga")
     template = MessageTemplate(event_type="ORDER_FILLED", draft_title="<b>")
     drafts.create(template, by=Operator(Surface.ADMIN, "olga"), now=NOW)
     Broadcast.objects.create(
@@ -161,6 +164,7 @@ class TestEveryModel:
             ApiKey,
             Broadcast,
             Reactivation,
+            Erasure,
             TemplateChange,
         }
         assert client.get(url(model, "add")).status_code == (403 if forbidden else 200)
@@ -183,6 +187,7 @@ def test_the_admin_knows_every_model_that_operators_ask_for() -> None:
         Broadcast,
         Group,
         Reactivation,
+        Erasure,
         TopicRule,
         TopicSubscription,
         MessageTemplate,

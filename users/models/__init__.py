@@ -1,6 +1,7 @@
 """The tables of people and sources, one module a subject."""
 
 from users.models.destinations import Destination, DestinationQuerySet, Reactivation
+from users.models.erasures import Erasure
 from users.models.event_groups import DefaultPreference, EventGroup
 from users.models.links import LinkToken
 from users.models.people import User, validate_time_zone
@@ -16,6 +17,7 @@ __all__ = [
     "DefaultPreference",
     "Destination",
     "DestinationQuerySet",
+    "Erasure",
     "EventGroup",
     "Hours",
     "LinkToken",

@@ -36,6 +36,10 @@ class User(AbstractUser):
         help_text="Sessions, tokens and tickets from before this moment are not valid.",
     )
 
+    erased_at = models.DateTimeField(
+        null=True, editable=False, help_text="Since then nothing here is about anybody."
+    )
+
     REQUIRED_FIELDS: ClassVar[list[str]] = ["email", "external_id"]
 
     def __str__(self) -> str:

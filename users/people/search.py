@@ -27,7 +27,7 @@ class Search:
 
 def page(search: Search, *, rule: PeopleRule, after: int, limit: int) -> list[User]:
     """Return up to `limit` people with a greater primary key than `after`, with addresses and groups."""
-    found = rights.of_rule(User.objects.filter(pk__gt=after), rule)
+    found = rights.of_rule(User.objects.filter(pk__gt=after, erased_at=None), rule)
     if search.ids:
         found = found.filter(external_id__in=search.ids)
     if search.prefix:

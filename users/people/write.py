@@ -208,7 +208,9 @@ def _insert(changes: Sequence[Change], *, suffixed: bool) -> dict[str, str]:
 
 
 def _locked(external_ids: Iterable[str]) -> dict[str, User]:
-    people = User.objects.select_for_update(no_key=True).filter(external_id__in=set(external_ids))
+    people = User.objects.select_for_update(no_key=True).filter(
+        external_id__in=set(external_ids), erased_at=None
+    )
     related = ("destinations__sources", "groups__permissions")
     return {person.external_id: person for person in people.order_by("pk").prefetch_related(*related)}
 
