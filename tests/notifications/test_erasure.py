@@ -14,6 +14,8 @@ from django.core.management import call_command
 from django.db import models
 
 from notifications import store
+from notifications.acks import event_ack
+from notifications.delivery.attempt import attempt_one
 from notifications.ingest import ingest
 from notifications.models import (
     Attempt,
@@ -31,6 +33,8 @@ from notifications.models import (
 from notifications.operations import erasure
 from notifications.states import Channel, Priority
 from notifications.store.erasure.mentions import quotes
+from notifications.transports.base import MessageError
+from runtime.redis.client import client
 from users import keys
 from users.models import ApiKey, Erasure, EventGroup, LinkToken, Reactivation, User
 from users.people.erasing import Operator
@@ -243,6 +247,8 @@ def test_nothing_stored_is_about_an_erased_person(person, now, caplog) -> None:
     assert progress.finished
     assert {label: rows for label, rows in whole_database().items() if MARK in rows} == {}
     assert MARK not in "".join(str(record.__dict__) for record in caplog.records)
+    keys_left = list(client().scan_iter("*"))
+    assert MARK.encode() not in b"".join(key + (client().dump(key) or b"") for key in keys_left)
 
 
 def test_what_proves_deliveries_stays_and_belongs_to_nobody(person, now) -> None:
@@ -256,6 +262,8 @@ def test_what_proves_deliveries_stays_and_belongs_to_nobody(person, now) -> None
     ]
     assert [(row.state, row.error) for row in event.deliveries.all()] == [("cancelled", "erased")]
     assert progress.effects.finals == [event.pk]
+    ack = event_ack(event, event.deliveries.all(), now=now)
+    assert (ack.status, ack.final, ack.code) == ("ACK_ERROR", True, "erased")
     order = progress.order
     assert (order.who, order.surface, order.events, order.sought) == ("root", "command", 1, "")
 
@@ -313,6 +321,28 @@ def test_the_command_asks_for_a_person_and_says_what_it_did(desk, ada, chat, cap
     desk.event(ada, chat)
     call_command("erase_user", "ada", "--yes")
     assert "1 events now belong to erased-" in capsys.readouterr().out
+
+
+@pytest.mark.django_db(transaction=True)
+def test_events_that_come_during_an_erasure_are_erased_or_refused(desk, ada, chat, now, side_by_side) -> None:
+    def accept(number: int):
+        return lambda: store.accept([desk.acceptance(ada, f"e{number}", chat)], now=now)
+
+    answers = side_by_side(
+        *[accept(number) for number in range(4)], lambda: erasure.begin(ada.pk, by=ROOT, now=now)
+    )
+    erasure.advance_all(clock=lambda: now, chunks=5)
+    kinds = [answer[0].kind for answer in answers[:4]]
+    assert set(kinds) <= {"accepted", "unknown_user"}
+    assert list(Event.objects.values_list("code", flat=True)) == ["erased"] * kinds.count("accepted")
+
+
+def test_a_reason_that_quotes_the_address_is_kept_without_it(desk, ada, chat, provider) -> None:
+    provider(MessageError(f"chat {chat.address} is no chat"))
+    row = desk.delivery(desk.event(ada, chat))
+    attempt_one(str(row.pk), clock=lambda: desk.now, run_effects=lambda effects: None)
+    row.refresh_from_db()
+    assert row.error == row.tries.get().error == "chat <address> is no chat"
 
 
 @pytest.mark.parametrize(
