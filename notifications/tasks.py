@@ -38,7 +38,7 @@ RINGS_LOST = SharedCounter(
     "tocsin_doorbells_lost_total", "Doorbells that the broker did not accept", ["queue"]
 )
 
-_ERASED_AT_ONCE = 40  # chunks of events that one tick erases for a person
+_ERASED_AT_ONCE = 10  # chunks of events that one tick erases for a person
 CONFIRM_WITHIN_S = 10.0  # RabbitMQ confirms each message; Redis has no confirms
 _SHORT = 10  # messages
 _ASKED_WITHIN_S = 1.0

@@ -216,7 +216,11 @@ CELERY_BEAT_SCHEDULE = {
     "count_open_rows": {"task": "tocsin.count_open_rows", "schedule": 5.0, "options": {"queue": "control"}},
     "recheck": {"task": "tocsin.recheck", "schedule": 60.0, "options": {"queue": "control"}},
     "expiry": {"task": "tocsin.forget_expired", "schedule": 600.0, "options": {"queue": "control"}},
-    "erasures": {"task": "tocsin.erase", "schedule": 10.0, "options": {"queue": "control"}},
+    "erasures": {
+        "task": "tocsin.erase",
+        "schedule": 10.0,
+        "options": {"queue": "normal"},
+    },  # no sweep waits for it
     "heartbeat": {"task": "tocsin.heartbeat", "schedule": 60.0, "options": {"queue": "control"}},
 } | {
     f"canary-{queue.name}": {
