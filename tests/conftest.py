@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import hypothesis
 import pytest
 from django.conf import settings
 
@@ -14,6 +15,11 @@ from sandbox.system.valkey import Valkey
 
 # What tests share says, too, why an assertion does not hold.
 pytest.register_assert_rewrite(*(f"tests.{entry.name}" for entry in Path(__file__).parent.iterdir()))
+
+# The same examples in every run, so that a change fails for what it changes. Others are tried with
+# `make test ARGS=--hypothesis-profile=default`.
+hypothesis.settings.register_profile("same", derandomize=True)
+hypothesis.settings.load_profile("same")
 
 _servers: list[Postgres | Valkey] = []
 _folder: Path | None = None

@@ -19,7 +19,13 @@ from notifications.words import Block, Run
 
 MAX_DEPTH = 6  # of lists in lists; deeper ones are text
 _RULES = ("list", "fence", "newline", "escape", "emphasis", "backticks", "link", "image")
-_LANGUAGE = re.compile(r"[\w+#.-]{0,20}")
+# Named after the opening marks of code, and left out. Any other word there is one of the producer's.
+_LANGUAGES = re.compile(
+    "bash|c|console|cpp|cs|css|csv|diff|go|graphql|html|http|ini|java|javascript|js|json|kotlin|log|lua|markdown|md"
+    "|php|powershell|proto|protobuf|py|python|rb|ruby|rust|sh|shell|sql|swift|text|toml|ts|txt|typescript|xml|ya?ml"
+    "|zsh",
+    re.IGNORECASE,
+)
 _STYLES = {"strong": "bold", "em": "italic"}
 
 
@@ -76,9 +82,9 @@ def _blocks(tokens: Sequence[Token]) -> Iterator[Block]:
 
 
 def _code(token: Token) -> str:
-    """Return the lines of a fence, without the name of the language."""
-    code = token.content.removesuffix("\n")
-    return code if _LANGUAGE.fullmatch(token.info.strip()) else f"{token.info.strip()}\n{code}"
+    """Return the lines of a fence, without the name of the language if there are any."""
+    code, info = token.content.removesuffix("\n"), token.info.strip()
+    return f"{info}\n{code}".strip("\n") if info and (not code or not _LANGUAGES.fullmatch(info)) else code
 
 
 def _runs(tokens: Sequence[Token]) -> Iterator[Run]:

@@ -166,6 +166,10 @@ def contains_in_order(longer: list[str], shorter: list[str]) -> bool:
 
 @given(plain)
 @example("word```\n1. ```\n")
+@example("```word")
+@example("```word\nmore")
+@example("```1. ")
+@example("```json")
 @settings(max_examples=150, deadline=None)
 def test_no_letter_and_no_digit_of_the_words_is_lost(body: str) -> None:
     words = Words(title="Title", body=body)

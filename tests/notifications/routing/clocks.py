@@ -33,12 +33,15 @@ CLOCKS = {night: wall_clock(*night) for night in NIGHTS}
 
 
 def quarters_of(spans, clock) -> set[datetime]:
-    """Return the quarters inside any span: from the first to the last at which the clock shows its time."""
+    """Return the quarters inside any span: from its first moment to its last end."""
     inside: set[datetime] = set()
     for one in spans:
         for day in {local.date() for _, local in clock if local.weekday() in one.weekdays}:
             start = datetime.combine(day, one.starts)
             end = datetime.combine(day + timedelta(days=one.ends <= one.starts), one.ends)
             shown = [moment for moment, local in clock if start <= local < end]
-            inside |= {moment for moment, _ in clock if shown and shown[0] <= moment <= shown[-1]}
+            over = [moment for moment, local in clock if local == end] or [
+                shown[-1] + QUARTER for _ in shown[:1]
+            ]
+            inside |= {moment for moment, _ in clock if shown and shown[0] <= moment < over[-1]}
     return inside
