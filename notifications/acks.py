@@ -6,7 +6,8 @@ from datetime import datetime
 from itertools import count
 
 from notifications import store
-from notifications.events import Ack, ChannelOutcome, Effects, Envelope, EventRef, Plan, Planned
+from notifications.effects import Effects
+from notifications.events import Ack, ChannelOutcome, Envelope, EventRef, Plan, Planned
 from notifications.models import Delivery, Event
 from notifications.states import (
     AckStatus,

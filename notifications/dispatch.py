@@ -8,7 +8,7 @@ import logging
 from collections.abc import Sequence
 
 from notifications import tasks
-from notifications.events import Effects
+from notifications.effects import Effects
 from runtime.batching import ThreadBatcher
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from notifications import dispatch, store
 from notifications.acks import skipped, stored_acks
-from notifications.events import Ack, Effects, Envelope, rejected_ack
+from notifications.effects import Effects
+from notifications.events import Ack, Envelope, rejected_ack
 from notifications.live.push import PlannedEvent, push_accepted, push_informational
 from notifications.operations import overload
 from notifications.rendering import published

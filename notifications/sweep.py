@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 
 from notifications import store
-from notifications.events import Effects
+from notifications.effects import Effects
 from notifications.settings import pipeline_settings
 from notifications.states import Priority
 

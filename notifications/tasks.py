@@ -18,7 +18,7 @@ from redis import RedisError
 from notifications.delivery import attempt, edits, further, slow_sends
 from notifications.delivery.attempt import NotDue
 from notifications.delivery.retries import QUICK_TRIES
-from notifications.events import Effects, FanOut, Ring
+from notifications.effects import Effects, FanOut, Ring
 from notifications.live import pubsub
 from notifications.operations import canary, erasure, expiry, heartbeat, overload, recheck, ticks
 from notifications.settings import pipeline_settings

@@ -14,7 +14,8 @@ from gateway.hub.hub import hub
 from gateway.hub.threads import in_thread
 from gateway.server.shutdown import at_shutdown
 from notifications import acks, dispatch
-from notifications.events import Changed, EventRef
+from notifications.effects import Changed
+from notifications.events import EventRef
 from notifications.live import pubsub
 from notifications.live.frames import changed_frames
 from runtime.batching import Batcher

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from notifications.bot.notices import Notice
-from notifications.events import Effects
+from notifications.effects import Effects
 from notifications.states import Channel
 from notifications.transports.telegram.answers import Answer, Rows, Say
 from notifications.transports.telegram.updates import Inbound

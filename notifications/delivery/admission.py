@@ -8,7 +8,7 @@ from random import uniform
 from notifications import store
 from notifications.delivery import breaker, rate_limits, waits
 from notifications.delivery.waits import Wait
-from notifications.events import Effects, Ring
+from notifications.effects import Effects, Ring
 from notifications.settings import pipeline_settings
 from notifications.states import Channel, Priority, WaitReason
 from notifications.store import Due

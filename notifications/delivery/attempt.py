@@ -15,7 +15,7 @@ from notifications.delivery.record import Clock
 from notifications.delivery.sends import Sends
 from notifications.delivery.slow_sends import RunEffects
 from notifications.delivery.waits import Wait
-from notifications.events import Effects
+from notifications.effects import Effects
 from notifications.rendering import published
 from notifications.settings import pipeline_settings
 from notifications.states import Channel, Priority, WaitReason

@@ -6,7 +6,7 @@ from notifications import store
 from notifications.delivery.attempt import attempt_many
 from notifications.delivery.record import Clock
 from notifications.delivery.slow_sends import RunEffects
-from notifications.events import Effects
+from notifications.effects import Effects
 from notifications.settings import pipeline_settings
 
 _PROGRESS = 0.5  # the share of a batch that may still wait when a worker goes on with the next one

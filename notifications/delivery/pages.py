@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from notifications import store
 from notifications.delivery.prepare import each_alone
 from notifications.delivery.record import Clock
-from notifications.events import Effects
+from notifications.effects import Effects
 from notifications.live import pubsub
 from notifications.live.frames import stored_content, worded_frame
 from notifications.settings import pipeline_settings

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from notifications import store
 from notifications.delivery.record import Clock
-from notifications.events import Effects
+from notifications.effects import Effects
 from notifications.live.frames import stored_content
 from notifications.rendering.locales import gettext, speaking
 from notifications.rendering.render import render

@@ -12,7 +12,7 @@ from django.db import connection
 
 from notifications import store
 from notifications.delivery import channel_health, rate_limits, retries, sending_loop, waits
-from notifications.events import Effects, Ring
+from notifications.effects import Effects, Ring
 from notifications.settings import pipeline_settings
 from notifications.states import AttemptOutcome, FailureKind, Priority, WaitReason
 from notifications.store import Claimed, Failure, LeaseLost, Success

@@ -18,7 +18,7 @@ from notifications.delivery.prepare import Prepared
 from notifications.delivery.record import Clock, Tried, retry_while_database_away
 from notifications.delivery.slow_sends import Results
 from notifications.delivery.waits import Wait
-from notifications.events import Effects, Ring
+from notifications.effects import Effects, Ring
 from notifications.settings import pipeline_settings
 from notifications.states import Channel, WaitReason
 from notifications.store import Claimed

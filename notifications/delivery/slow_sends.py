@@ -16,7 +16,7 @@ from django.db import connection
 
 from notifications.delivery import sending_loop
 from notifications.delivery.record import Clock, Tried, record
-from notifications.events import Effects
+from notifications.effects import Effects
 from notifications.settings import pipeline_settings
 from notifications.states import Channel
 from runtime.batching import ThreadBatcher

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from notifications import store
 from notifications.delivery import retries
-from notifications.events import Effects
+from notifications.effects import Effects
 from notifications.settings import pipeline_settings
 from notifications.states import AttemptOutcome, Priority, WaitReason
 from notifications.store import Due, Failure, LeaseLost

@@ -10,7 +10,8 @@ from datetime import datetime
 
 from notifications import store
 from notifications.delivery.record import Clock
-from notifications.events import Effects, Recipient
+from notifications.effects import Effects
+from notifications.events import Recipient
 from notifications.routing import throttling
 from notifications.routing.recheck import recheck
 from notifications.routing.stored_rules import Rules, read_rules

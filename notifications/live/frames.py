@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from notifications.events import Changed, Content, EventName
+from notifications.effects import Changed
+from notifications.events import Content, EventName
 from notifications.live import pubsub
 from notifications.models import Event
 from notifications.rendering.render import render

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from notifications import store
-from notifications.events import Effects, Envelope, Planned, Ring
+from notifications.effects import Effects, Ring
+from notifications.events import Envelope, Planned
 from notifications.live import pubsub
 from notifications.live.frames import Sayings, worded_frame
 from notifications.settings import pipeline_settings

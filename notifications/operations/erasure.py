@@ -12,7 +12,7 @@ from datetime import datetime
 from django.db import transaction
 
 from notifications import store
-from notifications.events import Effects
+from notifications.effects import Effects
 from notifications.models import Event
 from notifications.store.erasure import Erased
 from users.models import Erasure

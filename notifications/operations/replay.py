@@ -9,7 +9,8 @@ from datetime import datetime
 from django.db.models import Count, Q
 
 from notifications import store
-from notifications.events import ChannelChoice, Effects
+from notifications.effects import Effects
+from notifications.events import ChannelChoice
 from notifications.models import Event
 from notifications.operations.search import EventFilter
 from notifications.routing.plan import plan_for

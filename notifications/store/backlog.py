@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import connection
 
-from notifications.events import Ring
+from notifications.effects import Ring
 from notifications.states import DELIVERY_IN_FLIGHT, DELIVERY_WAITING, EventState, Priority, sql_list
 
 Place = tuple[datetime, str]  # `ring_at` and id of a row

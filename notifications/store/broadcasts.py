@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Count, Q
 
-from notifications.events import Effects, FanOut
+from notifications.effects import Effects, FanOut
 from notifications.models import Broadcast, Event
 from notifications.states import EndCode, EventState, Evidence, Priority, StoredAs
 from notifications.store import topic_ids

@@ -8,7 +8,8 @@ from typing import Any
 
 from django.db import transaction
 
-from notifications.events import Effects, EventRef
+from notifications.effects import Effects
+from notifications.events import EventRef
 from notifications.models import Event
 from notifications.states import Channel, DeliveryState, EventState, Evidence, sql_list
 from notifications.store import edits

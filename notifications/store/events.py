@@ -7,7 +7,8 @@ from typing import Any
 
 from django.db import connection
 
-from notifications.events import Effects, JsonObject
+from notifications.effects import Effects
+from notifications.events import JsonObject
 from notifications.models import Event
 from notifications.states import Channel, EventState, Evidence
 from notifications.store.acceptance import Acceptance, end_code

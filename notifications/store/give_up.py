@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Q
 
-from notifications.events import Effects
+from notifications.effects import Effects
 from notifications.models import Delivery, Event
 from notifications.states import Channel, DeliveryState, EndCode, EventState, FailureKind, may_become
 from notifications.store import destinations

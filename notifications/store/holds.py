@@ -8,7 +8,8 @@ from typing import Any
 
 from django.db import connection
 
-from notifications.events import Decision, Effects, JsonObject, Ring
+from notifications.effects import Effects, Ring
+from notifications.events import Decision, JsonObject
 from notifications.states import EventState, HoldReason, Priority, Verdict
 from notifications.store.acceptance import default_expiry
 from notifications.store.claim import UNCLAIMED

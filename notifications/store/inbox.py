@@ -5,7 +5,8 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
-from notifications.events import Changed, EventRef
+from notifications.effects import Changed
+from notifications.events import EventRef
 from notifications.models import InboxCursor
 from notifications.store import edits
 from notifications.store.naming import MEANT, changed, references

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from notifications.events import Changed, EventName, EventRef, EventSeq
+from notifications.effects import Changed
+from notifications.events import EventName, EventRef, EventSeq
 
 # `meant` has the id of each named event, and the position of its (first) reference in the batch.
 # One statement for all kinds of references, so that its caller locks the events in id order.

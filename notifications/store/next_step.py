@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
-from notifications.events import Effects, JsonObject, Ring
+from notifications.effects import Effects, Ring
+from notifications.events import JsonObject
 from notifications.models import Delivery, Event
 from notifications.settings import pipeline_settings
 from notifications.states import Channel, DeliveryState, EndCode, EventState, FailureKind, Priority

@@ -8,7 +8,8 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
-from notifications.events import Effects, JsonObject
+from notifications.effects import Effects
+from notifications.events import JsonObject
 from notifications.models import Attempt, Delivery, Event
 from notifications.states import (
     AttemptOutcome,

@@ -15,7 +15,8 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import F, Max, Q
 
-from notifications.events import Effects, JsonObject, Plan, Ring
+from notifications.effects import Effects, Ring
+from notifications.events import JsonObject, Plan
 from notifications.models import Delivery, Event, Replay
 from notifications.settings import PipelineSettings
 from notifications.states import (

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
-from notifications.events import Effects, Ring
+from notifications.effects import Effects, Ring
 from notifications.models import Attempt, Delivery
 from notifications.settings import PipelineSettings
 from notifications.states import AttemptOutcome, Channel, DeliveryState, EventState, FailureKind, Priority

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from notifications import store
-from notifications.events import Ack, Effects, Envelope, FanOut, rejected_ack
+from notifications.effects import Effects, FanOut
+from notifications.events import Ack, Envelope, rejected_ack
 from notifications.live import pubsub
 from notifications.live.frames import event_frame
 from notifications.models import Broadcast

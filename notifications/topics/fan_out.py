@@ -9,7 +9,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from notifications import store
-from notifications.events import ChannelChoice, Effects, Envelope, FanOut, JsonObject, SourceGrant
+from notifications.effects import Effects, FanOut
+from notifications.events import ChannelChoice, Envelope, JsonObject, SourceGrant
 from notifications.live.push import push_accepted
 from notifications.models import Broadcast
 from notifications.rendering import published

@@ -123,7 +123,7 @@ _ALL = (
         "                stored = _accept(batch, erased, now)\n",
         "                stored = _accept(batch, erased, now)\n"
         "                from notifications import tasks\n"
-        "                from notifications.events import Ring\n\n"
+        "                from notifications.effects import Ring\n\n"
         "                new = zip(batch, stored, strict=True)\n"
         "                tasks.ring(\n"
         "                    [\n"

@@ -45,7 +45,7 @@ def hook(desk: Desk, ada: "User", sink: SimulatorProcess) -> "Destination":
 def attempt() -> Callable:
     """Try deliveries at a given time; return what follows."""
     from notifications.delivery.attempt import attempt_many
-    from notifications.events import Effects
+    from notifications.effects import Effects
     from tests.notifications.other_ends import unused
 
     def attempt(*rows, at) -> Effects:

@@ -8,7 +8,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from notifications.events import Effects, Envelope, Plan, PlanStep, SourceGrant
+from notifications.effects import Effects
+from notifications.events import Envelope, Plan, PlanStep, SourceGrant
 from notifications.states import AttemptOutcome, Channel, FailureKind, Priority
 
 if TYPE_CHECKING:

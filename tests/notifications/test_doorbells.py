@@ -14,7 +14,7 @@ from django.conf import settings
 from config.env import ROOT
 from notifications import dispatch, tasks
 from notifications.delivery import retries
-from notifications.events import Effects, Ring
+from notifications.effects import Effects, Ring
 from notifications.models import Delivery
 from notifications.states import Priority
 from notifications.transports.base import LimitedError, Receipt, TemporaryError
@@ -77,7 +77,7 @@ _RING_WITHOUT_BROKER = """
 import django, time
 django.setup()
 from notifications import dispatch, tasks
-from notifications.events import Effects, Ring
+from notifications.effects import Effects, Ring
 from notifications.states import Priority
 before = tasks.RINGS_LOST.values()
 tasks.ring([Ring("1", Priority.CRITICAL), Ring("2", Priority.NORMAL)])

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 )
 
 from notifications import store
-from notifications.events import Effects
+from notifications.effects import Effects
 from notifications.states import (
     AttemptOutcome,
     Channel,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from notifications import tasks
-from notifications.events import Ring
+from notifications.effects import Ring
 from notifications.models import Delivery
 from notifications.states import Priority
 from notifications.sweep import sweep

@@ -12,7 +12,7 @@ from datetime import datetime
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q
 
-from notifications.events import Effects
+from notifications.effects import Effects
 from notifications.models import Delivery, Event, InboxCursor, MessageEdit
 from notifications.states import DeliveryState, EndCode, EventState, Verdict, may_become
 from notifications.store.deliveries import end_delivery

@@ -10,7 +10,7 @@ from django.db import connection
 from notifications import store
 from notifications.delivery import sending_loop
 from notifications.delivery.attempt import attempt_many
-from notifications.events import Effects
+from notifications.effects import Effects
 from notifications.models import Attempt, Delivery, Event
 from notifications.states import Channel, Priority
 from notifications.transports.base import (

@@ -12,7 +12,7 @@ from django.db import connection
 from notifications import store
 from notifications.acks import reasons
 from notifications.delivery.attempt import attempt_many
-from notifications.events import Effects
+from notifications.effects import Effects
 from notifications.models import Attempt, Delivery, Event
 from notifications.states import Channel, WaitReason
 from notifications.transports import registry

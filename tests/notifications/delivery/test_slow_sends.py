@@ -9,7 +9,7 @@ import pytest
 
 from notifications.delivery import room, slow_sends
 from notifications.delivery.attempt import attempt_many, attempt_one
-from notifications.events import Effects
+from notifications.effects import Effects
 from notifications.models import Delivery
 from notifications.states import Channel, Priority
 from notifications.transports.base import Receipt, TemporaryError

@@ -9,7 +9,7 @@ from notifications import store
 from notifications.delivery import rate_limits, retries, waits
 from notifications.delivery.attempt import attempt_many
 from notifications.delivery.waits import PATIENCE_S
-from notifications.events import Effects
+from notifications.effects import Effects
 from notifications.models import Event
 from notifications.settings import PipelineSettings
 from notifications.states import Channel, Priority

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from notifications import acks, store
-from notifications.events import Changed, EventName
+from notifications.effects import Changed
+from notifications.events import EventName
 from notifications.models import Event
 from notifications.operations.timeline import timeline
 from notifications.states import Channel, FailureKind, Priority
