@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
+from gateway.auth.origins import is_exact
 from gateway.settings import EdgeSettings, edge_settings
 from notifications.settings import PipelineSettings
 from runtime.settings import PREFIX, variable
@@ -40,6 +41,20 @@ def the_public_url_is_one(**_: Any) -> list[CheckMessage]:
         return []
     hint = "Set such as https://tocsin.example.org, or unset it: then messages have no link to this service."
     return [Error("TOCSIN_PUBLIC_URL is no URL that people can open safely.", hint=hint, id="tocsin.E010")]
+
+
+@register
+def allowed_origins_are_exact(**_: Any) -> list[CheckMessage]:
+    """A pattern or a path would match no page, and beyond this machine a page without TLS loses its token."""
+    needed = "https://" if settings.PRODUCTION else "http"
+    hint = (
+        "Name origins as browsers send them, such as https://app.example.org or https://app.example.org:8443."
+    )
+    return [
+        Error(f"CORS_ALLOWED_ORIGINS: {entry} is no origin that can be allowed.", hint=hint, id="tocsin.E011")
+        for entry in settings.CORS_ALLOWED_ORIGINS
+        if not (is_exact(entry) and entry.startswith(needed))
+    ]
 
 
 @register

@@ -21,6 +21,7 @@ DEBUG = False
 PRODUCTION = False  # whether a failed deployment check stops the start
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])  # see gateway/auth/origins.py
 
 # Encrypts destinations at rest. The first key encrypts, all of them decrypt; separate from SECRET_KEY, so
 # that each can be rotated alone.
@@ -44,6 +45,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "gateway.auth.cors.cors",  # first, so that a page can read every error
     "gateway.api.problems.problem_documents",
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",

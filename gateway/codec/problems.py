@@ -31,6 +31,7 @@ _STATUS = {
     "invalid_key": 401,
     "missing_scope": 403,
     "csrf_failed": 403,
+    "origin_not_allowed": 403,
     "not_found": 404,
     "method_not_allowed": 405,
     "not_signed_in": 401,

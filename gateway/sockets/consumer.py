@@ -29,7 +29,7 @@ from gateway.sockets.feed import SessionFeed
 from gateway.sockets.frames import AUTH_BYTES, FRAME_BYTES, Frame, FrameRefused
 from gateway.sockets.handlers import FrameHandlers
 from gateway.sockets.identity import Identity, signed_in
-from gateway.sockets.origin import origin_allowed
+from gateway.sockets.origin import origin_allowed, session_allowed
 from gateway.sockets.resync import resync
 from gateway.sockets.topics import TopicFeed
 from gateway.sockets.window import Window
@@ -92,7 +92,7 @@ class SessionConsumer(FrameHandlers, AsyncWebsocketConsumer):  # type: ignore[mi
         await self._accept()
         if self._closed_by_us:
             return
-        user = self.scope.get("user") if self.check_origin else None
+        user = self.scope.get("user") if self.check_origin and session_allowed(self.scope) else None
         if isinstance(user, User) and user.is_active:
             await self._report_errors(self._authenticate_by_session(user))
         else:

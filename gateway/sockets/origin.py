@@ -1,6 +1,7 @@
-"""The Origin check: only pages of this server and of `CSRF_TRUSTED_ORIGINS` may open a socket.
+"""The Origin check: which pages may open a socket, and which of them may sign in by browser session.
 
-The same rule as Django's CSRF check: scheme, host and port. Another port of the same host is another program.
+For sessions the same rule as Django's CSRF check: scheme, host and port. Another port of the same host is
+another program. Pages that `CORS_ALLOWED_ORIGINS` names sign in with a token or a ticket.
 """
 
 from typing import Any
@@ -10,11 +11,18 @@ from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 from django.utils.http import is_same_domain
 
+from gateway.auth.origins import tokens_allowed
+
 Headers = dict[bytes, bytes]
 
 
 def origin_allowed(scope: dict[str, Any]) -> bool:
     """Return whether the Origin is allowed. A browser always sends one; a missing one is refused."""
+    return session_allowed(scope) or tokens_allowed(_text(dict(scope["headers"]), b"origin"))
+
+
+def session_allowed(scope: dict[str, Any]) -> bool:
+    """Return whether a page of this Origin may sign in by its cookie."""
     headers: Headers = dict(scope["headers"])
     origin = _text(headers, b"origin")
     return bool(origin) and (origin == _own_origin(scope, headers) or _is_trusted(origin))

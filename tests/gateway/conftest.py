@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from tests.gateway.other_ends import Page, Producer, Stream, pages_of
-from tests.gateway.servers import AUTH_WITHIN_S, Server, running_server_of
+from tests.gateway.servers import ALLOWED_ORIGIN, AUTH_WITHIN_S, Server, running_server_of
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +17,7 @@ def daphne(
     with running_server_of(
         tmp_path_factory.mktemp("daphne") / "daphne.log",
         TOCSIN_AUTH_WITHIN_S=str(AUTH_WITHIN_S),
+        CORS_ALLOWED_ORIGINS=ALLOWED_ORIGIN,
     ) as server:
         yield server
 

@@ -14,6 +14,7 @@ from tests.kit.processes import answers, running
 from tests.kit.sign_in import JWT_KEY_SETTING
 
 AUTH_WITHIN_S = 1.0
+ALLOWED_ORIGIN = "https://shop.example:8443"  # may use tokens, and no sessions
 PATIENCE = {  # with pages that are quicker than people; floods have tests of their own
     "TOCSIN_SOCKET_FRAMES_PER_S": "10000",
     "TOCSIN_SOCKET_FRAMES_BURST": "10000",

@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from gateway.auth.bearer import AuthFailed, read_token
 from notifications.models import InboxCursor
 from tests.gateway.other_ends import Producer
-from tests.gateway.servers import AUTH_WITHIN_S
+from tests.gateway.servers import ALLOWED_ORIGIN, AUTH_WITHIN_S
 from tests.kit.sign_in import SIGNING_KEY, cookie_of, token_for
 
 
@@ -48,6 +48,15 @@ def test_somebody_new_has_an_empty_sequence(open_page, bob) -> None:
 def test_a_foreign_page_does_not_get_in(open_page, ann, origin: str | None) -> None:
     page = open_page(ann, origin=origin, ready=False)
     assert page.closed_with() == 4003
+
+
+def test_a_page_that_may_use_tokens_signs_in_with_one_and_never_by_cookie(open_page, ann) -> None:
+    page = open_page(ann, origin=ALLOWED_ORIGIN, ready=False)
+    page.send(type="ping")
+    assert page.receive()["code"] == "auth_required"
+    page = open_page(origin=ALLOWED_ORIGIN, ready=False)
+    page.send(type="auth", token=token_for("ann"))
+    assert page.receive()["type"] == "ready"
 
 
 @pytest.mark.parametrize("origin", ["", "127.0.0.1", "http://["])

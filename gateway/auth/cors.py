@@ -1,0 +1,63 @@
+"""CORS: pages of `CORS_ALLOWED_ORIGINS` may make the calls that a person's token is for.
+
+No credentials: the answer never allows cookies, so a page of another origin acts for the person whose token
+it has, and for nobody else. API keys belong on servers: the paths that need one are not among these.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+
+from asgiref.sync import iscoroutinefunction
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
+from django.utils.decorators import sync_and_async_middleware
+
+from gateway.auth.origins import tokens_allowed
+from gateway.codec.problems import problem
+
+_OF_PERSONS = re.compile(r"/api/v1/(users/me/.+|tickets|event-groups)")
+_ALLOWED = {
+    "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type",
+    "Access-Control-Max-Age": "3600",
+}
+_EXPOSED = "Retry-After, Allow"
+_Answer = Callable[[HttpRequest], HttpResponseBase] | Callable[[HttpRequest], Awaitable[HttpResponseBase]]
+
+
+@sync_and_async_middleware
+def cors(answer: _Answer) -> _Answer:
+    """Middleware: answer preflights, and let allowed pages read answers."""
+    if iscoroutinefunction(answer):
+
+        async def answered(request: HttpRequest) -> HttpResponseBase:
+            return _shared(request, _preflight(request) or await answer(request))  # type: ignore[misc]
+
+        return answered
+    return lambda request: _shared(request, _preflight(request) or answer(request))  # type: ignore[arg-type]
+
+
+def _preflight(request: HttpRequest) -> HttpResponse | None:
+    """Return the answer to a browser that asks whether a page may make a call."""
+    asks = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+    if not asks or not _OF_PERSONS.fullmatch(request.path_info):
+        return None
+    if not tokens_allowed(_origin(request)):
+        detail = "CORS_ALLOWED_ORIGINS of this server does not name the origin of this page."
+        refused: HttpResponse = problem("origin_not_allowed", detail)
+        return refused
+    return HttpResponse(status=204, headers=_ALLOWED)
+
+
+def _shared(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    if _OF_PERSONS.fullmatch(request.path_info):
+        patch_vary_headers(response, ["Origin"])
+        if tokens_allowed(_origin(request)):
+            response["Access-Control-Allow-Origin"] = _origin(request)
+            response["Access-Control-Expose-Headers"] = _EXPOSED
+    return response
+
+
+def _origin(request: HttpRequest) -> str:
+    return request.headers.get("Origin", "")
