@@ -32,7 +32,6 @@ from gateway.codec.problems import commit_unknown, from_malformed, not_allowed, 
 from gateway.hub.waiting import until_final
 from notifications.live import inbox
 from runtime.postgres.away import DATABASE_AWAY, CommitUnknown
-from users.models import User
 from users.people.values import Rejected
 
 
@@ -144,21 +143,12 @@ def get_inbox(
         return problem("not_signed_in", "Sign in first.", status=401)
     if external_id not in {"me", person.external_id}:
         return problem("not_found", "Only your own inbox can be read.", status=404)
-    return JsonResponse(_inbox(person, before and min(before, _LAST_SEQ), limit))
-
-
-def _inbox(person: User, before: int | None, limit: int) -> dict[str, Any]:
-    where = inbox.position(person.pk)
-    items = inbox.page(
-        person.pk, time_zone=person.time_zone, locale=person.locale, before=before, limit=limit
+    start = before and min(before, _LAST_SEQ)
+    return JsonResponse(
+        inbox.with_totals(
+            person.pk, time_zone=person.time_zone, locale=person.locale, before=start, limit=limit
+        )
     )
-    return {
-        "items": items,
-        "unread": where.unread,
-        "seq": where.seq,
-        "epoch": where.epoch,
-        "next_before": items[-1]["seq"] if len(items) == limit else None,
-    }
 
 
 for _of_person in (topics, destinations, verification, links, preferences, mutes):

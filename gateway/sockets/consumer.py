@@ -199,7 +199,7 @@ class SessionConsumer(FrameHandlers, AsyncWebsocketConsumer):  # type: ignore[mi
         self._topics = TopicFeed(person, self._on_hub_message, on_change=self._send_topics)
         self._resources.push_async_callback(self._topics.close)
         await self._topics.refresh()
-        await self._send_ready(person, frames.asked_resume(frame, self.scope["query_string"]))
+        await self._send_ready(person, frame)
         self._resources.enter_context(resync().watching(person.pk, lambda head: self._on_resync(*head)))
         self._ready = True
 
@@ -213,9 +213,10 @@ class SessionConsumer(FrameHandlers, AsyncWebsocketConsumer):  # type: ignore[mi
             await flood_penalties().wait_until_over(person_id)
         return not (self._closed_by_us or control.useless)
 
-    async def _send_ready(self, person: User, asked: object) -> None:
-        """Send `ready`, and start the feed after the client's position."""
+    async def _send_ready(self, person: User, frame: Frame | None) -> None:
+        """Send `ready` and what the client asked for with it; start the feed after its position."""
         resume, refused = None, None
+        asked = frames.asked_resume(frame, self.scope["query_string"])
         try:
             resume = None if asked is None else frames.checked_resume(asked)
         except FrameRefused as error:
@@ -237,6 +238,7 @@ class SessionConsumer(FrameHandlers, AsyncWebsocketConsumer):  # type: ignore[mi
             await self._send_frame("error", code=refused.code, detail=refused.detail)
         if start.items is not None:
             await self._send_frame("snapshot", items=start.items)
+        await self._send_first_page(frames.asked_page(frame, self.scope["query_string"]))
         self._feed.start(after=start.after, head=position.seq, resumed=recovered)
 
     def _on_hub_message(self, message: bytes) -> None:

@@ -13,6 +13,7 @@ AUTH_BYTES = 4 * 1024
 FRAME_BYTES = 64 * 1024
 IDS_AT_MOST = 500
 TOPICS_AT_MOST = 100
+ITEMS_AT_MOST = 50
 _SEQ_END = 2**63
 _EPOCH_LONGEST = 64
 
@@ -108,6 +109,29 @@ def _is_id(value: object) -> bool:
     except InvalidEvent:
         return False
     return True
+
+
+def page_wanted(frame: Frame) -> tuple[int | None, int]:
+    """Return before which `seq` a page of the inbox ends (None: the newest), and its length.
+
+    Raises: `FrameRefused`.
+    """
+    before, limit = frame.get("before"), frame.get("limit", 30)
+    is_length = isinstance(limit, int) and not isinstance(limit, bool) and 0 < limit <= ITEMS_AT_MOST
+    if not is_length or not (before is None or _is_seq(before)):
+        raise FrameRefused("invalid_page", f"before is a seq, limit is 1 to {ITEMS_AT_MOST}.")
+    return before, limit
+
+
+def asked_page(frame: Frame | None, query_string: bytes) -> object:
+    """Return how many items of the inbox a client wants with `ready`, unchecked; None if it did not ask.
+
+    In the `auth` frame, or in the URL of a page that sends none (`/ws?inbox=30`).
+    """
+    if frame is not None:
+        return frame.get("inbox")
+    given = parse_qs(query_string.decode("latin-1"), keep_blank_values=True).get("inbox", [""])[0]
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 4 else given or None
 
 
 def asked_resume(frame: Frame | None, query_string: bytes) -> object:

@@ -18,7 +18,7 @@ from gateway.sockets.frames import Frame, FrameRefused
 from gateway.sockets.identity import Identity, OtherPerson
 from gateway.sockets.topics import TopicFeed
 from notifications import acks, dispatch, store
-from notifications.live import pubsub
+from notifications.live import inbox, pubsub, recovery
 from notifications.live.frames import changed_frames, to_ms
 from notifications.store import AmbiguousEvent, UnknownEvent
 from runtime.postgres import clock
@@ -92,6 +92,30 @@ class FrameHandlers:
 
         await in_thread(mark)
 
+    async def _on_inbox(self, frame: Frame) -> None:
+        """Send a page of the inbox."""
+        person = self._person
+        assert person is not None
+        before, limit = frames.page_wanted(frame)
+        page = await in_thread(
+            inbox.with_totals,
+            person.pk,
+            time_zone=person.time_zone,
+            locale=person.locale,
+            before=before,
+            limit=limit,
+            size_max=recovery.SNAPSHOT_BYTES,
+        )
+        await self._send_frame("inbox.page", before=before, **page)
+
+    async def _send_first_page(self, limit: object) -> None:
+        """Send the newest page of the inbox if the client asked for one; it is `ready` even without."""
+        try:
+            if limit is not None:
+                await self._on_inbox({"limit": limit})
+        except FrameRefused as refused:
+            await self._send_frame("error", code=refused.code, detail=refused.detail)
+
     async def _on_topics(self, frame: Frame) -> None:
         """Change the topics that the person follows, on all of their sockets."""
         assert self._topics is not None
@@ -128,6 +152,7 @@ class FrameHandlers:
         "seen": _on_mark,
         "read": _on_mark,
         "archive": _on_mark,
+        "inbox": _on_inbox,
         "subscribe": _on_topics,
         "unsubscribe": _on_topics,
         "ping": _on_ping,

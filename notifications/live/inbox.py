@@ -1,6 +1,8 @@
 """A recipient's inbox: every stored event in the order of `seq`, with its marks (seen, read, archived)."""
 
+import json
 from dataclasses import dataclass
+from itertools import accumulate
 
 from notifications import store
 from notifications.events import JsonObject
@@ -38,6 +40,34 @@ def page(person_id: int, *, time_zone: str, locale: str, before: int | None, lim
     rows = list(events[:limit])
     published.refresh()
     return [item(event, time_zone, locale) for event in rows]
+
+
+def with_totals(
+    person_id: int, *, time_zone: str, locale: str, before: int | None, limit: int, size_max: int = 0
+) -> JsonObject:
+    """Return a page, where the next one begins (None: this is the last), and the inbox's totals.
+
+    With `size_max` the page ends before it has more bytes of JSON.
+    """
+    where = position(person_id)
+    items = page(person_id, time_zone=time_zone, locale=locale, before=before, limit=limit)
+    full = len(items) == limit
+    if size_max:
+        kept = within(items, size_max)
+        full, items = full or len(kept) < len(items), kept
+    return {
+        "items": items,
+        "unread": where.unread,
+        "seq": where.seq,
+        "epoch": where.epoch,
+        "next_before": items[-1]["seq"] if items and full else None,
+    }
+
+
+def within(items: list[JsonObject], size_max: int) -> list[JsonObject]:
+    """Return the first items that have together at most so many bytes of JSON, and at least one."""
+    sizes = accumulate(len(json.dumps(item)) for item in items)
+    return [item for item, size in zip(items, sizes, strict=True) if size <= size_max] or items[:1]
 
 
 def item(event: Event, time_zone: str, locale: str) -> JsonObject:

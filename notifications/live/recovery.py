@@ -1,11 +1,9 @@
 """Session recovery: the events after a client's `seq`, read from Postgres, as the frames it missed."""
 
-import json
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import accumulate
 
 from notifications.events import EventName, JsonObject
 from notifications.live import inbox
@@ -76,13 +74,8 @@ def begin(
     # Only up to the position: newer events follow as frames.
     before = position.seq + 1
     items = inbox.page(person_id, time_zone=time_zone, locale=locale, before=before, limit=SNAPSHOT_ITEMS)
-    return SessionStart(position, False, position.seq, _newest(items))
-
-
-def _newest(items: list[JsonObject]) -> list[JsonObject]:
-    """Drop the oldest items if they are very large: all of them have to fit into one frame."""
-    sizes = accumulate(len(json.dumps(item)) for item in items)
-    return [item for item, size in zip(items, sizes, strict=True) if size <= SNAPSHOT_BYTES]
+    # The oldest are dropped if they are very large: all of them have to fit into one frame.
+    return SessionStart(position, False, position.seq, inbox.within(items, SNAPSHOT_BYTES))
 
 
 def _serveable(resume: Resume, position: inbox.Position) -> bool:

@@ -163,6 +163,8 @@ def _exchanged(open_page, producer, ann) -> list[dict]:
     frames.append(page.receive())
     said(page, type="ping")
     frames.append(page.receive())
+    said(page, type="inbox", limit=1)
+    frames.append(page.receive())
     page.send(type="nonsense")
     frames.append(page.receive())
     return frames

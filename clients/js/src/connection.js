@@ -26,7 +26,7 @@ export class Connection {
   #ended = false;
 
   /**
-   * Options: url, WebSocket, credentials, device, resume() -> {seq, epoch} or null, clock, random, page,
+   * Options: url, WebSocket, credentials, device, inbox (items to get with `ready`), resume() -> {seq, epoch} or null, clock, random, page,
    * onFrame(frame, asked) with whether a resume was asked for, onState(state), onProblem(error).
    */
   constructor(options) {
@@ -99,19 +99,20 @@ export class Connection {
     listen("error", () => {}); // a close event with a code follows
   }
 
-  /** A page with a session sends no `auth` frame, so its position is part of the address. */
+  /** A page with a session sends no `auth` frame, so what it asks for is part of the address. */
   #address({ asked }) {
     const url = new URL(this.#options.url);
-    if (this.#credentials.bySession && asked) {
-      url.searchParams.set("seq", asked.seq);
-      url.searchParams.set("epoch", asked.epoch);
+    const { inbox } = this.#options;
+    if (this.#credentials.bySession) {
+      for (const [name, value] of Object.entries({ ...asked, ...(inbox && { inbox }) })) url.searchParams.set(name, value);
     }
     return url.href;
   }
 
   #signIn({ auth, asked }) {
-    const { device } = this.#options;
-    this.#write({ type: "auth", ...auth, ...(device && { device }), ...(asked && { resume: asked }) });
+    const { device, inbox } = this.#options;
+    const more = { ...(device && { device }), ...(inbox && { inbox }), ...(asked && { resume: asked }) };
+    this.#write({ type: "auth", ...auth, ...more });
   }
 
   #write(frame) {

@@ -88,6 +88,17 @@ export interface Snapshot {
   items: InboxItem[];
 }
 
+/** A page of the inbox, the newest items first: with `ready` if `inbox` was given, or asked for by `client.inbox`. */
+export interface InboxPage extends Position {
+  type: "inbox.page";
+  /** As it was asked for; null: the newest items. */
+  before: number | null;
+  items: InboxItem[];
+  /** `before` of the next page; null on the last one. */
+  next_before: number | null;
+  unread: number;
+}
+
 /** Events of one source. */
 export interface Ids<Type extends string> {
   type: Type;
@@ -124,6 +135,7 @@ export interface Events {
   /** Confirmed when every handler has returned, or its promise has resolved. */
   event: TocsinEvent;
   snapshot: Snapshot;
+  "inbox.page": InboxPage;
   "event.cancelled": Ids<"event.cancelled">;
   "event.seen": Ids<"event.seen">;
   "event.read": Ids<"event.read">;
@@ -180,6 +192,8 @@ export interface Options {
   storage?: Pick<Storage, "getItem" | "setItem"> | null;
   /** Subscribed at the start. */
   topics?: Names;
+  /** So many items of the inbox, at most 50, come with every `ready`, as "inbox.page". None by default. */
+  inbox?: number;
   /** Whether the tabs of this browser share one connection. True by default. */
   share?: boolean;
   /** Whether handled events are confirmed. True by default. */
@@ -212,6 +226,8 @@ export interface Client {
   seen(events: NamedList): void;
   read(events: NamedList): void;
   archive(events: NamedList): void;
+  /** Ask for a page of the inbox, which comes as "inbox.page"; at most 50 items. */
+  inbox(page?: { before?: number; limit?: number }): void;
   subscribe(topics: Names): void;
   unsubscribe(topics: Names): void;
   /** End the connection. Nothing is sent or dispatched after this. */

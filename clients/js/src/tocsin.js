@@ -26,12 +26,14 @@ class Client {
   #unwatch;
   #state = "connecting";
   #role = "alone";
+  #inboxItems;
 
   constructor({ url, storage = tabStorage(), person = "", page = browserPage, ...options }) {
     const address = socketAddress(url);
     const clock = options.clock ?? systemClock;
     const credentials = new Credentials({ ...options, clock });
     const position = new Position(storage, `tocsin:position:${person}:${address}`);
+    this.#inboxItems = options.inbox;
     const { confirm = true, confirmHidden = isNotCritical } = options;
     const send = (events) => this.confirm(events);
     this.#confirmer = new Confirmer({ may: confirm, mayHidden: confirmHidden, page, send });
@@ -48,6 +50,7 @@ class Client {
         page,
         clock,
         device: options.device,
+        inbox: options.inbox,
         random: options.random ?? Math.random,
         WebSocket: options.WebSocket ?? globalThis.WebSocket,
         credentials,
@@ -126,6 +129,11 @@ class Client {
     this.#send(framesNaming("archive", events));
   }
 
+  /** Ask for a page of the inbox, which comes as "inbox.page": items with a `seq` below `before`, or the newest. */
+  inbox({ before, limit = this.#inboxItems ?? 30 } = {}) {
+    this.#send([{ type: "inbox", limit, ...(before && { before }) }]);
+  }
+
   subscribe(topics) {
     this.#send(framesOfTopics("subscribe", topics));
   }
@@ -154,11 +162,17 @@ class Client {
   }
 
   #receive(frame, asked) {
-    if (frame.type === "ready") this.#intake.ready(frame, asked);
+    if (frame.type === "ready") this.#ready(frame, asked);
     else if (frame.type === "event") void this.#intake.event(frame);
     else if (frame.type === "snapshot") void this.#intake.snapshot(frame);
     else if (!OWN_TYPES.has(frame.type)) void this.#emitter.emit(frame.type, frame);
     void this.#emitter.emit("frame", frame);
+  }
+
+  /** Without `unread` it is another tab's connection that this one joins: its first page has gone by. */
+  #ready(frame, asked) {
+    this.#intake.ready(frame, asked);
+    if (this.#inboxItems && frame.unread === undefined) this.inbox();
   }
 
   #setState(state) {

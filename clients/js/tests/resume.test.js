@@ -175,3 +175,21 @@ test("an old event that is pushed again moves nothing back", async (t) => {
   assert.deepEqual(stage.storage.values, [{ seq: 9, epoch: EPOCH }]);
   assert.equal(client.state, "live");
 });
+
+test("the first page of the inbox is asked for with every connection, by token and by session", async (t) => {
+  const stage = await Stage.begin(t);
+  const { peer } = await stage.live({ inbox: 20 });
+  assert.equal(peer.query.get("inbox"), "20");
+  stage.client({ inbox: 10, token: "jwt" });
+  const signedIn = await (await stage.peer()).receive();
+  assert.deepEqual([signedIn.type, signedIn.inbox], ["auth", 10]);
+});
+
+test("further pages are asked for by a frame, and come to their handlers", async (t) => {
+  const { client, peer } = await (await Stage.begin(t)).live({ inbox: 20 });
+  client.inbox({ before: 7 });
+  assert.deepEqual(await peer.receive(), { type: "inbox", limit: 20, before: 7 });
+  const page = next(client, "inbox.page");
+  peer.send({ type: "inbox.page", before: 7, items: [], next_before: null, unread: 0, seq: 9, epoch: EPOCH });
+  assert.equal((await page).before, 7);
+});
