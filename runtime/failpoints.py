@@ -5,6 +5,7 @@ as a SIGKILL or a power cut would: nothing is flushed, closed or rolled back. Th
 docs/faults.md. Without the variable no point is armed, and passing one is an empty call.
 """
 
+import fcntl
 import os
 import random
 import signal
@@ -74,11 +75,12 @@ class _Armed:
     def _noted(self, name: str, action: str) -> bool:
         if self._log is None:
             return True
-        lines = self._log.read_text().splitlines() if self._log.exists() else []
-        if sum(line.startswith(f"{name} ") for line in lines) >= self._at_most:
-            return False
-        with self._log.open("a") as output:
-            output.write(f"{name} {action or 'exit'} {os.getpid()} {time.time():.3f}\n")
+        with self._log.open("a+") as log:
+            fcntl.flock(log, fcntl.LOCK_EX)  # two processes must not both be the last one
+            log.seek(0)
+            if sum(line.startswith(f"{name} ") for line in log) >= self._at_most:
+                return False
+            log.write(f"{name} {action or 'exit'} {os.getpid()} {time.time():.3f}\n")
         return True
 
 

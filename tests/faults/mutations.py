@@ -317,7 +317,7 @@ _ALL = (
         "m41",
         "CRITICAL waits on a channel for as long as it has to, although another is free",
         "notifications/delivery/waits.py",
-        "PATIENCE_S = 10.0",
+        "PATIENCE_S = 9.0",
         "PATIENCE_S = 100_000.0",
         rows=("F2",),
         tests=("tests/notifications/delivery/test_waits.py",),

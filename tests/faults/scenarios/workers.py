@@ -64,7 +64,9 @@ def _pause_at(point: str, stage: Stage) -> tuple[Child, float]:
     child = supervisor.children["worker1"]
     producer = stage.publish(stage.scaled(500, 60), rate=30, batch=1)
     stage.until(lambda: _stopped(stage), within_s=30, what=f"a child stops at {point}")
-    child.send(signal.SIGSTOP)  # the main process too, or it would end the child by its time limit
+    # The main process too, or it would end the child by its time limit. Its other child finishes what it has:
+    # paused as well, it would be the one whose lease passes.
+    child.send(signal.SIGSTOP, whole_tree=False)
     _, _, stopped, at = _stopped(stage)
     known = _expired(stage)
     stage.pause(int(stage.system.environment.get("TOCSIN_LEASE_S", "55")))

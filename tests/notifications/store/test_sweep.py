@@ -121,6 +121,15 @@ def test_a_lease_that_ended_is_an_unknown_outcome(desk, ada, chat, mailbox, now,
     assert (attempt.outcome, attempt.number, attempt.started_at) == ("lease_expired", 1, now)
 
 
+def test_a_send_in_flight_in_a_backup_has_its_one_repeat_after_the_restore(desk, ada, chat, after) -> None:
+    event = desk.event(ada, chat, priority=CRITICAL)
+    desk.claim(desk.delivery(event))
+    assert store.declare_restored()[1] == 1
+    after(55)
+    row = desk.delivery(event)
+    assert (row.state, row.possible_duplicate, row.ended_at) == ("unknown", True, None)
+
+
 def test_a_lease_of_a_normal_event_that_ended_is_not_repeated(desk, ada, chat, mailbox, after) -> None:
     event = desk.event(ada, chat, mailbox)
     desk.claim(desk.delivery(event))
