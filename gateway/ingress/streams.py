@@ -83,6 +83,7 @@ class StreamIngress:
 
     def run(self, stopping: threading.Event) -> None:
         """Consume until `stopping` is set; the current batch is finished first."""
+        log.info("stream_ingress_started", extra={"stream": STREAM, "consumer": self._consumer})
         while not stopping.is_set():
             try:
                 self.step()

@@ -166,8 +166,11 @@ class FaultSystem:
                 for number in range(1, self.size.workers + 1)
             },
             "control": ([*worker, "-Q", "control", "-n", "control@%h", "-P", "solo"], " ready."),
-            "beat": ([*celery, "beat", "--pidfile=", "-l", "INFO"], ""),
-            "streams": ([python, "manage.py", "ingest_streams", "--consumer", "streams"], ""),
+            "beat": ([*celery, "beat", "--pidfile=", "-l", "INFO"], "beat: Starting"),
+            "streams": (
+                [python, "manage.py", "ingest_streams", "--consumer", "streams"],
+                "stream_ingress_started",
+            ),
         }
 
     @property

@@ -75,9 +75,15 @@ def _readiness(stage: Stage) -> str:
 
 def _judge_refusal(stage: Stage, case: str, names: list[str]) -> None:
     """The process itself says why in its log; /readyz does too, if it is not the one that refuses."""
-    said = _readiness(stage) if names != ["web"] else stage.system.supervisor.children["web"].log_text()
-    told = "clock" in said.lower()
-    stage.figure(f"{case}, refuses to start", "says why" if told else "silent", limit="says why", holds=told)
+
+    def told() -> bool:
+        said = _readiness(stage) if names != ["web"] else stage.system.supervisor.children["web"].log_text()
+        return "clock" in said.lower()
+
+    with contextlib.suppress(TimeoutError):  # it has just been started again, and its log is empty
+        stage.until(told, within_s=_STARTS_WITHIN_S, what="it says why")
+    says = "says why" if told() else "silent"
+    stage.figure(f"{case}, refuses to start", says, limit="says why", holds=says == "says why")
 
 
 def _judge_escalation(stage: Stage, case: str) -> None:
