@@ -1,11 +1,12 @@
 """Moving all addresses to the newest key, and finding those that no key decrypts."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.db import IntegrityError, connection, transaction
 
-from users.encryption import CannotDecrypt, decrypt, digests, encrypt, is_current
+from users.encryption import CannotDecrypt, Undecryptable, decrypt, digests, encrypt, is_current
+from users.models import Erasure
 
 _BATCH = 500
 _READ = """
@@ -35,11 +36,17 @@ class Reencrypted:
     current: int
     undecryptable: list[int]
     twice: list[int]  # the same person has the same address in another row, under the newest key
+    erasures: int = 0  # unfinished ones, encrypted again
+    undecryptable_erasures: list[str] = field(default_factory=list)
 
 
 def reencrypt() -> Reencrypted:
-    """Encrypt every address with the newest key, batch by batch. A second run changes nothing."""
+    """Encrypt with the newest key every address, batch by batch, and what unfinished erasures look for.
+
+    A second run changes nothing.
+    """
     done = Reencrypted(0, 0, [], [])
+    _reencrypt_erasures(done)
     for rows in _batches():
         changes = []
         for row in rows:
@@ -55,6 +62,23 @@ def reencrypt() -> Reencrypted:
         for change in _write(changes, done):
             done.twice.append(change[0])
     return done
+
+
+def _reencrypt_erasures(done: Reencrypted) -> None:
+    """Encrypt what is looked for again, unless the erasure has finished meanwhile. There are few of them."""
+    for order in Erasure.objects.filter(finished_at=None):
+        if isinstance(order.sought, Undecryptable):
+            done.undecryptable_erasures.append(str(order.pk))
+        elif not is_current(_token_of(order)):
+            unfinished = Erasure.objects.filter(pk=order.pk, finished_at=None)
+            done.erasures += unfinished.update(sought=order.sought)
+
+
+def _token_of(order: Erasure) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT sought FROM users_erasure WHERE id = %s", [order.pk])
+        token: str = cursor.fetchone()[0]
+    return token
 
 
 def undecryptable() -> Iterator[int]:

@@ -5,11 +5,13 @@ from io import StringIO
 import pytest
 from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from notifications.states import Channel
 from users import checks
 from users.encryption import is_current
-from users.models import Destination, User
+from users.models import Destination, Erasure, User
+from users.people.erasing import Operator, begin, sought
 
 OLD, NEW, LOST = (Fernet.generate_key().decode() for _ in range(3))
 
@@ -58,6 +60,25 @@ def test_all_addresses_move_to_the_newest_key_once(add, settings) -> None:
     before = tokens()
     assert "0 addresses encrypted again, 501 were current" in run("reencrypt")
     assert tokens() == before
+
+
+def test_what_unfinished_erasures_look_for_moves_too(add, settings, ada) -> None:
+    settings.FIELD_ENCRYPTION_KEYS = [OLD]
+    order = begin(ada.pk, by=Operator(Erasure.Surface.COMMAND, "root"), now=timezone.now())
+    looked_for = sought(order)
+    settings.FIELD_ENCRYPTION_KEYS = [NEW, OLD]
+    assert "1 unfinished erasures encrypted again" in run("reencrypt")
+    assert "erasures" not in run("reencrypt")
+    settings.FIELD_ENCRYPTION_KEYS = [NEW]
+    assert sought(Erasure.objects.get()) == looked_for != []
+
+
+def test_an_erasure_that_no_key_decrypts_is_named(add, settings, ada) -> None:
+    settings.FIELD_ENCRYPTION_KEYS = [LOST]
+    order = begin(ada.pk, by=Operator(Erasure.Surface.COMMAND, "root"), now=timezone.now())
+    settings.FIELD_ENCRYPTION_KEYS = [NEW, OLD]
+    with pytest.raises(CommandError, match=str(order.pk)):
+        run("reencrypt")
 
 
 def test_rows_that_cannot_move_are_named_and_keep_no_other_back(add, settings) -> None:
