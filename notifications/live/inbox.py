@@ -10,7 +10,7 @@ from notifications.live.frames import own_words, stored_content
 from notifications.models import Event
 from notifications.rendering import published
 from notifications.rendering.render import render
-from notifications.states import Channel
+from notifications.states import Channel, Evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,4 +88,5 @@ def item(event: Event, time_zone: str, locale: str) -> JsonObject:
         "state": event.state,
         "seen": event.seen_at is not None,
         "read": event.read_at is not None,
+        "acknowledged": event.evidence == Evidence.HUMAN,
     }

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.development_system import System
+from tests.kit.other_site import OtherSite
 
 
 @pytest.fixture(scope="package")
@@ -19,11 +20,19 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="package")
-def running_system(folder: Path) -> Iterator[System]:
+def other_site(folder: Path) -> Iterator[OtherSite]:
+    """A site of another origin, whose pages the system allows."""
+    with OtherSite.serving(folder / "site") as site:
+        yield site
+
+
+@pytest.fixture(scope="package")
+def running_system(folder: Path, other_site: OtherSite) -> Iterator[System]:
     with System.started(
         folder / "home",
         *("web", "worker", "control", "beat", "streams", "bot", "sandbox"),
         TOCSIN_RETRY_SCALE="0.1",
+        **other_site.settings,
         TOCSIN_TELEGRAM_PER_S="0",  # one chat gets them all here, and Telegram allows it one a second
     ) as system:
         yield system

@@ -77,6 +77,8 @@ export interface InboxItem extends OwnWords {
   state: string;
   seen: boolean;
   read: boolean;
+  /** By the person: evidence HUMAN. */
+  acknowledged: boolean;
   /** The topic that it was published to; empty for an event to the person alone. */
   topic: string;
   [name: string]: unknown;
@@ -214,6 +216,8 @@ export interface Options {
 export interface Client {
   readonly state: State;
   readonly role: Role;
+  /** How many items of the inbox come with every `ready`; 0: none. */
+  readonly firstItems: number;
   /** Call `handler` for each; the returned function removes it. */
   on<Type extends keyof Events>(type: Type, handler: (detail: Events[Type]) => unknown): () => void;
   on(type: string, handler: (frame: AnyFrame) => unknown): () => void;

@@ -95,6 +95,11 @@ class Client {
     return this.#role;
   }
 
+  /** How many items of the inbox come with every `ready`; 0: none. */
+  get firstItems() {
+    return this.#inboxItems ?? 0;
+  }
+
   /** Call `handler` for each of `type`. Return a function that ends it. */
   on(type, handler) {
     return this.#emitter.on(type, handler);

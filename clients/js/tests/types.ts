@@ -1,6 +1,9 @@
 // Checked by tsc and never run: what must compile, and what must not.
 
 import { connect, type Client, type State, type TocsinEvent } from "../src/tocsin.js";
+import { inboxOf } from "../src/components.js";
+import { TocsinInbox as TocsinInboxElement, useInbox } from "../src/react.js";
+import { makeToken } from "../src/token.js";
 
 const client: Client = connect({ url: "/ws", person: "ann", storage: localStorage, topics: ["market.btc"] });
 connect({ url: new URL("wss://server/ws/native"), token: async () => "jwt", device: "desk", share: false });
@@ -27,3 +30,21 @@ client.state = "live";
 // @ts-expect-error no such state
 const unknown: State = "asleep";
 void unknown;
+
+const inbox = inboxOf(connect({ url: "/ws", inbox: 30 }));
+inbox.addEventListener("change", () => inbox.read(inbox.view.items.filter((item) => !item.acknowledged)));
+client.on("inbox.page", ({ next_before }) => next_before !== null && client.inbox({ before: next_before }));
+const bell = document.createElement("tocsin-inbox");
+bell.client = client;
+bell.renderItem = (item) => document.createTextNode(item.title).parentElement ?? bell;
+bell.addEventListener("item-open", (event) => event.detail.item.url);
+const { unread, inbox: shown } = useInbox(null);
+shown?.archive([]);
+TocsinInboxElement({ client, onUnreadChange: ({ detail }) => void (detail.unread + unread), inline: true });
+const token: string = makeToken("ann", "PEM", { lifeS: 300 });
+void token;
+
+// @ts-expect-error a theme is light or dark
+TocsinInboxElement({ theme: "red" });
+// @ts-expect-error it is only read
+bell.unread = 3;
