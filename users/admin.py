@@ -6,20 +6,22 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
-from django.db.models import Count, Q, QuerySet
-from django.forms import ModelForm
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.forms import ModelForm, MultipleChoiceField
 from django.http import HttpRequest
 from django.utils import timezone
-from unfold.admin import ModelAdmin, StackedInline, TabularInline
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
-from users import channel_choices, keys
+from users import channel_choices, keys, wishes_admin  # noqa: F401  registers the event groups
 from users.encryption import digests
 from users.incident_admin import UndoIncident, operator
 from users.models import ApiKey, ChannelPreference, Destination, DestinationQuerySet, Source, User
 from users.reactivation import enable
-from users.wishes_admin import WISHES
 
 admin.site.unregister(Group)
 
@@ -35,6 +37,13 @@ def _address_field(field: Any) -> Any:
     return field
 
 
+def _with_address(term: str) -> list[int]:
+    """Return the destinations with exactly this address, on whichever channel."""
+    kinds = [str(number) for number, _ in channel_choices.destination_kinds()]
+    wanted = [digest for kind in kinds for digest in digests([kind, term.strip()])]
+    return list(Destination.objects.filter(address_digest__in=wanted).values_list("pk", flat=True)[:1000])
+
+
 class DestinationForm(ModelForm):  # type: ignore[type-arg]
     def clean(self) -> Any:
         """What an operator decides about a destination takes precedence over a provider's refusal."""
@@ -43,50 +52,72 @@ class DestinationForm(ModelForm):  # type: ignore[type-arg]
         return super().clean()
 
 
-class DestinationInline(StackedInline):  # type: ignore[misc]
-    model = Destination
-    form = DestinationForm
-    extra = 0
-    fields = (("kind", "address", "label"), "verified_at", ("disabled_at", "disabled_reason"), "sources")
-
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        return _address_field(field) if db_field.name == "address" else field
-
-
-class ChannelPreferenceInline(TabularInline):  # type: ignore[misc]
-    model = ChannelPreference
-    extra = 0
-    fields = ("event_type", "group", "channel", "position", "enabled", "min_priority")
-
-
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     list_display = ("external_id", "username", "reachable_by", "time_zone", "is_staff", "is_active")
-    list_filter = ("is_staff", "is_active", "destinations__kind", "time_zone")
-    search_fields = ("external_id", "username", "email")
+    list_filter = ("is_staff", "is_active", "is_superuser")
+    search_fields = (
+        "external_id__startswith",
+        "username__startswith",
+        "first_name__istartswith",
+        "last_name__istartswith",
+        "email__istartswith",
+    )
+    search_help_text = "The beginning of an id, a login, a name or a login's e-mail; or a complete address."
+    show_full_result_count = False
     ordering = ("external_id",)
-    inlines = (ChannelPreferenceInline, *WISHES, DestinationInline)
+    filter_horizontal = ()
+    readonly_fields = ("password_set",)
     fieldsets = (
-        (None, {"fields": ("external_id", "username", "password")}),
-        ("Person", {"fields": ("first_name", "last_name", "email", "time_zone", "locale")}),
-        ("Rights", {"fields": (("is_active", "is_staff", "is_superuser"), "groups", "user_permissions")}),
+        (None, {"fields": ("external_id", "username", "password_set")}),
+        (
+            "Person",
+            {"fields": ("first_name", "last_name", "email", "time_zone", "locale", "is_active", "groups")},
+        ),
+        (
+            "Permissions in the admin",
+            {"fields": ("is_staff", "is_superuser", "user_permissions"), "classes": ("collapse",)},
+        ),
     )
     add_fieldsets = (
         (None, {"classes": ("wide",), "fields": ("external_id", "username", "password1", "password2")}),
     )
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        usable = Q(destinations__verified_at__isnull=False, destinations__disabled_at__isnull=True)
-        people: QuerySet[User] = super().get_queryset(request)
-        return people.annotate(usable_count=Count("destinations", filter=usable, distinct=True))
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        return super().formfield_for_manytomany(
+            db_field, request, **kwargs | {"widget": UnfoldAdminCheckboxSelectMultipleWidget}
+        )
 
-    @admin.display(description="usable destinations", ordering="usable_count")
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """Count the usable destinations of those on the page alone: a subquery, and no order by it."""
+        usable = Destination.objects.filter(
+            user=OuterRef("pk"), verified_at__isnull=False, disabled_at__isnull=True
+        )
+        counted = usable.order_by().values("user").annotate(n=Count("pk")).values("n")
+        people: QuerySet[User] = super().get_queryset(request)
+        return people.annotate(usable_count=Coalesce(Subquery(counted), 0))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[User], search_term: str
+    ) -> tuple[QuerySet[User], bool]:
+        """Search by complete address first, through its keyed digest."""
+        found, distinct = super().get_search_results(request, queryset, search_term)
+        addressed = _with_address(search_term) if search_term else []
+        return queryset.filter(destinations__in=addressed) if addressed else found, distinct
+
+    @admin.display(description="usable destinations")
     def reachable_by(self, user: User) -> int:
         return int(user.usable_count)  # type: ignore[attr-defined]
+
+    @admin.display(description="password")
+    def password_set(self, user: User) -> str | SafeString:
+        if user.pk is None:
+            return ""
+        said = "Set." if user.has_usable_password() else "None: signs in by a token of your system."
+        return format_html('{} <a class="tocsin-link" href="{}">Change it</a>', said, "../password/")
 
 
 @admin.register(Destination)
@@ -97,10 +128,10 @@ class DestinationAdmin(UndoIncident):
         "kind",
         ("verified_at", admin.EmptyFieldListFilter),
         ("disabled_at", admin.EmptyFieldListFilter),
-        "disabled_reason",
     )
-    search_fields = ("user__external_id", "label")
-    search_help_text = "Person, label, or a complete address."
+    search_fields = ("user__external_id__startswith",)
+    search_help_text = "The beginning of a person's id, or a complete address."
+    show_full_result_count = False
     autocomplete_fields = ("user",)
     list_select_related = ("user",)
     readonly_fields: tuple[str, ...] = ("created_at", "last_inbound_at", "recheck_at")
@@ -115,9 +146,8 @@ class DestinationAdmin(UndoIncident):
     ) -> tuple[QuerySet[Destination], bool]:
         """Search by complete address too, through its keyed digest: the column itself is encrypted."""
         found, distinct = super().get_search_results(request, queryset, search_term)
-        kinds = [str(number) for number, _ in channel_choices.destination_kinds()]
-        wanted = [digest for kind in kinds for digest in digests([kind, search_term.strip()])]
-        return found | queryset.filter(address_digest__in=wanted), distinct
+        whole = queryset.filter(pk__in=_with_address(search_term))
+        return whole if whole.exists() else found, distinct
 
     @admin.display(boolean=True)
     def usable(self, destination: Destination) -> bool:
@@ -138,8 +168,11 @@ class DestinationAdmin(UndoIncident):
 class ChannelPreferenceAdmin(ModelAdmin):  # type: ignore[misc]
     list_display = ("user", "of", "channel", "position", "enabled", "min_priority")
     list_editable = ("position", "enabled", "min_priority")
-    list_filter = ("channel", "enabled", "event_type", "group")
-    search_fields = ("user__external_id", "event_type")
+    list_filter = ("channel", "enabled", "group")
+    search_fields = ("user__external_id__startswith",)
+    search_help_text = "The beginning of a person's id."
+    show_full_result_count = False
+    ordering = ("-pk",)
     autocomplete_fields = ("user",)
     list_select_related = ("user", "group")
 
@@ -186,6 +219,12 @@ class ApiKeyAdmin(ModelAdmin):  # type: ignore[misc]
     readonly_fields = ("source", "prefix", "created_at")
     list_select_related = ("source",)
     actions = ("revoke",)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name != "scopes":
+            return super().formfield_for_dbfield(db_field, request, **kwargs)
+        choices = [(scope, scope) for scope in ApiKey.SCOPES]
+        return MultipleChoiceField(choices=choices, widget=UnfoldAdminCheckboxSelectMultipleWidget)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # an action of the source issues keys: the secret is shown once and never stored

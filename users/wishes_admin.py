@@ -1,11 +1,9 @@
-"""Admin pages of groups of event types, and what an operator sees of a person's wishes."""
+"""Admin pages of groups of event types and of the default preferences."""
 
 from django.contrib import admin
-from django.forms import ModelForm, TypedMultipleChoiceField
 from unfold.admin import ModelAdmin, TabularInline
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from users.models import DefaultPreference, EventGroup, Hours, Mute, PiercingOptOut, Throttle
+from users.models import DefaultPreference, EventGroup
 
 
 class DefaultPreferenceInline(TabularInline):  # type: ignore[misc]
@@ -45,41 +43,3 @@ class DefaultPreferenceAdmin(ModelAdmin):  # type: ignore[misc]
     list_filter = ("group", "channel", "enabled")
     search_fields = ("group__name",)
     list_select_related = ("group",)
-
-
-class HoursForm(ModelForm):  # type: ignore[type-arg]
-    weekdays = TypedMultipleChoiceField(
-        choices=Hours.Weekday.choices,
-        coerce=int,
-        widget=UnfoldAdminCheckboxSelectMultipleWidget,
-        help_text="The days on which it starts.",
-    )
-
-
-class HoursInline(TabularInline):  # type: ignore[misc]
-    model = Hours
-    form = HoursForm
-    extra = 0
-    fields = ("kind", "weekdays", "starts", "ends")
-    verbose_name_plural = "quiet hours and send windows"
-
-
-class MuteInline(TabularInline):  # type: ignore[misc]
-    model = Mute
-    extra = 0
-    fields = ("event_type", "group", "until")
-
-
-class ThrottleInline(TabularInline):  # type: ignore[misc]
-    model = Throttle
-    extra = 0
-    fields = ("event_type", "group", "at_most", "per_s")
-
-
-class PiercingOptOutInline(TabularInline):  # type: ignore[misc]
-    model = PiercingOptOut
-    extra = 0
-    verbose_name_plural = "groups whose CRITICAL events do not pierce"
-
-
-WISHES = (MuteInline, HoursInline, ThrottleInline, PiercingOptOutInline)

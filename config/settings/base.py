@@ -137,6 +137,7 @@ UNFOLD = {
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("gateway/logo.svg")}
     ],
     "SHOW_VIEW_ON_SITE": False,
+    "STYLES": [lambda request: static("gateway/admin.css")],
 }
 
 # Carries doorbells only; see the Celery settings below.

@@ -15,14 +15,13 @@ from gateway.auth.callers import Caller, KeyOrPerson, author_of, person_meant
 from gateway.codec import people
 from gateway.codec.problems import problem
 from notifications.delivery import test_message
+from notifications.delivery.test_message import Prepared, TooManyTests
 from notifications.states import AttemptOutcome, Channel
-from notifications.transports.base import Message, TransportError
+from notifications.transports.base import TransportError
 from runtime.postgres import clock
 from runtime.postgres.commits import commits_noticed
-from users.models import Destination, User
 from users.people import destinations
 from users.people.destinations import DestinationChange
-from users.people.values import Rejected, Remark
 
 router = Router(auth=KeyOrPerson(*SCOPES))
 
@@ -110,9 +109,10 @@ async def send_test_message(request: HttpRequest, external_id: str, destination_
     prepared = await sync_to_async(_prepared)(caller, external_id, destination_id)
     if isinstance(prepared, HttpResponse):
         return prepared
-    channel, address, message, wait_s = prepared
     try:
-        receipt = await test_message.send(channel, address, message, wait_s=wait_s)
+        receipt = await test_message.send(
+            prepared.channel, prepared.address, prepared.message, wait_s=prepared.wait_s
+        )
     except TransportError as error:
         return JsonResponse(_outcome(error.outcome, error.reason))
     return JsonResponse(_outcome(AttemptOutcome.SENT, "", receipt.provider_message_id))
@@ -122,30 +122,12 @@ def _outcome(outcome: AttemptOutcome, reason: str, provider_message_id: str = ""
     return {"outcome": outcome, "reason": reason, "provider_message_id": provider_message_id}
 
 
-def _prepared(
-    caller: Caller, external_id: str, destination_id: int
-) -> tuple[Channel, str, Message, float] | HttpResponse:
+def _prepared(caller: Caller, external_id: str, destination_id: int) -> Prepared | HttpResponse:
     try:
         person = person_meant(caller, external_id)
-        if person is None:
-            return not_found()
-        one = destinations.find(person, destination_id)
-        _check_testable(person, one)
-        channel, address = Channel(one.kind), one.plain_address
-        wait_s = test_message.reserve(channel, address)
-        if wait_s is None:
-            headers = {"Retry-After": str(test_message.RETRY_AFTER_S)}
-            return problem("rate_limited", "Enough tests of this address for now.", headers=headers)
-        return channel, address, test_message.message_in(person.locale), wait_s
+        return not_found() if person is None else test_message.prepare(person, destination_id)
+    except TooManyTests:
+        headers = {"Retry-After": str(test_message.RETRY_AFTER_S)}
+        return problem("rate_limited", "Enough tests of this address for now.", headers=headers)
     finally:
         connection.close()  # none is held while the provider answers
-
-
-def _check_testable(person: User, one: Destination) -> None:
-    if one.verified_at is None:
-        detail = "Verify the address first: nothing is sent to one that is not verified."
-        raise Rejected(Remark("unverified", detail))
-    if not person.is_active:
-        raise Rejected(Remark("inactive_user", "The person is disabled, and receives nothing."))
-    if not one.plain_address:
-        raise Rejected(Remark("unreadable", "No key decrypts this address; set it again."))

@@ -39,13 +39,13 @@ class DestinationAdmin(Addresses):
     @admin.action(description="Send a verification code", permissions=["change"])
     def send_code(self, request: HttpRequest, queryset: QuerySet[Destination]) -> None:
         for destination in queryset.select_related("user"):
-            refused = _refusal(destination)
+            refused = send_code(destination)
             level = messages.WARNING if refused else messages.SUCCESS
             messages.add_message(request, level, f"{destination}: {refused or 'a code was sent'}")
 
 
-def _refusal(destination: Destination) -> str:
-    """Send a code; return why not, or ""."""
+def send_code(destination: Destination) -> str:
+    """Send a code; return why it was not sent, or ""."""
     try:
         prepared = verifying.prepare(destination.user, destination.pk, now=clock.now())
         async_to_sync(verifying.send)(prepared)

@@ -5,6 +5,7 @@ of its own for each address. Codes that verify an address are sent in the same w
 """
 
 import asyncio
+from dataclasses import dataclass
 from uuid import uuid4
 
 from notifications.delivery import rate_limits, sending_loop
@@ -15,11 +16,45 @@ from notifications.states import Channel
 from notifications.transports import registry
 from notifications.transports.base import LimitedError, Message, Receipt
 from notifications.transports.spec import Limit, digest
+from users.models import User
+from users.people import destinations
+from users.people.values import Rejected, Remark
 
 RETRY_AFTER_S = 60
 _AT_ONCE = 3
 _LONGEST_WAIT_S = 3.0  # for a slot within the provider's limits
 _NOW_S = 0.001  # a horizon: only a slot that is free now is taken
+
+
+class TooManyTests(Exception):
+    """The address has had enough tests for now; again after `RETRY_AFTER_S`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A test that is allowed, and still has to be sent."""
+
+    channel: Channel
+    address: str
+    message: Message
+    wait_s: float
+
+
+def prepare(person: User, pk: int) -> Prepared:
+    """Return the test of a person's destination, and count it. Raises: `Rejected`, `TooManyTests`."""
+    one = destinations.find(person, pk)
+    if one.verified_at is None:
+        detail = "Verify the address first: nothing is sent to one that is not verified."
+        raise Rejected(Remark("unverified", detail))
+    if not person.is_active:
+        raise Rejected(Remark("inactive_user", "The person is disabled, and receives nothing."))
+    if not one.plain_address:
+        raise Rejected(Remark("unreadable", "No key decrypts this address; set it again."))
+    channel, address = Channel(one.kind), one.plain_address
+    wait_s = reserve(channel, address)
+    if wait_s is None:
+        raise TooManyTests
+    return Prepared(channel, address, message_in(person.locale), wait_s)
 
 
 def message_in(locale: str) -> Message:

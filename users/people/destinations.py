@@ -35,7 +35,7 @@ def add(person: User, given: GivenAddress, *, by: Author, now: datetime) -> tupl
         raise Rejected(outcome.rejected)
     found = _find(person, given)
     if found is None:
-        raise Rejected(_not_found())  # removed meanwhile
+        raise Rejected(not_found())  # removed meanwhile
     if by.source_id is None and found.disabled_reason == REMOVED_BY_PERSON:
         found = change_one(person, found.pk, DestinationChange(enabled=True), by=by, now=now)
     return found, before is None
@@ -50,7 +50,7 @@ def find(person: User, pk: int) -> Destination:
     """Return the person's destination. Raises: `Rejected`."""
     found = person.destinations.filter(pk=pk).first() if pk < 2**63 else None
     if found is None:
-        raise Rejected(_not_found())
+        raise Rejected(not_found())
     return found
 
 
@@ -71,8 +71,8 @@ def change_one(person: User, pk: int, change: DestinationChange, *, by: Author, 
     if change.verified is not None:
         one.verified_at = (one.verified_at or now) if change.verified else None
     if change.enabled is False and one.disabled_at is None:
-        one.disabled_at = now
-        one.disabled_reason = DISABLED_BY_PERSON if by.source_id is None else f"disabled by {by.name}"
+        one.disabled_at, one.recheck_at = now, None
+        one.disabled_reason = DISABLED_BY_PERSON if by.is_person else f"disabled by {by.name}"[:200]
     _save(one)
     if change.enabled and one.disabled_at is not None:
         _enable(one, by, now)
@@ -99,7 +99,8 @@ def _enable(one: Destination, by: Author, now: datetime) -> None:
     if by.source_id is not None and one.disabled_reason.endswith(_BY_PERSON):
         detail = "The person disabled this address: only they or an operator can enable it."
         raise Rejected(Remark("disabled_by_person", detail, "enabled"))
-    operator = Operator(Reactivation.Surface.API, by.name[:200])
+    surface = Reactivation.Surface.ADMIN if by.is_operator else Reactivation.Surface.API
+    operator = Operator(surface, by.name[:200])
     enable(Destination.objects.filter(pk=one.pk), by=operator, now=now)  # type: ignore[arg-type]
     one.refresh_from_db()
 
@@ -112,7 +113,7 @@ def remove(person: User, pk: int, *, by: Author, now: datetime) -> None:
     """
     _lock(person)
     one = find(person, pk)
-    if by.source_id is None and one.sources.exists():
+    if by.is_person and one.sources.exists():
         person.destinations.filter(pk=pk).update(
             disabled_at=now, disabled_reason=REMOVED_BY_PERSON, recheck_at=None
         )
@@ -124,5 +125,5 @@ def _lock(person: User) -> None:
     User.objects.select_for_update(no_key=True).only("pk").get(pk=person.pk)
 
 
-def _not_found() -> Remark:
+def not_found() -> Remark:
     return Remark("not_found", "The person has no destination with this id.")

@@ -17,13 +17,17 @@ HOURS_OF_ONE = 50
 
 
 class ChannelWish(NamedTuple):
-    """One channel in the person's order, for a type, a group, or with neither for every type."""
+    """One channel in the person's order, for a type, a group, or with neither for every type.
+
+    `position` None: its place among the wishes.
+    """
 
     channel: int
     event_type: str = ""
     group: EventGroup | None = None
     enabled: bool = True
     min_priority: int = 0
+    position: int | None = None
 
 
 class MuteWish(NamedTuple):
@@ -92,8 +96,10 @@ def _replace(person: User, rows: Any, made: Sequence[Any]) -> None:
 def set_channels(person: User, wishes: Sequence[ChannelWish]) -> None:
     """Replace the wishes. Those of one type, of one group and of every type are in the person's order."""
     made = [
-        ChannelPreference(user=person, position=position, **wish._asdict())
-        for position, wish in enumerate(wishes)
+        ChannelPreference(
+            user=person, **wish._asdict() | {"position": place if wish.position is None else wish.position}
+        )
+        for place, wish in enumerate(wishes)
     ]
     _replace(person, person.channel_preferences.all(), made)
 

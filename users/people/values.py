@@ -30,12 +30,17 @@ EVERYBODY = PeopleRule()
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who changes people: a source, or with `source_id` None the person."""
+    """Who changes people: a source by its `source_id`, an operator of the admin, or else the person."""
 
     name: str
     source_id: int | None = None
     may_vouch: bool = False
     rule: PeopleRule = EVERYBODY
+    is_operator: bool = False
+
+    @property
+    def is_person(self) -> bool:
+        return self.source_id is None and not self.is_operator
 
 
 @dataclass(frozen=True, slots=True)
