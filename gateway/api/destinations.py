@@ -7,8 +7,8 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Router
 
-from gateway.api import openapi_profiles
 from gateway.api.bodies import json_body
+from gateway.api.openapi import profiles as documented
 from gateway.api.profiles import SCOPES
 from gateway.api.shown import destination_json, not_found
 from gateway.auth.callers import Caller, KeyOrPerson, author_of, person_meant
@@ -40,7 +40,7 @@ def _listed(caller: Caller, external_id: str) -> HttpResponse:
     return JsonResponse({"destinations": [destination_json(one) for one in found]})
 
 
-@router.post("/{external_id}/destinations", openapi_extra=openapi_profiles.ADD, summary="Add a destination")
+@router.post("/{external_id}/destinations", openapi_extra=documented.ADD, summary="Add a destination")
 async def add_destination(request: HttpRequest, external_id: str) -> HttpResponse:
     """Add an address; 200 if the person has it already. It is used once it is verified."""
     return await sync_to_async(_added)(request, external_id)
@@ -59,7 +59,7 @@ def _added(request: HttpRequest, external_id: str) -> HttpResponse:
 
 @router.patch(
     "/{external_id}/destinations/{int:destination_id}",
-    openapi_extra=openapi_profiles.CHANGE,
+    openapi_extra=documented.CHANGE,
     summary="Change a destination",
 )
 async def change_destination(request: HttpRequest, external_id: str, destination_id: int) -> HttpResponse:
@@ -100,7 +100,7 @@ def _removed(caller: Caller, external_id: str, destination_id: int) -> HttpRespo
 # --- a test message -------------------------------------------------------------------------------------
 @router.post(
     "/{external_id}/destinations/{int:destination_id}/test",
-    openapi_extra=openapi_profiles.TEST,
+    openapi_extra=documented.TEST,
     summary="Send a test message",
 )
 async def send_test_message(request: HttpRequest, external_id: str, destination_id: int) -> HttpResponse:

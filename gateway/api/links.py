@@ -7,7 +7,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Router
 
-from gateway.api import openapi_people
+from gateway.api.openapi import people as documented
 from gateway.api.profiles import SCOPES
 from gateway.api.shown import not_found
 from gateway.auth.callers import Caller, KeyOrPerson, person_meant
@@ -26,7 +26,7 @@ router = Router(auth=KeyOrPerson(*SCOPES))
 
 @router.post(
     "/{external_id}/destinations/telegram/link",
-    openapi_extra=openapi_people.LINK,
+    openapi_extra=documented.LINK,
     summary="A deep link that connects a Telegram chat",
 )
 async def create_link(request: HttpRequest, external_id: str) -> HttpResponse:

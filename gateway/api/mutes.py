@@ -6,8 +6,8 @@ from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Router
 
-from gateway.api import openapi_profiles
 from gateway.api.bodies import json_body
+from gateway.api.openapi import profiles as documented
 from gateway.api.preferences import look_again, mute_json
 from gateway.api.profiles import SCOPES
 from gateway.api.shown import not_found
@@ -32,7 +32,7 @@ async def get_mutes(request: HttpRequest, external_id: str) -> HttpResponse:
     return await sync_to_async(_mutes)(request.auth, external_id)  # type: ignore[attr-defined]
 
 
-@router.post("/{external_id}/mutes", openapi_extra=openapi_profiles.MUTE, summary="Mute")
+@router.post("/{external_id}/mutes", openapi_extra=documented.MUTE, summary="Mute")
 async def post_mute(request: HttpRequest, external_id: str) -> HttpResponse:
     """Mute a type, a group or everything. It takes the place of a mute of the same."""
     return await sync_to_async(_mute)(request, external_id)

@@ -7,8 +7,8 @@ from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Router
 
-from gateway.api import openapi_people
 from gateway.api.bodies import json_body
+from gateway.api.openapi import people as documented
 from gateway.api.reachability import reachability
 from gateway.auth import tickets
 from gateway.auth.callers import Caller, KeyOrPerson, check_rule, person_meant
@@ -34,7 +34,7 @@ _TICKET_SESSION_S = 3_600  # a socket signed in by an API key's ticket ends afte
 @router.post(
     "/tickets",
     auth=KeyOrPerson("tickets"),
-    openapi_extra=openapi_people.TICKET,
+    openapi_extra=documented.TICKET,
     summary="A single-use ticket for a WebSocket",
 )
 async def create_ticket(request: HttpRequest) -> HttpResponse:
@@ -95,7 +95,7 @@ def _grant(request: HttpRequest, caller: Caller, person: User) -> Grant:
 @router.get(
     "/users/{external_id}/reachability",
     auth=KeyOrPerson("read"),
-    openapi_extra=openapi_people.REACHABILITY,
+    openapi_extra=documented.REACHABILITY,
     summary="What would reach a person now",
 )
 async def get_reachability(request: HttpRequest, external_id: str) -> HttpResponse:
@@ -109,7 +109,7 @@ async def get_reachability(request: HttpRequest, external_id: str) -> HttpRespon
 @router.post(
     "/users/{external_id}/revoke",
     auth=KeyOrPerson("admin"),
-    openapi_extra=openapi_people.REVOKE,
+    openapi_extra=documented.REVOKE,
     summary="Sign a person out everywhere",
 )
 async def revoke(request: HttpRequest, external_id: str) -> HttpResponse:

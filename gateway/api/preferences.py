@@ -10,8 +10,8 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Router
 
-from gateway.api import openapi_profiles
 from gateway.api.bodies import json_body
+from gateway.api.openapi import profiles as documented
 from gateway.api.profiles import SCOPES
 from gateway.api.shown import not_found
 from gateway.auth.callers import Caller, KeyOrPerson, person_meant
@@ -100,7 +100,7 @@ async def get_preferences(request: HttpRequest, external_id: str) -> HttpRespons
 
 @router.put(
     "/{external_id}/preferences",
-    openapi_extra=openapi_profiles.PREFERENCES,
+    openapi_extra=documented.PREFERENCES,
     summary="Set a person's preferences",
 )
 async def put_preferences(request: HttpRequest, external_id: str) -> HttpResponse:

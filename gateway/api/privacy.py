@@ -8,7 +8,8 @@ from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Query, Router
 
-from gateway.api import openapi_people, profiles
+from gateway.api import profiles
+from gateway.api.openapi import people as documented
 from gateway.api.preferences import SECTIONS
 from gateway.api.profiles import SCOPES
 from gateway.api.read import event_story
@@ -33,7 +34,7 @@ _AT_ONCE = 4  # chunks of events that the call itself erases; the rest follows i
 @profiles.router.delete(  # of that router, as Django finds a path once
     "/users/{external_id}",
     auth=PeopleKey(*SCOPES),
-    openapi_extra=openapi_people.ERASE,
+    openapi_extra=documented.ERASE,
     summary="Erase a person",
 )
 async def erase(request: HttpRequest, external_id: str) -> HttpResponse:
@@ -61,7 +62,7 @@ def _erase(request: HttpRequest, external_id: str) -> HttpResponse:
 @router.get(
     "/erasures/{uuid:pk}",
     auth=PeopleKey(*SCOPES),
-    openapi_extra=openapi_people.ERASURE,
+    openapi_extra=documented.ERASURE,
     summary="How far an erasure is",
 )
 async def get_erasure(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -85,7 +86,7 @@ def _shown(order: Erasure) -> dict[str, Any]:
 @router.get(
     "/users/{external_id}/export",
     auth=KeyOrPerson(*SCOPES),
-    openapi_extra=openapi_people.EXPORT,
+    openapi_extra=documented.EXPORT,
     summary="All that is stored of a person",
 )
 async def export(

@@ -7,8 +7,8 @@ from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Query, Router
 
-from gateway.api import openapi_profiles
 from gateway.api.bodies import json_body
+from gateway.api.openapi import profiles as documented
 from gateway.api.shown import not_found, person_json, remark_json, warnings_of
 from gateway.auth.callers import Caller, KeyOrPerson, PeopleKey, author_of, person_meant
 from gateway.codec import limits, people
@@ -29,7 +29,7 @@ BULK = 1_000
 @router.put(
     "/users/{external_id}",
     auth=PeopleKey(*SCOPES),
-    openapi_extra=openapi_profiles.PUT,
+    openapi_extra=documented.PUT,
     summary="Create a person, or change them",
 )
 async def put_person(request: HttpRequest, external_id: str) -> HttpResponse:
@@ -40,7 +40,7 @@ async def put_person(request: HttpRequest, external_id: str) -> HttpResponse:
 @router.patch(
     "/users/{external_id}",
     auth=KeyOrPerson(*SCOPES),
-    openapi_extra=openapi_profiles.PATCH,
+    openapi_extra=documented.PATCH,
     summary="Change a person",
 )
 async def patch_person(request: HttpRequest, external_id: str) -> HttpResponse:
@@ -77,7 +77,7 @@ def _person_answer(external_id: str, caller: Caller, outcome: Outcome) -> HttpRe
 @router.get(
     "/users/{external_id}",
     auth=KeyOrPerson(*SCOPES),
-    openapi_extra=openapi_profiles.GET,
+    openapi_extra=documented.GET,
     summary="A person with their addresses",
 )
 async def get_person(request: HttpRequest, external_id: str) -> HttpResponse:
@@ -95,7 +95,7 @@ def _read(request: HttpRequest, external_id: str) -> HttpResponse:
 @router.post(
     "/users",
     auth=PeopleKey(*SCOPES),
-    openapi_extra=openapi_profiles.BULK,
+    openapi_extra=documented.BULK,
     summary="Create or change up to 1,000 people",
 )
 async def put_people(request: HttpRequest) -> HttpResponse:
@@ -162,7 +162,7 @@ def check_user_id(value: Any, field: str) -> str:
     return check_text(value, field, longest=128)
 
 
-@router.get("/users", auth=PeopleKey(*SCOPES), openapi_extra=openapi_profiles.LIST, summary="Find people")
+@router.get("/users", auth=PeopleKey(*SCOPES), openapi_extra=documented.LIST, summary="Find people")
 async def list_people(
     request: HttpRequest,
     cursor: int = Query(0, ge=0, lt=2**63),  # type: ignore[type-arg]

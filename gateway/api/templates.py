@@ -9,8 +9,8 @@ from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Router
 
-from gateway.api import openapi_templates
 from gateway.api.bodies import json_body
+from gateway.api.openapi import templates as documented
 from gateway.auth.bearer import SourceKey
 from gateway.codec.limits import InvalidEvent, check_text
 from gateway.codec.problems import problem
@@ -34,7 +34,7 @@ _FIELDS = ("event_type", "is_family", "channel", "locale", "title", "body")
 _SAMPLE = ("event_type", "payload", "locale", "time_zone", "priority")
 
 
-@router.get("", openapi_extra=openapi_templates.LIST, summary="The stored templates")
+@router.get("", openapi_extra=documented.LIST, summary="The stored templates")
 async def list_templates(request: HttpRequest) -> HttpResponse:
     """Return all of them, each with its draft and the version in use."""
     rows = MessageTemplate.objects.select_related("published")
@@ -42,7 +42,7 @@ async def list_templates(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"templates": found})
 
 
-@router.put("", openapi_extra=openapi_templates.PUT, summary="Write a template, and publish it")
+@router.put("", openapi_extra=documented.PUT, summary="Write a template, and publish it")
 async def put_template(request: HttpRequest) -> HttpResponse:
     """Create the template for a type, channel and language, or change its text. Idempotent.
 
@@ -51,15 +51,13 @@ async def put_template(request: HttpRequest) -> HttpResponse:
     return await sync_to_async(_put)(request)
 
 
-@router.post("/preview", openapi_extra=openapi_templates.PREVIEW, summary="A template on every channel")
+@router.post("/preview", openapi_extra=documented.PREVIEW, summary="A template on every channel")
 async def preview_template(request: HttpRequest) -> HttpResponse:
     """Return what is wrong with a text, and the messages that it would make. Nothing is stored or sent."""
     return await sync_to_async(_preview)(request)
 
 
-@router.put(
-    "/{template_id}/published", openapi_extra=openapi_templates.PUBLISHED, summary="The version in use"
-)
+@router.put("/{template_id}/published", openapi_extra=documented.PUBLISHED, summary="The version in use")
 async def use_version(request: HttpRequest, template_id: int) -> HttpResponse:
     """Use an earlier version again, or with null none: the shipped wording. Idempotent."""
     return await sync_to_async(_use)(request, template_id)

@@ -5,8 +5,8 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Router
 
-from gateway.api import openapi_profiles
 from gateway.api.bodies import json_body
+from gateway.api.openapi import profiles as documented
 from gateway.api.profiles import SCOPES
 from gateway.api.shown import destination_json, not_found
 from gateway.auth.callers import Caller, KeyOrPerson, person_meant
@@ -26,7 +26,7 @@ router = Router(auth=KeyOrPerson(*SCOPES))
 
 @router.post(
     "/{external_id}/destinations/{int:destination_id}/verify",
-    openapi_extra=openapi_profiles.VERIFY,
+    openapi_extra=documented.VERIFY,
     summary="Verify an address by a code",
 )
 async def verify_destination(request: HttpRequest, external_id: str, destination_id: int) -> HttpResponse:

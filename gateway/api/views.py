@@ -14,7 +14,6 @@ from gateway.api import (
     destinations,
     links,
     mutes,
-    openapi,
     operate,
     people,
     preferences,
@@ -25,6 +24,7 @@ from gateway.api import (
     topics,
     verification,
 )
+from gateway.api.openapi import events as documented
 from gateway.auth.bearer import AuthFailed, SourceKey
 from gateway.auth.callers import person_of_request
 from gateway.codec.limits import InvalidEvent
@@ -49,19 +49,19 @@ class _Api(NinjaAPI):
 
     def get_openapi_schema(self, **how: Any) -> OpenAPISchema:
         schema = super().get_openapi_schema(**how)
-        for path, operation in openapi.PUBLISHING.items():
+        for path, operation in documented.PUBLISHING.items():
             schema["paths"].setdefault(path, {})["post"] = operation
         return schema
 
 
-api = _Api(title="Tocsin", version="1", description=openapi.DESCRIPTION, docs_url="/docs")
+api = _Api(title="Tocsin", version="1", description=documented.DESCRIPTION, docs_url="/docs")
 api.add_router("", people.router)
 api.add_router("", profiles.router)
 api.add_router("", privacy.router)
 api.add_router("/templates", templates.router)
 
 
-@api.get("/events", auth=SourceKey("read"), summary="Events, the latest first", openapi_extra=openapi.LIST)
+@api.get("/events", auth=SourceKey("read"), summary="Events, the latest first", openapi_extra=documented.LIST)
 async def list_events(
     request: HttpRequest,
     cursor: int | None = Query(None, ge=1, lt=2**63),  # type: ignore[type-arg]
@@ -86,7 +86,7 @@ async def event_stats(
 @api.post(
     "/events/replay",
     auth=SourceKey("replay"),
-    openapi_extra=openapi.REPLAY,
+    openapi_extra=documented.REPLAY,
     summary="Send dead letters once more",
 )
 async def replay_events(request: HttpRequest) -> HttpResponse:
