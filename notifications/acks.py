@@ -46,6 +46,9 @@ _DETAIL: dict[str, str] = {
 }
 
 
+_BEGUN = {DeliveryState.SENDING, DeliveryState.SENT, DeliveryState.UNKNOWN, DeliveryState.CONFIRMED}
+
+
 def confirm(confirmations: Sequence[tuple[int, EventRef]], *, now: datetime) -> Effects:
     """Record confirmations by persons' clients, as pairs of person id and reference, in one batch."""
     return store.confirm(confirmations, now=now) if confirmations else Effects()
@@ -175,8 +178,14 @@ def _outcomes(
             reason = _until(line["reason"], line.get("until"))
             outcomes.append(ChannelOutcome(channel, DeliveryState.SKIPPED, reason))
         elif (row := reached.get(next(positions))) is not None:
-            outcomes.append(ChannelOutcome(channel, row.state, row.failure_kind or row.error or _wait(row)))
+            outcomes.append(ChannelOutcome(channel, row.state, _remark(row)))
     return tuple(outcomes)
+
+
+def _remark(row: Delivery | store.Tried) -> str:
+    """Return what else there is to say of a channel: why it failed, or how its message was sent."""
+    merged = f"merged into {row.merged_into}" if row.merged_into and row.state in _BEGUN else ""
+    return row.failure_kind or row.error or merged or _wait(row)
 
 
 def _wait(row: Delivery | store.Tried) -> str:

@@ -197,6 +197,14 @@ class Address:
     active: bool = False  # the recipient used it within the last minutes
 
 
+class OpenDigest(NamedTuple):
+    """What waits on a destination to be sent together at `due_at`: the events of one type."""
+
+    destination_id: int
+    event_type: str
+    due_at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Recipient:
     id: int
@@ -207,6 +215,7 @@ class Recipient:
     preferences: tuple[Preference, ...] = ()
     wishes: Wishes = NO_WISHES
     policy: Policy = NO_POLICY  # the operator's, the same for everybody
+    open_digests: tuple[OpenDigest, ...] = ()
 
 
 Request = TypeVar("Request")

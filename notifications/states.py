@@ -98,9 +98,10 @@ class WaitReason(StrEnum):
     BREAKER_OPEN = "breaker_open"  # the provider is known to be down
     RATE_LIMIT = "rate_limit"  # the send's slot comes later, or the provider's Retry-After holds the limit
     NO_ROOM = "no_room"  # slow sends of the channel occupy all places of the process
-    QUIET_HOURS = "quiet_hours"  # these three as `HoldReason`
+    QUIET_HOURS = "quiet_hours"  # these four as `HoldReason`
     SEND_WINDOW = "send_window"
     MUTED = "muted"
+    DIGEST = "digest"
 
 
 class HoldReason(StrEnum):
@@ -109,6 +110,7 @@ class HoldReason(StrEnum):
     QUIET_HOURS = "quiet_hours"
     SEND_WINDOW = "send_window"  # it is outside all of them
     MUTED = "muted"  # a CRITICAL event that does not pierce waits until the mute ends
+    DIGEST = "digest"  # the person wants it together with others, as one message
 
 
 class StoredAs(StrEnum):
@@ -153,6 +155,7 @@ class Verdict(StrEnum):
     CHOSEN = "chosen"
     SKIPPED = "skipped"
     HELD = "held"  # chosen too, and not before a time
+    MERGED = "merged"  # its message is in a digest
 
 
 class SkipReason(StrEnum):

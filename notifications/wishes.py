@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, time
 
 from notifications.states import Channel, Priority
+from users.digest_modes import DigestMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,19 @@ class Throttle:
 
 
 @dataclass(frozen=True, slots=True)
+class Digest:
+    """When what is sent on a channel goes together: a person's wish, or the operator's default."""
+
+    event_type: str  # "": every type
+    channel: Channel
+    mode: DigestMode
+    group_id: int | None = None
+    period_s: int = 0  # of INTERVAL and REPEATS
+    times: tuple[time, ...] = ()  # of SCHEDULE, on the person's clock
+    weekdays: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """Event types that the operator has put together."""
 
@@ -52,6 +66,7 @@ class Policy:
 
     groups: tuple[Group, ...] = ()
     defaults: tuple[Preference, ...] = ()
+    digests: tuple[Digest, ...] = ()
     _by_name: dict[str, Group] = field(init=False, repr=False, compare=False, default_factory=dict)
     _by_stem: list[tuple[str, Group]] = field(init=False, repr=False, compare=False, default_factory=list)
 
@@ -100,6 +115,7 @@ class Wishes:
     quiet: tuple[Span, ...] = ()  # nothing is sent then
     windows: tuple[Span, ...] = ()  # if there are any: sent only then
     opted_out: frozenset[int] = frozenset()  # groups whose CRITICAL events do not pierce
+    digests: tuple[Digest, ...] = ()
 
 
 NO_POLICY = Policy()

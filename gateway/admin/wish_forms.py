@@ -15,7 +15,7 @@ from unfold.widgets import (
 from gateway.admin.event_type_choice import EventTypeInput
 from notifications.routing.stored_rules import read_policy
 from runtime.postgres import clock
-from users.models import EventGroup, Hours
+from users.models import EventGroup, Hours, Weekday
 from users.people.preferences import HoursWish, MuteWish, ThrottleWish
 
 EVERY, TYPE = "every", "type"
@@ -99,7 +99,7 @@ class HoursForm(forms.Form):
     )
     weekdays = forms.TypedMultipleChoiceField(
         label="Starts on",
-        choices=[(day.value, day.label[:2]) for day in Hours.Weekday],
+        choices=[(day.value, day.label[:2]) for day in Weekday],
         coerce=int,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )

@@ -22,7 +22,8 @@ from notifications.live.frames import to_ms
 from notifications.states import Channel, Priority
 from runtime.postgres import clock
 from runtime.postgres.commits import commits_noticed
-from users.models import EventGroup, Hours, Mute, User
+from users.digest_modes import DigestMode
+from users.models import EventGroup, Hours, Mute, User, Weekday
 from users.people import preferences
 
 router = Router(auth=KeyOrPerson(*SCOPES))
@@ -63,7 +64,7 @@ def _mutes(person: User) -> list[dict[str, Any]]:
 def _hours(kind: str, person: User) -> list[dict[str, Any]]:
     return [
         {
-            "weekdays": [Hours.Weekday(day).name for day in wish.weekdays],
+            "weekdays": [Weekday(day).name for day in wish.weekdays],
             "starts": f"{wish.starts:%H:%M}",
             "ends": f"{wish.ends:%H:%M}",
         }
@@ -78,6 +79,20 @@ def _throttles(person: User) -> list[dict[str, Any]]:
     ]
 
 
+def _digests(person: User) -> list[dict[str, Any]]:
+    return [
+        {
+            "channel": Channel(wish.channel).name,
+            "mode": DigestMode(wish.mode).name,
+            **_of(wish),
+            "period_s": wish.period_s,
+            "times": [f"{one:%H:%M}" for one in wish.times],
+            "weekdays": [Weekday(day).name for day in wish.weekdays],
+        }
+        for wish in preferences.digests_of(person)
+    ]
+
+
 def _not_piercing(person: User) -> list[str]:
     return [group.name for group in preferences.opted_out_of(person)]
 
@@ -88,6 +103,7 @@ SECTIONS = {
     "quiet_hours": Section(partial(_hours, Hours.Kind.QUIET), preferences.set_hours(Hours.Kind.QUIET)),
     "send_windows": Section(partial(_hours, Hours.Kind.WINDOW), preferences.set_hours(Hours.Kind.WINDOW)),
     "throttles": Section(_throttles, preferences.set_throttles),
+    "digests": Section(_digests, preferences.set_digests),
     "not_piercing": Section(_not_piercing, preferences.set_opted_out),
 }
 

@@ -10,20 +10,25 @@ from gateway.codec.people import check_boolean, checked_object
 from gateway.codec.schema import Field, Kind, Values, integer, object_schema
 from notifications.states import Channel, Priority
 from users import channel_choices
-from users.models import EventGroup, Hours
+from users.digest_modes import DigestMode
+from users.models import EventGroup, Weekday
 from users.people.preferences import (
     HOURS_OF_ONE,
     PREFERENCES_OF_ONE,
     ChannelWish,
+    DigestWish,
     HoursWish,
     MuteWish,
     ThrottleWish,
     group_named,
 )
 
-WEEKDAYS = [day.name for day in Hours.Weekday]
+WEEKDAYS = [day.name for day in Weekday]
 _PRIORITIES = [priority.name for priority in Priority]
 _MONTH_S = 31 * 24 * 3600
+_DAY_S = 24 * 3600
+_TIMES_OF_ONE = 24
+_MODES = [mode.name for mode in DigestMode]
 T = TypeVar("T")
 
 
@@ -134,6 +139,66 @@ _HOURS = (
 )
 
 
+def _check_mode(value: Any, field: str) -> str:
+    return DigestMode[_MODES[_one_of(_MODES)(value, field)]].value
+
+
+def _check_times(value: Any, field: str) -> tuple[time, ...]:
+    if not isinstance(value, list) or len(value) > _TIMES_OF_ONE:
+        detail = f"Send a list of at most {_TIMES_OF_ONE} times of day."
+        raise InvalidEvent("invalid_preferences", detail, field)
+    return tuple(sorted({_check_clock(one, f"{field}[{index}]") for index, one in enumerate(value)}))
+
+
+def _check_digest_channel(value: Any, field: str) -> Channel:
+    channel = _check_channel(value, field)
+    if int(channel) not in dict(channel_choices.destination_kinds()):
+        raise InvalidEvent("unknown_value", "A page shows each event by itself; name another channel.", field)
+    return channel
+
+
+def _has_what_its_mode_needs(values: Values) -> None:
+    if values["mode"] == DigestMode.SCHEDULE and not values["times"]:
+        raise InvalidEvent("invalid_preferences", "SCHEDULE needs times of day.", "times")
+    if values["mode"] in {DigestMode.INTERVAL, DigestMode.REPEATS} and not values["period_s"]:
+        raise InvalidEvent("invalid_preferences", "INTERVAL and REPEATS need period_s.", "period_s")
+
+
+_DIGEST = (
+    Field(
+        "channel", Kind(_check_digest_channel, {"type": "string"}, lambda: None), "the channel", required=True
+    ),
+    Field(
+        "mode",
+        Kind(_check_mode, {"enum": _MODES}, lambda: None),
+        "INTERVAL: a period after the first one that waits. SCHEDULE: at times of day. REPEATS: the first "
+        "of a type at once, and what follows it within the period together. OFF: each at once",
+        required=True,
+    ),
+    *_OF,
+    Field(
+        "times",
+        Kind(
+            _check_times,
+            {"type": "array", "maxItems": _TIMES_OF_ONE, "items": {"type": "string"}},
+            tuple,
+        ),
+        "of SCHEDULE: times of day on the person's clock",
+    ),
+    Field(
+        "weekdays",
+        Kind(_check_weekdays, {"type": "array", "items": {"enum": WEEKDAYS}}, lambda: tuple(range(7))),
+        "of SCHEDULE: its days; without them every day",
+    ),
+    Field(
+        "period_s",
+        integer(_DAY_S, 1),
+        "of INTERVAL and REPEATS: how long it collects, in seconds",
+        rule=_has_what_its_mode_needs,
+    ),
+)
+
+
 def _list_of(
     table: tuple[Field, ...],
     made: Callable[..., T],
@@ -198,6 +263,16 @@ PREFERENCES = (
         "throttles",
         _list_of(_THROTTLE, ThrottleWish, _of, "Throttle it once."),
         "how many events of one type are enough",
+    ),
+    Field(
+        "digests",
+        _list_of(
+            _DIGEST,
+            DigestWish,
+            lambda wish: (wish.channel, _of(wish)),
+            "Name a digest once for each channel and event type or group.",
+        ),
+        "what goes together, as one message",
     ),
     Field(
         "not_piercing",

@@ -9,6 +9,7 @@ from notifications import store
 from notifications.delivery.record import Clock
 from notifications.effects import Effects
 from notifications.live.frames import stored_content
+from notifications.rendering.digest import render_digest
 from notifications.rendering.locales import gettext, speaking
 from notifications.rendering.render import render
 from notifications.states import AttemptOutcome, FailureKind, Priority
@@ -42,9 +43,20 @@ class Prepared:
 def prepare(row: Due) -> Prepared:
     """Render the message, and make sure that there is a transport. Raises: any error."""
     transport(row.channel)
+    if row.members:
+        try:
+            return Prepared(row, _digest(row))
+        except Exception:  # the fault of one event must not end the others
+            log.exception("digest_not_rendered", extra={"delivery_id": row.delivery_id})
+            row = replace(row, members=())
     content = stored_content(row, row.time_zone, row.locale)
     message = render(content, row.channel, key=row.delivery_id, possible_duplicate=row.possible_duplicate)
     return Prepared(row, asking(message, row.priority, row.locale))
+
+
+def _digest(row: Due) -> Message:
+    contents = [stored_content(one, one.time_zone, one.locale) for one in (row, *row.members)]
+    return render_digest(contents, row.channel, key=row.delivery_id)
 
 
 def usable(rows: Sequence[Due], clock: Clock) -> tuple[list[Due], Effects]:

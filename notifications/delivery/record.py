@@ -2,8 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import random
 from typing import TypeVar
@@ -62,21 +62,33 @@ def record(batch: Sequence[Tried], clock: Clock) -> Effects:
     """
     failpoint("sent_before_record")
     effects = Effects()
-    sent = [tried for tried in batch if tried.receipt is not None]
+    every = [one for tried in batch for one in _each(tried)]
+    sent = [tried for tried in every if tried.receipt is not None]
     if sent:
         effects.add(_record_sent(sent))
-    unstarted = [tried.claimed for tried in batch if tried.receipt is None and tried.error is None]
+    unstarted = [tried.claimed for tried in every if tried.receipt is None and tried.error is None]
     if unstarted:
         given_back = set(retry_while_database_away(lambda: store.release(unstarted, now=clock())))
         for row in unstarted:
             if row.delivery_id not in given_back:
                 log.warning("late_result_refused", extra={"delivery_id": row.delivery_id})
         effects.rings += [Ring(row.delivery_id, row.priority) for row in unstarted]
-    for tried in batch:
+    for tried in every:
         if tried.error is not None:
             effects.add(_record_error(tried, tried.error, clock))
+    members = {one.delivery_id for tried in batch for one in tried.claimed.members}
+    effects.rings = [ring for ring in effects.rings if ring.delivery_id not in members]
     _count(batch)
     return effects
+
+
+def _each(tried: Tried) -> Iterator[Tried]:
+    """Yield the result of a message for each event in it."""
+    yield tried
+    for member in tried.claimed.members:
+        assert isinstance(member, Claimed)
+        receipt = replace(tried.receipt, moved_to="") if tried.receipt else None  # the carrier's moves it
+        yield replace(tried, claimed=member, receipt=receipt)
 
 
 def retry_while_database_away(write: Callable[[], T]) -> T:

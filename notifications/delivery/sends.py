@@ -21,7 +21,7 @@ from notifications.delivery.waits import Wait
 from notifications.effects import Effects, Ring
 from notifications.settings import pipeline_settings
 from notifications.states import Channel, WaitReason
-from notifications.store import Claimed
+from notifications.store import Claimed, Due
 from runtime.failpoints import failpoint
 
 log = logging.getLogger(__name__)
@@ -131,13 +131,24 @@ class Sends:
 
 
 def _claim(prepared: Sequence[Prepared], clock: Clock) -> list[Claimed]:
-    """Claim the rows. If the answer is lost, ask until it is known: an unknown claim would be a lost send."""
-    rows, token, again = [item.due for item in prepared], uuid.uuid4(), False
+    """Claim the rows, each digest by itself: all of it, or nothing."""
+    rows = [item.due for item in prepared]
+    single = [row for row in rows if not row.members]
+    claimed = _claim_rows(single, clock) if single else []
+    return claimed + [one for row in rows if row.members for one in _claim_rows([row], clock)]
+
+
+def _claim_rows(rows: list[Due], clock: Clock) -> list[Claimed]:
+    """Claim rows. If the answer is lost, ask until it is known: an unknown claim would be a lost send."""
+    token, again = uuid.uuid4(), False
 
     def claim() -> list[Claimed]:
         nonlocal again
         repeat, again = again, True
         now, lease_s = clock(), pipeline_settings().lease_s
+        if rows[0].members:
+            digest = store.claim_digest(rows[0], token=token, now=now, lease_s=lease_s, again=repeat)
+            return [digest] if digest is not None else []
         shorter_s = waits.shorter_leases_s(rows, now)
         return store.claim(rows, token=token, now=now, lease_s=lease_s, shorter_s=shorter_s, again=repeat)
 

@@ -49,6 +49,15 @@ class Delivery(models.Model):
     held_until = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="Until when the person's wishes held it back."
     )
+    digest_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When the digest is due that it waits for."
+    )
+    merged_into = models.UUIDField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="The delivery whose message lists this event, with others. Empty: it has one of its own.",
+    )
     waiting_since = models.DateTimeField(null=True, blank=True, editable=False)
     slot_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="Reserved place within the provider's rate limit."
@@ -105,6 +114,11 @@ class Delivery(models.Model):
                 fields=["destination"],
                 condition=Q(destination__isnull=False),
                 name="delivery_of_destination",
+            ),
+            models.Index(
+                fields=["destination", "digest_at"],
+                condition=Q(digest_at__isnull=False, ring_at__isnull=False),
+                name="delivery_in_digest",
             ),
         ]
 

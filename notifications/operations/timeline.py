@@ -40,6 +40,7 @@ _HELD: dict[str, str] = {
     HoldReason.QUIET_HOURS: "quiet hours",
     HoldReason.SEND_WINDOW: "outside the person's send windows",
     HoldReason.MUTED: "muted, and it does not pierce",
+    HoldReason.DIGEST: "it goes together with others",
 }
 
 
@@ -116,6 +117,9 @@ def _routed(event: Event, line: dict[str, Any]) -> JsonObject:
     until = f" until {datetime.fromisoformat(line['until']):%Y-%m-%d %H:%M:%S} UTC" if "until" in line else ""
     if line["verdict"] == Verdict.HELD:
         return _step(at, "held", f"{name} held{until}: {_HELD[line['reason']]}", "info", line["channel"])
+    if line["verdict"] == Verdict.MERGED:
+        text = f"{name}: sent as one of {line['count']} in the message of delivery {line['into']}"
+        return _step(at, "merged", text, "info", line["channel"])
     reason = _SKIPPED.get(line["reason"], line["reason"])
     return _step(at, "skipped", f"{name} skipped{until}: {reason}", "info", line["channel"])
 

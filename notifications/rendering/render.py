@@ -88,6 +88,7 @@ def render(
     key: str,
     possible_duplicate: bool = False,
     wordings: Published | None = None,
+    bare: bool = False,
 ) -> Message:
     """Render one event for one channel; total over JSON payloads, and over what operators wrote.
 
@@ -98,6 +99,7 @@ def render(
             channel whose client recognizes duplicates.
         wordings: stored ones; by default those that are published. One that fails is reported, and the
             shipped wording is used.
+        bare: without the channel's layout, as a part of another message.
 
     Returns:
         A message whose `text` repeats the title on channels with a layout and is the body alone elsewhere.
@@ -109,10 +111,15 @@ def render(
     stored = _stored(content, spec, wordings) if wordings and not has_title else None
     if stored is None:
         with Using(_choice_of(content, spec).locale):
-            return _render(content, spec, key, possible_duplicate)
+            return _render(content, spec, key, possible_duplicate, bare=bare)
     with Using(_locale_of_stored(stored.wording, content)):
-        message = _render(content, spec, key, possible_duplicate, stored)
+        message = _render(content, spec, key, possible_duplicate, stored, bare=bare)
     return replace(message, template_version=stored.wording.version_id)
+
+
+def outline(content: Content, channel: Channel) -> Message:
+    """Return the title and the body of one event, as the channel words them, without the channel's layout."""
+    return render(content, channel, key="", bare=True)
 
 
 def _choice_of(content: Content, spec: ChannelSpec) -> Choice:
@@ -120,7 +127,13 @@ def _choice_of(content: Content, spec: ChannelSpec) -> Choice:
 
 
 def _render(
-    content: Content, spec: ChannelSpec, key: str, possible_duplicate: bool, stored: _Stored | None = None
+    content: Content,
+    spec: ChannelSpec,
+    key: str,
+    possible_duplicate: bool,
+    stored: _Stored | None = None,
+    *,
+    bare: bool = False,
 ) -> Message:
     choice = _choice_of(content, spec)
     zone = zone_of(content.time_zone)
@@ -135,7 +148,7 @@ def _render(
     body = body if spec.fit.shows_all else shorten_body(body, MAX_BODY_CHARS)
     may_repeat = possible_duplicate and not spec.confirms
     notice = _notice(content, may_repeat=may_repeat)
-    if choice.text is None:
+    if bare or choice.text is None:
         return linked(_bare(key, title, as_text(body), notice), words, body)
 
     values: dict[str, Any] = {

@@ -4,7 +4,7 @@ On the nights when the clock changes: a span begins at the first and ends at the
 that exists twice; a time that does not exist is the moment at which the clock is put forward.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -45,6 +45,23 @@ def opens_at(wishes: Wishes, time_zone: str, now: datetime) -> datetime | None:
         else:
             at = later
     return None
+
+
+def next_time(times: Sequence[time], weekdays: Collection[int], time_zone: str, now: datetime) -> datetime:
+    """Return the next moment after `now` at which the clock shows one of these times, on one of these days.
+
+    A time that exists twice counts once, at its first occurrence.
+    """
+    zone = zone_of(time_zone)
+    today = now.astimezone(zone).date()
+    days = [today + number * _DAY for number in range(-1, _AHEAD_DAYS + 1)]
+    moments = (
+        _instants(datetime.combine(day, at), zone)[0]
+        for day in days
+        if day.weekday() in weekdays
+        for at in times
+    )
+    return min(moment for moment in moments if moment > now)
 
 
 @lru_cache(maxsize=1024)

@@ -1,11 +1,12 @@
-"""Reading recipients as routing needs them: two statements for a whole batch."""
+"""Reading recipients as routing needs them: two or three statements for a whole batch."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from notifications.events import Address, Recipient
+from notifications import store
+from notifications.events import Address, OpenDigest, Recipient
 from notifications.routing.stored_rules import Rules, read_rules
 from notifications.states import Channel
 from runtime.postgres.cursor import binary_cursor
@@ -31,6 +32,7 @@ def load(external_ids: Iterable[str], *, now: datetime, active_s: int) -> dict[s
             if address[0] is not None:
                 addresses[person_id].append(_address(*address))
     rules = read_rules([recipient.id for recipient in recipients.values()]) if recipients else Rules()
+    waiting = _open_digests(rules, addresses, now)
     return {
         external_id: replace(
             recipient,
@@ -38,9 +40,26 @@ def load(external_ids: Iterable[str], *, now: datetime, active_s: int) -> dict[s
             preferences=rules.preferences_of(recipient.id),
             wishes=rules.wishes_of(recipient.id),
             policy=rules.policy,
+            open_digests=tuple(waiting[recipient.id]) if waiting else (),
         )
         for external_id, recipient in recipients.items()
     }
+
+
+def _open_digests(
+    rules: Rules, addresses: Mapping[int, Sequence[Address]], now: datetime
+) -> dict[int, list[OpenDigest]]:
+    """Return what waits for each person whose digests count from the first one that waits."""
+    owners = {
+        address.id: person_id
+        for person_id, some in addresses.items()
+        if rules.collects(person_id)
+        for address in some
+    }
+    found: dict[int, list[OpenDigest]] = defaultdict(list)
+    for one in store.open_digests(list(owners), now=now) if owners else ():
+        found[owners[one.destination_id]].append(one)
+    return found
 
 
 def _address(pk: int, kind: int, verified: bool, disabled_reason: str, active: bool) -> Address:

@@ -3,12 +3,13 @@
 Pure: no I/O and no clock. The caller passes the recipient, their presence and the registered channels.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 
 from notifications.events import Address, ChannelChoice, Decision, Plan, PlanStep, Recipient
-from notifications.routing import rules
+from notifications.routing import digests, rules
 from notifications.routing.rules import Rules
 from notifications.routing.timing import Timing, timing
 from notifications.states import Channel, HoldReason, Priority, SkipReason, Verdict
@@ -27,6 +28,7 @@ class _Event(NamedTuple):
     channels: Mapping[Channel, ChannelSpec]
     default_order: tuple[ChannelChoice, ...]
     usable: str  # the reason in the trace for which an address is chosen
+    collected: Callable[[Channel, int], datetime | None] | None  # until when a digest holds it on an address
 
 
 _PIERCES = {reason: f"pierces {reason}" for reason in HoldReason}
@@ -57,8 +59,11 @@ def route(
     group = policy.group_of(event_type) if policy.groups else None
     when = timing(event_type, priority, group, recipient, now, expires_at, throttled_until)
     usable = "usable" if when.pierces is None else _PIERCES[when.pierces]
-    event = _Event(priority, recipient, online, when, requested, channels, default_order, usable)
     group_id = group.id if group else None
+    collected = None
+    if recipient.wishes.digests or policy.digests:
+        collected = partial(digests.until_of, event_type, priority, group_id, recipient, now, expires_at)
+    event = _Event(priority, recipient, online, when, requested, channels, default_order, usable, collected)
     own = rules.of_channels(recipient.preferences, event_type, group_id)
     defaults = rules.of_channels(policy.defaults, event_type, group_id) if policy.defaults else {}
     plan = _plan(event, defaults | own if defaults else own)
@@ -84,7 +89,6 @@ def _reaches(plan: Plan, priority: Priority) -> bool:
 def _plan(event: _Event, of_channels: Rules) -> Plan:
     trace: list[Decision] = []
     steps: list[PlanStep] = []
-    hold, until = event.timing.hold, event.timing.until
     for choice in _choices(event, of_channels, trace):
         for decision in _evaluate(choice, event, of_channels.get(choice.channel)):
             if decision in trace:  # the producer named this channel twice
@@ -93,14 +97,22 @@ def _plan(event: _Event, of_channels: Rules) -> Plan:
             channel, verdict, _, pk, _ = decision
             if verdict is not Verdict.CHOSEN:
                 continue
-            if hold is None or pk is None:  # a page gets it at once, silently
-                steps.append(PlanStep(channel, pk))
-            else:
-                steps.append(PlanStep(channel, pk, until, hold))
+            hold, until = _hold(channel, pk, event)
+            steps.append(PlanStep(channel, pk, until, hold))
+            if hold is not None:
                 trace.append(Decision(channel, Verdict.HELD, hold, pk, until))
     web = of_channels.get(Channel.WEB)
     silent = event.timing.silent or (web is not None and rules.unwanted(web, event.priority) is not None)
     return Plan(tuple(steps), tuple(trace), silent, event.timing.pierces)
+
+
+def _hold(channel: Channel, pk: int | None, event: _Event) -> tuple[HoldReason | None, datetime | None]:
+    """Return why the step is held, and until when. A page gets it at once, if need be silently."""
+    if pk is None:
+        return None, None
+    if event.collected is not None and (until := event.collected(channel, pk)):
+        return HoldReason.DIGEST, until
+    return (None, None) if event.timing.hold is None else (event.timing.hold, event.timing.until)
 
 
 def _choices(event: _Event, of_channels: Rules, trace: list[Decision]) -> Sequence[ChannelChoice]:

@@ -5,10 +5,11 @@ docs/preferences.md has the order as a table.
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from notifications.states import Channel, Priority, SkipReason
-from notifications.wishes import Group, Mute, Preference, Throttle
+from notifications.wishes import Digest, Group, Mute, Preference, Throttle
+from users.digest_modes import DigestMode
 
 Rules = dict[Channel, Preference]
 _EVER = datetime.max.replace(tzinfo=UTC)
@@ -19,9 +20,6 @@ class _Scoped(Protocol):
     def event_type(self) -> str: ...
     @property
     def group_id(self) -> int | None: ...
-
-
-S = TypeVar("S", bound=_Scoped)
 
 
 def _rank(rule: _Scoped, event_type: str, group_id: int | None) -> int:
@@ -76,3 +74,15 @@ def throttle_of(throttles: Sequence[Throttle], event_type: str, group: Group | N
     if own:
         return max(own, key=lambda one: _rank(one, event_type, group_id))
     return group.throttle if group else None
+
+
+def digest_of(
+    own: Iterable[Digest], defaults: Iterable[Digest], channel: Channel, event_type: str, group_id: int | None
+) -> Digest | None:
+    """Return the person's digest for the type on a channel, else the operator's; None: it goes at once."""
+    for digests in (own, defaults):
+        ranked = [(_rank(one, event_type, group_id), one) for one in digests if one.channel is channel]
+        rank, digest = max(ranked, key=lambda entry: entry[0], default=(-1, None))
+        if rank >= 0 and digest is not None:
+            return None if digest.mode is DigestMode.OFF else digest
+    return None

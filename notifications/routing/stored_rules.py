@@ -11,6 +11,7 @@ from notifications.states import Channel, Priority
 from notifications.wishes import (
     NO_POLICY,
     NO_WISHES,
+    Digest,
     Group,
     Mute,
     Policy,
@@ -20,6 +21,7 @@ from notifications.wishes import (
     Wishes,
 )
 from runtime.postgres.cursor import binary_cursor
+from users.digest_modes import DigestMode
 
 # One kind of row for each table: the person (NULL: everybody), the kind, and the values for `_MADE`.
 _RULES = """
@@ -36,11 +38,18 @@ UNION ALL
 SELECT user_id, kind, jsonb_build_array(weekdays, starts, ends)
 FROM users_hours WHERE user_id = ANY(%(people)b::bigint[])
 UNION ALL
+SELECT user_id, 'digest',
+    jsonb_build_array(event_type, channel, mode, group_id, period_s, times, weekdays)
+FROM users_digest WHERE user_id = ANY(%(people)b::bigint[])
+UNION ALL
 SELECT user_id, 'opted_out', jsonb_build_array(group_id)
 FROM users_piercingoptout WHERE user_id = ANY(%(people)b::bigint[])
 UNION ALL
 SELECT NULL::bigint, 'preference', jsonb_build_array('', channel, position, enabled, group_id, min_priority)
 FROM users_defaultpreference
+UNION ALL
+SELECT NULL, 'digest', jsonb_build_array('', channel, mode, group_id, period_s, times, weekdays)
+FROM users_defaultdigest
 UNION ALL
 SELECT NULL, 'group', jsonb_build_array(
     id, name, event_types, mandatory, may_opt_out_of_piercing, throttle_at_most, throttle_per_s)
@@ -65,10 +74,17 @@ class Rules:
         return Wishes(
             mutes=tuple(found["mute"]),
             throttles=tuple(found["throttle"]),
+            digests=tuple(found["digest"]),
             quiet=tuple(found["quiet"]),
             windows=tuple(found["window"]),
             opted_out=frozenset(found["opted_out"]),
         )
+
+    def collects(self, person_id: int) -> bool:
+        """Tell whether a digest of the person counts from the first event that waits."""
+        own = self._found[person_id].get("digest", ()) if person_id in self._found else ()
+        digests = (*own, *self.policy.digests)
+        return any(digest.mode is DigestMode.INTERVAL for digest in digests)
 
 
 def read_rules(person_ids: Sequence[int]) -> Rules:
@@ -82,7 +98,7 @@ def read_rules(person_ids: Sequence[int]) -> Rules:
     of_everybody = found.pop(None, None)
     rules = Rules(_found={pk: kinds for pk, kinds in found.items() if pk is not None})
     if of_everybody:
-        rules.policy = Policy(tuple(of_everybody["group"]), tuple(of_everybody["preference"]))
+        rules.policy = Policy(*(tuple(of_everybody[kind]) for kind in ("group", "preference", "digest")))
     return rules
 
 
@@ -105,6 +121,20 @@ def _span(weekdays: list[int], starts: str, ends: str) -> Span:
     return Span(frozenset(weekdays), time.fromisoformat(starts), time.fromisoformat(ends))
 
 
+def _digest(
+    event_type: str,
+    channel: int,
+    mode: str,
+    group_id: int | None,
+    period_s: int | None,
+    times: list[str],
+    weekdays: list[int],
+) -> Digest:
+    clock = tuple(map(time.fromisoformat, times))
+    days = frozenset(weekdays)
+    return Digest(event_type, Channel(channel), DigestMode(mode), group_id, period_s or 0, clock, days)
+
+
 def _group(
     pk: int,
     name: str,
@@ -122,6 +152,7 @@ _MADE: dict[str, Callable[..., Any]] = {
     "preference": _preference,
     "mute": _mute,
     "throttle": Throttle,
+    "digest": _digest,
     "quiet": _span,
     "window": _span,
     "opted_out": int,

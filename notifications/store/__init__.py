@@ -8,12 +8,21 @@ from notifications.store import backlog, broadcasts, edits, erasure, inbox
 from notifications.store.accept import accept
 from notifications.store.acceptance import Acceptance, Stored, acceptance, expires_at
 from notifications.store.broadcasts import Kept
-from notifications.store.claim import GRACE_S, SLOT_LEAD_S, Claimed, LeaseLost, claim, postpone, release
+from notifications.store.claim import (
+    GRACE_S,
+    SLOT_LEAD_S,
+    Claimed,
+    LeaseLost,
+    claim,
+    claim_digest,
+    postpone,
+    release,
+)
 from notifications.store.confirm import AmbiguousEvent, Pressed, UnknownEvent, acknowledge, confirm
 from notifications.store.destinations import enable_for_recheck, move_address
-from notifications.store.due import Due, look_up
+from notifications.store.due import Due, collected, look_up
 from notifications.store.give_up import expire, give_up, skip_unpushed
-from notifications.store.holds import Hold, hold, look_again, trace_line
+from notifications.store.holds import Hold, hold, look_again, open_digests, trace_line
 from notifications.store.next_step import with_next
 from notifications.store.outcomes import (
     Failure,
@@ -70,6 +79,8 @@ __all__ = [
     "backlog",
     "broadcasts",
     "claim",
+    "claim_digest",
+    "collected",
     "confirm",
     "declare_restored",
     "edits",
@@ -86,6 +97,7 @@ __all__ = [
     "may_replay",
     "move_address",
     "note_replies_read",
+    "open_digests",
     "open_replay",
     "postpone",
     "record_deferred",

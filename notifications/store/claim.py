@@ -1,17 +1,17 @@
 """Claiming deliveries by compare-and-set, with a lease: one claim allows one send, and says that it began."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 
-from notifications.states import DeliveryState, WaitReason
-from notifications.store.due import IS_DUE, Due
+from notifications.states import DeliveryState, HoldReason, Verdict, WaitReason
+from notifications.store.due import IS_DUE, IS_OPEN, Due
 from runtime.postgres.cursor import binary_cursor
 
 
@@ -39,7 +39,7 @@ WITH free AS (
 ), claimed AS (
     UPDATE notifications_delivery d
     SET state = '{DeliveryState.SENDING}', attempts = d.attempts + 1, lease_token = %(token)b,
-        lease_until = free.until, ring_at = free.until
+        lease_until = free.until, ring_at = free.until, merged_into = NULL
     FROM free WHERE d.id = free.id
     RETURNING d.id, d.lease_until
 )
@@ -83,11 +83,78 @@ def claim(
     with binary_cursor() as cursor:
         cursor.execute(_AGAIN if again else _FIRST, values)
         leases = dict(cursor.fetchall())
-    return [
-        Claimed(*[*_VALUES(row), str(token), leases[row.delivery_id]])
-        for row in rows
-        if row.delivery_id in leases
-    ]
+    return [_claimed(row, token, leases[row.delivery_id]) for row in rows if row.delivery_id in leases]
+
+
+def _claimed(row: Due, token: UUID, until: datetime) -> Claimed:
+    return Claimed(*[*_VALUES(row), str(token), until])
+
+
+# Events before deliveries and in id order, as in every other transaction.
+_LOCK_EVENTS = "SELECT FROM notifications_event WHERE id = ANY(%(events)b::bigint[]) ORDER BY id FOR UPDATE"
+_MINE = f"""
+SELECT count(*) FROM notifications_delivery
+WHERE id = ANY(%(ids)b::text[]::uuid[]) AND lease_token = %(token)b AND state = '{DeliveryState.SENDING}'
+"""
+_FREE = f"""
+SELECT count(*) FROM (
+    SELECT FROM notifications_delivery d
+    JOIN unnest(%(ids)b::text[]::uuid[], %(attempts)b::int[]) AS seen(id, attempt) ON seen.id = d.id
+    WHERE d.attempts = seen.attempt - 1 AND d.digest_at IS NOT NULL AND {IS_OPEN}
+      AND (SELECT e.read_at IS NULL FROM notifications_event e WHERE e.id = d.event_id)
+    ORDER BY d.id FOR UPDATE OF d
+) free
+"""
+_CLAIM_ALL = f"""
+WITH claimed AS (
+    UPDATE notifications_delivery d
+    SET state = '{DeliveryState.SENDING}', attempts = d.attempts + 1, lease_token = %(token)b,
+        lease_until = %(until)b, ring_at = %(until)b, merged_into = %(carrier)b::text::uuid
+    WHERE d.id = ANY(%(ids)b::text[]::uuid[])
+    RETURNING d.event_id, d.channel, d.destination_id
+)
+UPDATE notifications_event e
+SET trace = e.trace || jsonb_build_object(
+    'channel', c.channel, 'verdict', '{Verdict.MERGED}', 'reason', '{HoldReason.DIGEST}',
+    'destination_id', c.destination_id, 'at', %(at)b::text, 'into', %(carrier)b::text,
+    'count', %(count)b::int)
+FROM claimed c WHERE e.id = c.event_id
+"""
+
+
+def claim_digest(
+    row: Due, *, token: UUID, now: datetime, lease_s: float, again: bool = False
+) -> Claimed | None:
+    """Claim all deliveries of a digest for its one message, as `claim` does; None if one of them has changed.
+
+    Each event's trace gets a line. The outcome is recorded for each delivery as for one of its own.
+    """
+    rows, until = [row, *row.members], now + timedelta(seconds=lease_s)
+    values: dict[str, Any] = {
+        "events": [one.event_pk for one in rows],
+        "ids": [one.delivery_id for one in rows],
+        "attempts": [one.attempt for one in rows],
+        "carrier": row.delivery_id,
+        "count": len(rows),
+        "token": token,
+        "until": until,
+        "now": now,
+        "at": now.isoformat(),
+    }
+    with transaction.atomic(), binary_cursor() as cursor:
+        cursor.execute(_LOCK_EVENTS, values)
+        if not (again and _count(cursor, _MINE, values) == len(rows)):
+            if _count(cursor, _FREE, values) < len(rows):
+                return None
+            cursor.execute(_CLAIM_ALL, values)
+    members = tuple(_claimed(one, token, until) for one in row.members)
+    return replace(_claimed(row, token, until), members=members)
+
+
+def _count(cursor: Any, statement: str, values: dict[str, Any]) -> int:
+    cursor.execute(statement, values)
+    [(count,)] = cursor.fetchall()
+    return int(count)
 
 
 _RELEASE = f"""

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from notifications.models import Delivery
-from notifications.states import DeliveryState
+from notifications.states import DeliveryState, HoldReason
 from runtime.postgres.cursor import array_parameters, binary_cursor
 
 # `end_delivery` for statements that change other rows too. The time follows.
@@ -36,16 +36,33 @@ def allow_repeat(row: Delivery, *, now: datetime, backoff_s: float) -> None:
 
 
 def held(until: datetime | None, reason: str | None, now: datetime) -> dict[str, Any]:
-    """Return the columns of a delivery that is held until a time; none if the time has come."""
-    if until is None or until <= now:
+    """Return the columns of a delivery that is held until a time, or was: then it is due with its digest."""
+    if until is None:
         return {}
-    return {
+    in_digest = {"digest_at": until} if reason == HoldReason.DIGEST else {}
+    if until <= now:
+        return in_digest
+    return in_digest | {
         "not_before": until,
         "ring_at": until,
         "held_until": until,
         "wait_reason": reason,
         "waiting_since": now,
     }
+
+
+_EMPTY: dict[str, Any] = dict.fromkeys(
+    (
+        "ring_at",
+        "held_until",
+        "digest_at",
+        "waiting_since",
+        "lease_token",
+        "lease_until",
+        "ack_deadline",
+        "ended_at",
+    )
+)
 
 
 def new_delivery(
@@ -62,29 +79,26 @@ def new_delivery(
 
     The sweep visits it a little later, so that the doorbell comes first.
     """
-    row = {
-        "id": uuid.uuid4(),
-        "event_id": event_pk,
-        "channel": int(channel),
-        "destination_id": destination_id,
-        "position": position,
-        "replay": 0,
-        "priority": int(priority),
-        "state": DeliveryState.PENDING.value,
-        "attempts": 0,
-        "created_at": now,
-        "not_before": now,
-        "ring_at": None,
-        "held_until": None,
-        "wait_reason": "",
-        "waiting_since": None,
-        "lease_token": None,
-        "lease_until": None,
-        "ack_deadline": None,
-        "possible_duplicate": False,
-        "error": "",
-        "ended_at": None,
-    } | given
+    row = (
+        _EMPTY
+        | {
+            "id": uuid.uuid4(),
+            "event_id": event_pk,
+            "channel": int(channel),
+            "destination_id": destination_id,
+            "position": position,
+            "replay": 0,
+            "priority": int(priority),
+            "state": DeliveryState.PENDING.value,
+            "attempts": 0,
+            "created_at": now,
+            "not_before": now,
+            "wait_reason": "",
+            "possible_duplicate": False,
+            "error": "",
+        }
+        | given
+    )
     if row["ring_at"] is None and row["ended_at"] is None:
         row["ring_at"] = now + timedelta(seconds=5)
     return row
@@ -104,6 +118,7 @@ _DELIVERY_COLUMNS = {
     "not_before": "timestamptz",
     "ring_at": "timestamptz",
     "held_until": "timestamptz",
+    "digest_at": "timestamptz",
     "wait_reason": "text",
     "waiting_since": "timestamptz",
     "lease_token": "uuid",

@@ -44,29 +44,36 @@ class Due:
     expiry_given: bool  # by its producer: it expires even if it is held
     was_held: bool
     has_wishes: bool  # the person has some: they are looked at again before the send
+    destination_id: int | None
+    digest_at: datetime | None  # when the digest is due that it goes with
+    was_read: bool  # by the person, in the inbox
+    waits_until: datetime | None  # for another reason than the person's wishes
     unreadable: str  # why no attempt can be made of this row, else ""
     pierces: HoldReason | None  # set by that look, as is `silent`
     silent: bool  # a page shows it in the inbox alone
+    members: "tuple[Due, ...]"  # the other deliveries of a digest, whose message this one carries
 
 
 CLAIMABLE = [DeliveryState.PENDING, DeliveryState.DEFERRED, DeliveryState.UNKNOWN]
 
 # A row of an ended or expired event is not due: the sweep ends it. The subquery looks at each row's event.
 # Instead of a join Postgres may read all unfinished events, if its statistics of a quiet time promise few.
-IS_DUE = f"""
-    d.state IN ({sql_list(CLAIMABLE)}) AND d.ended_at IS NULL AND d.not_before <= %(now)b
+IS_OPEN = f"""
+    d.state IN ({sql_list(CLAIMABLE)}) AND d.ended_at IS NULL
     AND (SELECT e.state = '{EventState.ACCEPTED}' AND e.expires_at > %(now)b
         FROM notifications_event e WHERE e.id = d.event_id)
 """
 
+IS_DUE = f"d.not_before <= %(now)b AND {IS_OPEN}"
+
 # As scalars, since Postgres may read a whole table for an EXISTS.
 _HAS_WISHES = " OR ".join(
     f"(SELECT true FROM users_{table} w WHERE w.user_id = e.person_id LIMIT 1) IS NOT NULL"
-    for table in ("channelpreference", "mute", "hours")
+    for table in ("channelpreference", "mute", "hours", "digest")
 )
+_HAS_WISHES += " OR d.digest_at IS NOT NULL OR (SELECT true FROM users_defaultdigest LIMIT 1) IS NOT NULL"
 
-# The hottest query of a worker: one for a whole doorbell.
-_LOOK_UP = f"""
+_ROWS = f"""
 SELECT d.id::text, d.attempts + 1, d.channel, d.priority, d.possible_duplicate,
     e.id, e.event_id, e.seq, e.event_type, e.payload, e.words, e.occurred_at, e.ack_timeout_ms,
     e.person_id, p.time_zone, p.locale, COALESCE(a.address, ''), e.topic, s.name, s.link_hosts,
@@ -76,13 +83,25 @@ SELECT d.id::text, d.attempts + 1, d.channel, d.priority, d.possible_duplicate,
     d.position, d.position + 1 >= jsonb_array_length(e.plan),
     GREATEST(d.created_at, e.replay_due_at, d.held_until), e.expires_at,
     COALESCE(d.slot_at > %(slot_kept_since)b, false), e.expiry_given, d.held_until IS NOT NULL,
-    {_HAS_WISHES}
+    {_HAS_WISHES}, d.destination_id, d.digest_at, e.read_at IS NOT NULL,
+    CASE WHEN d.not_before > %(now)b AND d.not_before IS DISTINCT FROM d.held_until THEN d.not_before END
 FROM notifications_delivery d
 JOIN notifications_event e ON e.id = d.event_id JOIN users_user p ON p.id = e.person_id
 JOIN users_source s ON s.id = e.source_id
 LEFT JOIN users_destination a ON a.id = d.destination_id
+"""
+
+# The hottest query of a worker: one for a whole doorbell.
+_LOOK_UP = f"""{_ROWS}
 WHERE d.id = ANY(%(ids)b::text[]::uuid[]) AND d.attempts < %(max_tries)b AND {IS_DUE}
 ORDER BY d.event_id, d.position
+"""
+
+# Whatever they wait for: all of a digest goes with the first that is due.
+_COLLECTED = f"""{_ROWS}
+WHERE d.destination_id = %(destination)b AND d.digest_at <= %(before)b AND d.ring_at IS NOT NULL
+  AND d.attempts < %(max_tries)b AND {IS_OPEN}
+ORDER BY d.digest_at, d.event_id, d.position LIMIT %(limit)b
 """
 
 # A doorbell may ring a little after its slot; slots that passed long ago would add up to a burst.
@@ -107,6 +126,23 @@ def look_up(ids: Sequence[str], *, now: datetime, max_tries: int) -> list[Due]:
         return [_due(list(row)) for row in cursor.fetchall()]
 
 
+def collected(
+    destination_id: int, *, before: datetime, now: datetime, max_tries: int, limit: int
+) -> list[Due]:
+    """Return what waits on a destination for a digest that is due by `before`, the longest due first."""
+    values: dict[str, Any] = {
+        "destination": destination_id,
+        "before": before,
+        "now": now,
+        "max_tries": max_tries,
+        "limit": limit,
+        "slot_kept_since": now - _SLOT_KEPT,
+    }
+    with binary_cursor() as cursor:
+        cursor.execute(_COLLECTED, values)
+        return [_due(list(row)) for row in cursor.fetchall()]
+
+
 def _due(row: list[Any]) -> Due:
     unreadable = ""
     try:
@@ -114,4 +150,4 @@ def _due(row: list[Any]) -> Due:
     except CannotDecrypt as error:
         row[_ADDRESS], unreadable = "", str(error)
     row[2:4] = Channel(row[2]), Priority(row[3])
-    return Due(*[*row, unreadable, None, False])
+    return Due(*[*row, unreadable, None, False, ()])

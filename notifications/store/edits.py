@@ -17,6 +17,7 @@ from notifications.transports import registry
 from runtime.postgres.cursor import binary_cursor
 
 _D = DeliveryState
+# A digest shows other events too and stays as it is.
 # A send in flight may become a message: its edit waits for the result.
 _SHOWN = sql_list([_D.SENDING, _D.SENT, _D.CONFIRMED])
 
@@ -25,6 +26,7 @@ INSERT INTO notifications_messageedit (delivery_id, wanted_at, due_at, attempts)
 SELECT d.id, %(now)b, %(now)b, 0
 FROM notifications_event e JOIN notifications_delivery d ON d.event_id = e.id
 WHERE e.id = ANY(%(ids)b::bigint[]) AND d.channel = ANY(%(channels)b::smallint[]) AND d.state IN ({_SHOWN})
+  AND d.merged_into IS NULL
   AND {{condition}}
 ON CONFLICT (delivery_id) DO UPDATE SET wanted_at = EXCLUDED.wanted_at
 RETURNING delivery_id::text

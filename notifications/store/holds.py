@@ -1,7 +1,7 @@
 """Holding deliveries back until the person's wishes allow a send, and looking at them again before."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,11 +9,12 @@ from typing import Any
 from django.db import connection
 
 from notifications.effects import Effects, Ring
-from notifications.events import Decision, JsonObject
+from notifications.events import Decision, JsonObject, OpenDigest
 from notifications.states import EventState, HoldReason, Priority, Verdict
 from notifications.store.acceptance import default_expiry
 from notifications.store.claim import UNCLAIMED
 from notifications.store.due import Due
+from runtime.postgres.cursor import binary_cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,8 @@ WITH locked AS MATERIALIZED (
 ), held AS (
     UPDATE notifications_delivery d
     SET wait_reason = g.reason, waiting_since = %(now)s, not_before = g.until, ring_at = g.until,
-        held_until = g.until, slot_at = NULL
+        held_until = g.until, slot_at = NULL,
+        digest_at = CASE WHEN g.reason = '{HoldReason.DIGEST}' THEN g.until ELSE d.digest_at END
     FROM unnest(%(ids)s::uuid[], %(attempts)s::int[], %(until)s::timestamptz[], %(reasons)s::text[],
             %(lines)s::text[], %(expiries)s::timestamptz[])
         AS g(id, attempt, until, reason, line, expiry), locked
@@ -84,3 +86,19 @@ def look_again(person_id: int, *, now: datetime) -> Effects:
     with connection.cursor() as cursor:
         cursor.execute(_LOOK_AGAIN, {"person": person_id, "now": now})
         return Effects(rings=[Ring(pk, Priority(priority)) for pk, priority in cursor.fetchall()])
+
+
+_OPEN_DIGESTS = """
+SELECT d.destination_id, e.event_type, min(d.digest_at)
+FROM notifications_delivery d JOIN notifications_event e ON e.id = d.event_id
+WHERE d.destination_id = ANY(%(ids)b::bigint[]) AND d.digest_at > %(now)b AND d.ring_at IS NOT NULL
+GROUP BY d.destination_id, e.event_type
+"""
+
+
+def open_digests(destination_ids: Collection[int], *, now: datetime) -> list[OpenDigest]:
+    """Return what waits on these destinations to be sent together."""
+    with binary_cursor() as cursor:
+        values: Any = {"ids": list(destination_ids), "now": now}
+        cursor.execute(_OPEN_DIGESTS, values)
+        return [OpenDigest(*row) for row in cursor.fetchall()]

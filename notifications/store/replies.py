@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.db import connection, transaction
 
@@ -32,7 +33,8 @@ RETURNING e.id, s.name, e.event_id, e.seq, e.state, e.code, e.delivered_via, e.e
 """
 
 _DELIVERIES = """
-SELECT event_id, position, replay, channel, state, failure_kind, error FROM notifications_delivery
+SELECT event_id, position, replay, channel, state, failure_kind, error, merged_into
+FROM notifications_delivery
 WHERE event_id = ANY(%b::bigint[])
 """
 
@@ -58,6 +60,7 @@ class Tried(NamedTuple):
     state: str
     failure_kind: str
     error: str
+    merged_into: UUID | None
 
 
 class Ended(NamedTuple):

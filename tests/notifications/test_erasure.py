@@ -64,6 +64,7 @@ ERASED = {
     "users.LinkToken": {"token_digest", "opened_by"},
     "users.Mute": {"event_type"},
     "users.Reactivation": {"who", "reason"},
+    "users.Digest": {"event_type"},
     "users.Throttle": {"event_type"},
     "users.TopicSubscription": {"topic"},
     "users.Verification": {"address_digest", "code_digest", "token_digest"},
@@ -92,6 +93,8 @@ KEPT = {
     "notifications.TemplateChange": {"note"},
     "notifications.TemplateVersion": {"title", "body"},
     "users.ApiKey": {"prefix", "secret_digest", "scopes"},
+    "users.DefaultDigest": {"times", "weekdays"},
+    "users.Digest": {"times", "weekdays"},  # deleted; numbers
     "users.EventGroup": {"name", "label", "event_types"},
     "users.Hours": {"weekdays"},  # deleted; numbers
     "users.Source": {
@@ -179,6 +182,7 @@ def fill_person(ada: User, now) -> None:
     ada.channel_preferences.create(event_type=MARK, channel=Channel.WEB)
     ada.mutes.create(event_type=MARK)
     ada.throttles.create(event_type=MARK, at_most=1, per_s=1)
+    ada.digests.create(event_type=MARK, channel=Channel.EMAIL, mode="off")
     ada.hours.create(kind="quiet", weekdays=[0], starts="22:00", ends="07:00")
     ada.piercing_opt_outs.create(group=group)
     ada.topic_subscriptions.create(topic=MARK)

@@ -30,6 +30,7 @@ from users import keys
 from users.models import (
     ApiKey,
     ChannelPreference,
+    DefaultDigest,
     DefaultPreference,
     Destination,
     Erasure,
@@ -63,6 +64,7 @@ def rows(db):
     ChannelPreference.objects.create(user=person, channel=3)
     group = EventGroup.objects.create(name="prices", label="Prices", event_types=["PRICE_*"])
     DefaultPreference.objects.create(group=group, channel=3)
+    DefaultDigest.objects.create(group=group, channel=3, mode="interval", period_s=900)
     source = Source.objects.create(name="exchange", event_types=["ORDER_FILLED"])
     keys.issue(source, ["publish"])
     Quarantine.objects.create(
@@ -177,6 +179,7 @@ def test_the_admin_knows_every_model_that_operators_ask_for() -> None:
         User,
         Destination,
         ChannelPreference,
+        DefaultDigest,
         DefaultPreference,
         EventGroup,
         Source,
@@ -374,7 +377,8 @@ def test_a_person_can_be_added(client, db) -> None:
 
 def test_a_type_is_in_one_group_at_most(client, rows) -> None:
     form = {"name": "other", "label": "Other", "event_types": "PRICE_*, NEWS"}
-    form |= {"defaults-TOTAL_FORMS": "0", "defaults-INITIAL_FORMS": "0"}
+    for prefix in ("defaults", "digests"):
+        form |= {f"{prefix}-TOTAL_FORMS": "0", f"{prefix}-INITIAL_FORMS": "0"}
     answer = client.post(url(EventGroup, "add"), form)
     assert answer.context["adminform"].form.errors == {
         "event_types": ["In the group prices already: PRICE_*."]

@@ -2,10 +2,10 @@
 
 from users.models.destinations import Destination, DestinationQuerySet, Reactivation
 from users.models.erasures import Erasure
-from users.models.event_groups import DefaultPreference, EventGroup
+from users.models.event_groups import DefaultDigest, DefaultPreference, EventGroup, Weekday
 from users.models.links import LinkToken
 from users.models.people import User, validate_time_zone
-from users.models.preferences import ChannelPreference, Hours, Mute, PiercingOptOut, Throttle
+from users.models.preferences import ChannelPreference, Digest, Hours, Mute, PiercingOptOut, Throttle
 from users.models.sources import ApiKey, Source
 from users.models.topics import TOPIC, TopicRule, TopicSubscription, validate_topic
 from users.models.verification import Verification
@@ -14,9 +14,11 @@ __all__ = [
     "TOPIC",
     "ApiKey",
     "ChannelPreference",
+    "DefaultDigest",
     "DefaultPreference",
     "Destination",
     "DestinationQuerySet",
+    "Digest",
     "Erasure",
     "EventGroup",
     "Hours",
@@ -30,6 +32,7 @@ __all__ = [
     "TopicSubscription",
     "User",
     "Verification",
+    "Weekday",
     "validate_time_zone",
     "validate_topic",
 ]

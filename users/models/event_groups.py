@@ -1,6 +1,7 @@
-"""What the operator sets for everybody: groups of event types, and which channels they use by default."""
+"""What the operator sets for everybody: groups of event types, their default channels, and their digests."""
 
 import re
+from collections.abc import Iterable
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
@@ -10,6 +11,7 @@ from django.db import models
 from django.db.models import Q
 
 from users import channel_choices
+from users.digest_modes import DigestMode
 
 _PATTERN = re.compile(r"[^*\0]*[^*\0]|[^*\0]+\*")
 
@@ -88,6 +90,83 @@ class ChannelRule(models.Model):
 
     class Meta:
         abstract = True
+
+
+def check_weekdays(weekdays: Iterable[int]) -> None:
+    days = list(weekdays)
+    if not days or len(set(days)) < len(days):
+        raise ValidationError("Name at least one weekday, and each once.", code="invalid_weekdays")
+
+
+class Weekday(models.IntegerChoices):
+    MONDAY = 0
+    TUESDAY = 1
+    WEDNESDAY = 2
+    THURSDAY = 3
+    FRIDAY = 4
+    SATURDAY = 5
+    SUNDAY = 6
+
+
+def every_day() -> list[int]:
+    return list(Weekday)
+
+
+class DigestRule(models.Model):
+    """When what is sent on a channel goes together, as one message."""
+
+    channel = models.SmallIntegerField(choices=channel_choices.destination_kinds)
+    mode = models.CharField(max_length=8, choices=DigestMode)
+    period_s = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        verbose_name="period in seconds",
+        help_text="By interval: from the first one that waits. When they repeat: from the last message.",
+    )
+    times = ArrayField(
+        models.TimeField(), default=list, blank=True, help_text="On the person's clock, separated by commas."
+    )
+    weekdays = ArrayField(
+        models.SmallIntegerField(choices=Weekday), default=every_day, validators=[check_weekdays]
+    )
+
+    class Meta:
+        abstract = True
+
+    def clean(self) -> None:
+        """Refuse a mode without what it needs."""
+        if self.mode == DigestMode.SCHEDULE and not self.times:
+            raise ValidationError({"times": "Name a time of day."})
+        if self.mode in {DigestMode.INTERVAL, DigestMode.REPEATS} and not self.period_s:
+            raise ValidationError({"period_s": "Give a period."})
+
+
+class DefaultDigest(DigestRule):
+    """The operator's digest on a channel, for everybody who has none of their own."""
+
+    group = models.ForeignKey(
+        EventGroup,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="digests",
+        help_text="Empty: every type.",
+    )
+
+    class Meta:
+        ordering: ClassVar = ["group", "channel"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["group", "channel"],
+                nulls_distinct=False,
+                name="default_digest_once_per_channel",
+                violation_error_message="There is a digest for this channel already.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_channel_display()} for {self.group or 'every type'}: {self.get_mode_display()}"
 
 
 class DefaultPreference(ChannelRule):

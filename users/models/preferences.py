@@ -3,7 +3,6 @@
 A row is for one event type, for a group, or, if it names neither, for every type.
 """
 
-from collections.abc import Iterable
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
@@ -13,7 +12,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from users.models.event_groups import ChannelRule, EventGroup
+from users.models.event_groups import ChannelRule, DigestRule, EventGroup, Weekday, check_weekdays
 from users.models.people import User
 
 
@@ -115,10 +114,20 @@ class Throttle(ForTypeOrGroup):
         return f"{self.of}: {self.at_most} per {self.per_s} s"
 
 
-def check_weekdays(weekdays: Iterable[int]) -> None:
-    days = list(weekdays)
-    if not days or len(set(days)) < len(days):
-        raise ValidationError("Name at least one weekday, and each once.", code="invalid_weekdays")
+class Digest(ForTypeOrGroup, DigestRule):
+    """When what a person gets on a channel goes together, as one message."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="digests")
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+        constraints: ClassVar = [
+            *_once("digest_once", "There is a digest for this channel and type already.", "channel"),
+            _type_or_group("digest_of_type_or_group"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_channel_display()} for {self.of}: {self.get_mode_display()}"
 
 
 class Hours(models.Model):
@@ -130,15 +139,6 @@ class Hours(models.Model):
     class Kind(models.TextChoices):
         QUIET = "quiet", "quiet hours"
         WINDOW = "window", "send window"
-
-    class Weekday(models.IntegerChoices):
-        MONDAY = 0
-        TUESDAY = 1
-        WEDNESDAY = 2
-        THURSDAY = 3
-        FRIDAY = 4
-        SATURDAY = 5
-        SUNDAY = 6
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="hours")
     kind = models.CharField(max_length=8, choices=Kind)

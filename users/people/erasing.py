@@ -23,11 +23,12 @@ from users.models import (
     User,
     Verification,
 )
-from users.models.preferences import ChannelPreference, Hours, Mute, PiercingOptOut, Throttle
+from users.models.preferences import ChannelPreference, Digest, Hours, Mute, PiercingOptOut, Throttle
 
 _NEW = User()
 _OWN = (
     ChannelPreference,
+    Digest,
     Hours,
     LinkToken,
     Mute,

@@ -10,7 +10,16 @@ from typing import Any, NamedTuple
 from django.db import transaction
 from django.db.models import Q
 
-from users.models import ChannelPreference, EventGroup, Hours, Mute, PiercingOptOut, Throttle, User
+from users.models import (
+    ChannelPreference,
+    Digest,
+    EventGroup,
+    Hours,
+    Mute,
+    PiercingOptOut,
+    Throttle,
+    User,
+)
 
 PREFERENCES_OF_ONE = 1_000
 HOURS_OF_ONE = 50
@@ -43,6 +52,18 @@ class ThrottleWish(NamedTuple):
     per_s: int
     event_type: str = ""
     group: EventGroup | None = None
+
+
+class DigestWish(NamedTuple):
+    """`mode` is a `DigestMode`; `weekdays` and `times` are on the person's clock."""
+
+    channel: int
+    mode: str
+    event_type: str = ""
+    group: EventGroup | None = None
+    period_s: int | None = None
+    times: tuple[time, ...] = ()
+    weekdays: tuple[int, ...] = tuple(range(7))
 
 
 class HoursWish(NamedTuple):
@@ -79,6 +100,22 @@ def hours_of(person: User, kind: str) -> list[HoursWish]:
 def throttles_of(person: User) -> list[ThrottleWish]:
     rows = person.throttles.select_related("group")
     return [ThrottleWish(row.at_most, row.per_s, row.event_type, row.group) for row in rows]
+
+
+def digests_of(person: User) -> list[DigestWish]:
+    rows = person.digests.select_related("group")
+    return [
+        DigestWish(
+            row.channel,
+            row.mode,
+            row.event_type,
+            row.group,
+            row.period_s,
+            tuple(row.times),
+            tuple(sorted(row.weekdays)),
+        )
+        for row in rows
+    ]
 
 
 def opted_out_of(person: User) -> list[EventGroup]:
@@ -123,6 +160,18 @@ def set_hours(kind: str) -> Callable[[User, Sequence[HoursWish]], None]:
 
 def set_throttles(person: User, wishes: Sequence[ThrottleWish]) -> None:
     _replace(person, person.throttles.all(), [Throttle(user=person, **wish._asdict()) for wish in wishes])
+
+
+def set_digests(person: User, wishes: Sequence[DigestWish]) -> None:
+    made = [
+        Digest(
+            user=person,
+            **wish._asdict()
+            | {"period_s": wish.period_s or None, "times": list(wish.times), "weekdays": list(wish.weekdays)},
+        )
+        for wish in wishes
+    ]
+    _replace(person, person.digests.all(), made)
 
 
 def set_opted_out(person: User, groups: Sequence[EventGroup]) -> None:

@@ -84,7 +84,8 @@ def test_a_sources_types_are_chosen_and_a_misspelled_one_is_named(client, db) ->
 
 def test_a_groups_patterns_are_kept_and_not_doubted(client, db) -> None:
     form = {"name": "prices", "label": "Prices", "event_types": ["price.*", "price.low"]}
-    form |= {"defaults-TOTAL_FORMS": "0", "defaults-INITIAL_FORMS": "0"}
+    for prefix in ("defaults", "digests"):
+        form |= {f"{prefix}-TOTAL_FORMS": "0", f"{prefix}-INITIAL_FORMS": "0"}
     answer = client.post(reverse("admin:users_eventgroup_add"), form, follow=True)
     assert EventGroup.objects.get().event_types == ["price.*", "price.low"]
     [warning] = [str(one) for one in answer.context["messages"] if one.level_tag == "warning"]

@@ -6,6 +6,7 @@ import pytest
 
 from gateway.auth.bearer import grant_of
 from gateway.codec import events
+from gateway.codec.wishes import WEEKDAYS
 from notifications.routing.plan import plan_for
 from runtime.postgres import clock
 from tests.gateway.api.test_profiles import CHAT, MAIL, client_of, refusal
@@ -24,7 +25,8 @@ WISHES = {
     ]
 }
 NONE = {
-    "channels": [], "mutes": [], "quiet_hours": [], "send_windows": [], "throttles": [], "not_piercing": [],
+    "channels": [], "mutes": [], "quiet_hours": [], "send_windows": [], "throttles": [], "digests": [],
+    "not_piercing": [],
 }  # fmt: skip
 
 
@@ -72,6 +74,16 @@ EVERYTHING = {
     "quiet_hours": [{"weekdays": ["MONDAY", "SUNDAY"], "starts": "22:00", "ends": "07:00"}],
     "send_windows": [{"weekdays": ["TUESDAY"], "starts": "00:00", "ends": "00:00"}],
     "throttles": [{"at_most": 5, "per_s": 3600, "event_type": "", "group": "prices"}],
+    "digests": [
+        {
+            "channel": "EMAIL", "mode": "SCHEDULE", "event_type": "", "group": "prices", "period_s": None,
+            "times": ["08:00", "18:00"], "weekdays": ["MONDAY"],
+        },
+        {
+            "channel": "TELEGRAM", "mode": "INTERVAL", "event_type": "", "group": "", "period_s": 900,
+            "times": [], "weekdays": WEEKDAYS,
+        },
+    ],
     "not_piercing": ["prices"],
 }  # fmt: skip
 
@@ -156,6 +168,31 @@ INVALID = {
         {"throttles": [{"at_most": 0, "per_s": 60}]},
         "out_of_range",
         "throttles[0].at_most",
+    ),
+    "an interval without a period": (
+        {"digests": [{"channel": "EMAIL", "mode": "INTERVAL"}]},
+        "invalid_preferences",
+        "digests[0].period_s",
+    ),
+    "a schedule without a time": (
+        {"digests": [{"channel": "EMAIL", "mode": "SCHEDULE"}]},
+        "invalid_preferences",
+        "digests[0].times",
+    ),
+    "a digest of a page": (
+        {"digests": [{"channel": "WEB", "mode": "OFF"}]},
+        "unknown_value",
+        "digests[0].channel",
+    ),
+    "an unknown mode": (
+        {"digests": [{"channel": "EMAIL", "mode": "off"}]},
+        "unknown_value",
+        "digests[0].mode",
+    ),
+    "a digest twice": (
+        {"digests": [{"channel": "EMAIL", "mode": "OFF"}] * 2},
+        "invalid_preferences",
+        "digests[1]",
     ),
     "an unknown section": ({"colour": []}, "unknown_field", "colour"),
     "no list": ({"channels": {}}, "invalid_preferences", "channels"),

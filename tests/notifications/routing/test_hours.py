@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from notifications.routing.hours import closed, opens_at
+from notifications.routing.hours import closed, next_time, opens_at
 from notifications.wishes import Span, Wishes
 from tests.notifications.routing.clocks import (
     CLOCKS,
@@ -16,6 +16,7 @@ from tests.notifications.routing.clocks import (
     NIGHTS,
     QUARTER,
     SPANS,
+    TIMES,
     ZURICH,
     quarters_of,
 )
@@ -110,3 +111,41 @@ def test_whatever_the_clock_does_sending_starts_again_at_the_right_minute(
         assert found is None or found > today[-1]
     else:
         assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("zone", "times", "days", "now", "due"),
+    [
+        (ZURICH, "08:00 18:00", EVERY_DAY, "2026-06-01 07:59", "2026-06-01 08:00"),
+        (ZURICH, "08:00 18:00", EVERY_DAY, "2026-06-01 08:00", "2026-06-01 18:00"),
+        (ZURICH, "08:00", EVERY_DAY, "2026-06-01 18:00", "2026-06-02 08:00"),
+        (ZURICH, "08:00", {0}, "2026-06-01 08:00", "2026-06-08 08:00"),
+        (ZURICH, "00:00", {1}, "2026-06-01 23:59", "2026-06-02 00:00"),
+        (ZURICH, "08:00", EVERY_DAY, "2026-03-28 23:00", "2026-03-29 08:00"),
+        (ZURICH, "02:30", EVERY_DAY, "2026-03-28 23:00", "2026-03-29 03:00"),  # there is no 02:30
+        (ZURICH, "02:30", EVERY_DAY, "2026-10-24 23:00", "2026-10-25 02:30"),  # it comes twice: the first
+        (ZURICH, "02:30", EVERY_DAY, "2026-10-25 02:30", "2026-10-26 02:30"),
+        (NEW_YORK, "02:30", EVERY_DAY, "2026-03-07 23:00", "2026-03-08 03:00"),
+        (NEW_YORK, "01:30", EVERY_DAY, "2026-10-31 23:00", "2026-11-01 01:30"),
+        (LORD_HOWE, "02:15", EVERY_DAY, "2026-10-03 23:00", "2026-10-04 02:30"),
+        (LORD_HOWE, "01:45", EVERY_DAY, "2026-04-04 23:00", "2026-04-05 01:45"),
+    ],
+)
+def test_the_next_of_some_times_of_day(zone, times, days, now, due) -> None:
+    found = next_time([time.fromisoformat(one) for one in times.split()], days, zone, at(zone, now))
+    assert found == at(zone, due)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(NIGHTS), st.integers(0, 96), TIMES, st.frozensets(st.integers(0, 6), min_size=1))
+def test_the_next_time_is_the_first_that_the_clock_shows(night, offset, wanted, days) -> None:
+    now = night[1] + (offset - 48) * QUARTER
+    found = next_time([wanted], days, night[0], now)
+    assert found > now
+    shown = {}
+    for moment, local in CLOCKS[night]:
+        if local.time() == wanted and local.weekday() in days:
+            shown.setdefault(local.date(), moment)  # not its second occurrence
+    first = min((moment for moment in shown.values() if moment > now), default=None)
+    day = found.astimezone(ZoneInfo(night[0])).date()
+    assert found == first or first is None or (day not in shown and found < first), "or there is no such time"

@@ -5,11 +5,22 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
-from notifications.events import Address, ChannelChoice, Recipient
+from notifications.events import Address, ChannelChoice, OpenDigest, Recipient
 from notifications.routing.route import route
 from notifications.states import Channel, Priority
 from notifications.transports.registry import BUILT_IN
-from notifications.wishes import NO_WISHES, Group, Mute, Policy, Preference, Span, Throttle, Wishes
+from notifications.wishes import (
+    NO_WISHES,
+    Digest,
+    Group,
+    Mute,
+    Policy,
+    Preference,
+    Span,
+    Throttle,
+    Wishes,
+)
+from users.digest_modes import DigestMode
 
 WEB, TELEGRAM, EMAIL = Channel.WEB, Channel.TELEGRAM, Channel.EMAIL
 INFO, NORMAL, CRITICAL = Priority
@@ -26,6 +37,20 @@ QUIET = Wishes(quiet=(Span(EVERY_DAY, time(22), time(7)),))
 OFFICE = Wishes(windows=(Span(frozenset(range(5)), time(9), time(17)),))
 MUTED, MUTED_UNTIL = Wishes(mutes=(Mute(),)), Wishes(mutes=(Mute(LATER),))
 
+QUARTER = timedelta(minutes=15)
+
+
+def digest(mode=DigestMode.INTERVAL, channel=EMAIL, event_type="", group_id=None, **more) -> Digest:
+    return Digest(event_type, channel, mode, group_id, **{"period_s": 900, "weekdays": EVERY_DAY} | more)
+
+
+def digests(*some: Digest, **more) -> Wishes:
+    return Wishes(digests=some, **more)
+
+
+AT_8_AND_18 = digest(DigestMode.SCHEDULE, times=(time(8), time(18)))
+NO_PAGE = "WEB no_session"
+COLLECTED = (NO_PAGE, "EMAIL digest")
 ORDERS = Group(1, "orders", ("ORDER_*",))
 SECURITY = Group(2, "security", ("SIGN_IN", "ORDER_REFUSED"), mandatory=True)
 PRICES = Group(3, "prices", ("PRICE_ALERT",), may_opt_out=True, throttle=Throttle(5, 3600))
@@ -51,6 +76,8 @@ class Row:
     preferences: tuple[Preference, ...] = ()
     defaults: tuple[Preference, ...] = ()
     wishes: Wishes = NO_WISHES
+    open_digests: tuple[OpenDigest, ...] = ()
+    default_digests: tuple[Digest, ...] = ()
     requested: tuple[Channel, ...] = ()
     expires_at: datetime | None = None
     throttled_until: datetime | None = None
@@ -59,7 +86,6 @@ class Row:
     pierces: str | None = None
 
 
-NO_PAGE = "WEB no_session"
 BOTH_HELD = "(TELEGRAM) (EMAIL)"
 
 
@@ -269,6 +295,93 @@ TABLE = [
         "a CRITICAL event is never throttled", "TELEGRAM EMAIL", (NO_PAGE,),
         priority=CRITICAL, throttled_until=LATER,
     ),
+    # --- digests
+    Row(
+        "by interval, from the first one", "TELEGRAM (EMAIL)", COLLECTED,
+        wishes=digests(digest()), until=NOON + QUARTER,
+    ),
+    Row(
+        "by interval, with the first one that waits", "TELEGRAM (EMAIL)", COLLECTED,
+        wishes=digests(digest()), open_digests=(OpenDigest(2, "RISK_ALERT", NOON + timedelta(minutes=4)),),
+        until=NOON + timedelta(minutes=4),
+    ),
+    Row(
+        "what waits on another address is another digest", "TELEGRAM (EMAIL)", COLLECTED,
+        wishes=digests(digest()), open_digests=(OpenDigest(1, "RISK_ALERT", NOON + timedelta(minutes=4)),),
+        until=NOON + QUARTER,
+    ),
+    Row(
+        "what waits in the digest of another group is another digest", "TELEGRAM (EMAIL)", COLLECTED,
+        wishes=digests(digest(), digest(group_id=1)),
+        open_digests=(OpenDigest(2, "RISK_ALERT", NOON + timedelta(minutes=4)),), until=NOON + QUARTER,
+    ),
+    Row(
+        "a digest that is due is joined no more", "TELEGRAM (EMAIL)", COLLECTED,
+        wishes=digests(digest()), open_digests=(OpenDigest(2, "RISK_ALERT", NOON),), until=NOON + QUARTER,
+    ),
+    Row(
+        "by schedule, at the next of its times", "TELEGRAM (EMAIL)", COLLECTED,
+        wishes=digests(AT_8_AND_18), until=NOON + timedelta(hours=6),
+    ),
+    Row(
+        "by schedule, on the next of its days", "TELEGRAM (EMAIL)", COLLECTED,
+        wishes=digests(digest(DigestMode.SCHEDULE, times=(time(8),), weekdays=frozenset({0}))),
+        until=datetime(2026, 6, 8, 8, tzinfo=UTC),
+    ),
+    Row(
+        "the first of what repeats goes at once", "TELEGRAM EMAIL", (NO_PAGE,),
+        wishes=digests(digest(DigestMode.REPEATS)),
+    ),
+    Row("another channel's digest", "(TELEGRAM) EMAIL", (NO_PAGE, "TELEGRAM digest"),
+        wishes=digests(digest(channel=TELEGRAM)), until=NOON + QUARTER),
+    Row(
+        "a digest of another type", "TELEGRAM EMAIL", (NO_PAGE,),
+        wishes=digests(digest(event_type="RISK_ALERT")),
+    ),
+    Row(
+        "the digest of the type before that of its group", "TELEGRAM (EMAIL)", COLLECTED,
+        wishes=digests(AT_8_AND_18, digest(group_id=1, period_s=60), digest(event_type="ORDER_FILLED")),
+        until=NOON + QUARTER,
+    ),
+    Row(
+        "off for the group, on for every type", "TELEGRAM EMAIL", (NO_PAGE,),
+        wishes=digests(digest(), digest(DigestMode.OFF, group_id=1)),
+    ),
+    Row(
+        "the operator's digest", "TELEGRAM (EMAIL)", COLLECTED,
+        default_digests=(digest(group_id=1),), until=NOON + QUARTER,
+    ),
+    Row(
+        "the person's digest before the operator's", "TELEGRAM EMAIL", (NO_PAGE,),
+        default_digests=(digest(group_id=1),), wishes=digests(digest(DigestMode.OFF)),
+    ),
+    Row(
+        "a CRITICAL event waits for no digest", "TELEGRAM EMAIL", (NO_PAGE,), priority=CRITICAL,
+        wishes=digests(digest(), digest(channel=TELEGRAM)),
+    ),
+    Row(
+        "a CRITICAL event that does not pierce waits for no digest either", BOTH_HELD, both("quiet_hours"),
+        event_type="PRICE_ALERT", priority=CRITICAL, now=NIGHT, until=MORNING, silent=True,
+        wishes=digests(digest(), quiet=QUIET.quiet, opted_out=frozenset({3})),
+    ),
+    Row(
+        "a mandatory type waits for a digest", "TELEGRAM (EMAIL)", COLLECTED, event_type="SIGN_IN",
+        wishes=digests(digest()), until=NOON + QUARTER,
+    ),
+    Row(
+        "a digest that is due in quiet hours goes after them", "(TELEGRAM) (EMAIL)",
+        (NO_PAGE, "TELEGRAM quiet_hours", "EMAIL digest"), now=NIGHT, until=MORNING, silent=True,
+        wishes=digests(digest(), quiet=QUIET.quiet),
+    ),
+    Row(
+        "it would expire before its digest: at once", "TELEGRAM EMAIL", (NO_PAGE,),
+        wishes=digests(digest()), expires_at=NOON + QUARTER,
+    ),
+    Row(
+        "a page shows each by itself", "WEB TELEGRAM (EMAIL)", ("EMAIL digest",), online=True,
+        wishes=digests(digest()), until=NOON + QUARTER,
+    ),
+    Row("muted before any digest", "", both("muted"), wishes=digests(digest(), mutes=(Mute(),)), silent=True),
 ]  # fmt: skip
 
 
@@ -284,7 +397,8 @@ def test_the_table(row: Row) -> None:
             addresses=(Address(1, TELEGRAM), Address(2, EMAIL)),
             preferences=row.preferences,
             wishes=row.wishes,
-            policy=Policy(GROUPS, row.defaults),
+            policy=Policy(GROUPS, row.defaults, row.default_digests),
+            open_digests=row.open_digests,
         ),
         online=row.online,
         channels=SUPPORTED,
