@@ -18,9 +18,19 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
 from users import channel_choices, keys, wishes_admin  # noqa: F401  registers the event groups
+from users.acting import acting
+from users.acting_admin import ActsAsOperator
 from users.encryption import digests
 from users.incident_admin import UndoIncident, operator
-from users.models import ApiKey, ChannelPreference, Destination, DestinationQuerySet, Source, User
+from users.models import (
+    ApiKey,
+    ChannelPreference,
+    Destination,
+    DestinationQuerySet,
+    PersonChange,
+    Source,
+    User,
+)
 from users.reactivation import enable
 
 admin.site.unregister(Group)
@@ -121,7 +131,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
 
 
 @admin.register(Destination)
-class DestinationAdmin(UndoIncident):
+class DestinationAdmin(ActsAsOperator, UndoIncident):
     form = DestinationForm
     list_display = ("user", "kind", "masked", "label", "usable", "disabled_reason")
     list_filter = (
@@ -160,12 +170,13 @@ class DestinationAdmin(UndoIncident):
 
     @admin.action(description="Mark as verified")
     def mark_verified(self, request: HttpRequest, queryset: QuerySet[Destination]) -> None:
-        count = queryset.filter(verified_at__isnull=True).update(verified_at=timezone.now())
+        with acting(PersonChange.Surface.ADMIN, request.user.get_username()):
+            count = queryset.filter(verified_at__isnull=True).update(verified_at=timezone.now())
         messages.success(request, f"{count} marked as verified.")
 
 
 @admin.register(ChannelPreference)
-class ChannelPreferenceAdmin(ModelAdmin):  # type: ignore[misc]
+class ChannelPreferenceAdmin(ActsAsOperator):
     list_display = ("user", "of", "channel", "position", "enabled", "min_priority")
     list_editable = ("position", "enabled", "min_priority")
     list_filter = ("channel", "enabled", "group")

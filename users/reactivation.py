@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import transaction
 from django.db.models import Count
 
+from users.acting import acting
 from users.models import Destination, DestinationQuerySet, Reactivation
 
 
@@ -43,7 +43,7 @@ class Operator:
 
 def undo(incident: Incident, *, by: Operator, now: datetime) -> Reactivation:
     """Enable what `incident` disabled, with its audit row in the same transaction."""
-    with transaction.atomic():
+    with acting(by.surface, by.name):
         return Reactivation.objects.create(
             at=now,
             surface=by.surface,
@@ -58,6 +58,6 @@ def undo(incident: Incident, *, by: Operator, now: datetime) -> Reactivation:
 
 def enable(chosen: DestinationQuerySet, *, by: Operator, now: datetime) -> Reactivation:
     """Enable the disabled ones among `chosen`, with their audit row in the same transaction."""
-    with transaction.atomic():
+    with acting(by.surface, by.name):
         count = Destination.objects.filter(pk__in=chosen.values("pk"), disabled_at__isnull=False).enable()
         return Reactivation.objects.create(at=now, surface=by.surface, who=by.name, count=count)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from django.db import IntegrityError, connection, transaction
 
+from users.acting import NOBODY, set_actor
 from users.encryption import CannotDecrypt, Undecryptable, decrypt, digests, encrypt, is_current
 from users.models import Erasure
 
@@ -129,6 +130,7 @@ def _write(changes: Sequence[Change], done: Reencrypted) -> Iterator[Change]:
         return
     try:
         with transaction.atomic(), connection.cursor() as cursor:
+            set_actor(NOBODY)
             cursor.execute(_WRITE, [list(column) for column in zip(*changes, strict=True)])
             done.changed += cursor.rowcount
     except IntegrityError:

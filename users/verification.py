@@ -14,8 +14,9 @@ from hashlib import sha256
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
+from users.acting import set_actor
 from users.encryption import digests
-from users.models import Destination, User, Verification
+from users.models import Destination, PersonChange, User, Verification
 from users.people.destinations import find
 from users.people.values import Rejected, Remark
 
@@ -101,6 +102,7 @@ def confirm(person: User, pk: int, code: str, *, now: datetime) -> Destination:
             raise Rejected(_over())
         is_right = _is_code(found, code)
         if is_right:
+            set_actor(PersonChange.Surface.API, person.external_id)
             return _verified(found, destination, now)
         tries_left = _count_wrong(found, now)
     raise WrongCode(tries_left)  # after the commit, so that the try counts
@@ -125,6 +127,7 @@ def confirm_link(token: str, *, now: datetime) -> Refusal | None:
     found, refusal = look_up(token, now=now)  # as it is now that nobody else can change it
     if found is None or refusal is not None or found.destination is None:
         return refusal or Refusal.UNKNOWN
+    set_actor(PersonChange.Surface.LINK, about.user.external_id)
     _verified(found, found.destination, now)
     return None
 

@@ -12,8 +12,9 @@ from gateway.api.preferences import look_again
 from gateway.api.privacy import exported
 from gateway.auth.revocation import announce
 from runtime.postgres import clock
+from users.acting import acting
 from users.incident_admin import operator
-from users.models import Destination, User
+from users.models import Destination, PersonChange, User
 from users.people import preferences
 from users.people.preferences import MuteWish
 from users.reactivation import enable
@@ -55,19 +56,21 @@ class BulkActions(ModelAdmin):  # type: ignore[type-arg]
     @admin.action(description="Mute everything for a day", permissions=["preferences"])
     def mute(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         people = list(queryset.filter(erased_at=None).order_by("pk"))
-        for person in people:
-            preferences.mute(person, MuteWish(until=clock.now() + _MUTED_FOR))
+        with acting(PersonChange.Surface.ADMIN, request.user.get_username()):
+            for person in people:
+                preferences.mute(person, MuteWish(until=clock.now() + _MUTED_FOR))
         _look_again(people)
         messages.success(request, f"Muted for a day: {len(people)}. CRITICAL events pierce it.")
 
     @admin.action(description="Lift the mutes of everything", permissions=["preferences"])
     def unmute(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         people = list(queryset.order_by("pk"))
-        lifted = [
-            preferences.unmute(person, mute.pk)
-            for person in people
-            for mute in person.mutes.filter(event_type="", group=None)
-        ]
+        with acting(PersonChange.Surface.ADMIN, request.user.get_username()):
+            lifted = [
+                preferences.unmute(person, mute.pk)
+                for person in people
+                for mute in person.mutes.filter(event_type="", group=None)
+            ]
         _look_again(people)
         messages.success(request, f"{len(lifted)} mutes lifted.")
 

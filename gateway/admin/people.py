@@ -13,7 +13,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
-from gateway.admin import addresses, person_events, preferences, tabs
+from gateway.admin import addresses, history, person_events, preferences, tabs
 from gateway.admin.bulk import BulkActions
 from gateway.auth.logins import AdminLoginForm
 from gateway.presence.sockets import Socket, sockets_of
@@ -40,7 +40,7 @@ class LiveUserAdmin(BulkActions, UserAdmin):  # type: ignore[misc]
     )
 
     def get_urls(self) -> list[URLPattern]:
-        pages = (addresses, preferences, person_events)
+        pages = (addresses, preferences, person_events, history)
         own = [
             path(
                 f"<int:pk>/{page.TAB}/", tabs.view(self, page.answer, page.TAB), name=f"users_user_{page.TAB}"

@@ -24,7 +24,8 @@ from gateway.admin.wish_forms import (
 )
 from gateway.api.preferences import look_again
 from runtime.postgres import clock
-from users.models import EventGroup, Hours, User
+from users.acting import acting
+from users.models import EventGroup, Hours, PersonChange, User
 from users.people import preferences
 
 TAB = "preferences"
@@ -74,7 +75,8 @@ def answer(visit: Visit) -> HttpResponse:
     if not shown.are_valid():
         messages.error(request, "Nothing was saved: mend what is marked below.")
         return _page(visit, shown)
-    _save(person, shown)
+    with acting(PersonChange.Surface.ADMIN, request.user.get_username()):
+        _save(person, shown)
     messages.success(request, "Saved. What is held for the person goes by it at once.")
     for text in sorted(filter(None, map(event_type_names.warning, _types_of(person)))):
         messages.warning(request, text)
@@ -124,7 +126,6 @@ def _page(visit: Visit, shown: _Forms) -> HttpResponse:
     )
 
 
-@transaction.atomic
 def _save(person: User, shown: _Forms) -> None:
     """Replace what has changed, by the rules of the API."""
     if shown.matrix.has_changed():

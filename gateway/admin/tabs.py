@@ -17,6 +17,7 @@ _TABS = {
     "addresses": ("Addresses", "users.view_destination"),
     "preferences": ("Preferences", "users.view_channelpreference"),
     "events": ("Events", "notifications.view_event"),
+    "changes": ("History", "users.view_personchange"),
 }
 
 

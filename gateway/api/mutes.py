@@ -11,7 +11,7 @@ from gateway.api.openapi import profiles as documented
 from gateway.api.preferences import look_again, mute_json
 from gateway.api.profiles import SCOPES
 from gateway.api.shown import not_found
-from gateway.auth.callers import Caller, KeyOrPerson, person_meant
+from gateway.auth.callers import Caller, KeyOrPerson, acting_as, person_meant
 from gateway.codec.limits import InvalidEvent
 from gateway.codec.people import checked_object
 from gateway.codec.problems import problem
@@ -67,7 +67,8 @@ def _mute(request: HttpRequest, external_id: str) -> HttpResponse:
     if group is not None and group.mandatory:
         detail = f"The group {group.name} is mandatory: its events cannot be muted."
         return problem("mandatory", detail, field="group" if wish.group else "event_type")
-    made = preferences.mute(person, wish)
+    with acting_as(request.auth):  # type: ignore[attr-defined]
+        made = preferences.mute(person, wish)
     look_again(person)
     return JsonResponse(_shown(made), status=201)
 
@@ -77,7 +78,9 @@ def _lift(request: HttpRequest, external_id: str, mute_id: int) -> HttpResponse:
     person = person_meant(request.auth, external_id)  # type: ignore[attr-defined]
     if person is None:
         return not_found()
-    if not preferences.unmute(person, mute_id):
+    with acting_as(request.auth):  # type: ignore[attr-defined]
+        lifted = preferences.unmute(person, mute_id)
+    if not lifted:
         return problem("not_found", "There is no such mute; it may have been lifted already.")
     look_again(person)
     return HttpResponse(status=204)

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Router
 
@@ -14,7 +13,7 @@ from gateway.api.bodies import json_body
 from gateway.api.openapi import profiles as documented
 from gateway.api.profiles import SCOPES
 from gateway.api.shown import not_found
-from gateway.auth.callers import Caller, KeyOrPerson, person_meant
+from gateway.auth.callers import Caller, KeyOrPerson, acting_as, person_meant
 from gateway.codec import wishes
 from gateway.codec.people import checked_object
 from notifications import dispatch, store
@@ -131,7 +130,7 @@ def _replaced(request: HttpRequest, external_id: str) -> HttpResponse:
     if person is None:
         return not_found()
     given = checked_object(wishes.PREFERENCES, json_body(request), "")
-    with transaction.atomic():
+    with acting_as(caller):
         for name, value in given.items():
             if value is not None:
                 SECTIONS[name].write(person, value)

@@ -1,5 +1,6 @@
 """Callers of HTTP routes that are open to persons and sources: by API key, JWT or browser session."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from django.db.models import QuerySet
@@ -10,8 +11,9 @@ from ninja.utils import check_csrf
 from gateway.auth.bearer import AuthFailed, Token, person_of_session, read_token, require_scope
 from runtime.postgres import clock
 from users import keys
+from users.acting import acting
 from users.keys import LiveKey
-from users.models import User
+from users.models import PersonChange, User
 from users.people import rights
 from users.people.values import Author
 
@@ -106,6 +108,11 @@ def check_rule(caller: Caller, external_id: str) -> None:
     if caller.key is not None and not rights.allows(caller.key.people, external_id):
         refused = rights.not_allowed(caller.key.people)
         raise AuthFailed(refused.code, refused.detail)
+
+
+def acting_as(caller: Caller) -> AbstractContextManager[None]:
+    """Return a transaction whose changes are noted as the caller's."""
+    return acting(PersonChange.Surface.API, author_of(caller).name)
 
 
 def author_of(caller: Caller) -> Author:

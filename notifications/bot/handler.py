@@ -24,6 +24,8 @@ from notifications.transports.telegram.bot_api import bot_id
 from notifications.transports.telegram.updates import Inbound, Moved, Opened, Pressed, Shut, Written, parse
 from runtime.postgres.away import DATABASE_AWAY
 from users import inbound as chats
+from users.acting import set_actor
+from users.models import PersonChange
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +67,7 @@ def _taken(inbound: Inbound, now: datetime) -> Conversation:
             first = BotUpdate.objects.get(bot_id=update.bot_id, update_id=update.update_id)
             return Conversation(inbound, now, notices=notices.from_json(first.notices, inbound.update_id))
         _lock_chat(inbound.chat_id)
+        set_actor(PersonChange.Surface.CHAT, talk.person.external_id if talk.person else "")
         with speaking(talk.locale):
             _handle(talk)
         if isinstance(inbound.what, Written | Pressed) and inbound.is_private:

@@ -36,7 +36,17 @@ from notifications.store.erasure.mentions import quotes
 from notifications.transports.base import MessageError
 from runtime.redis.client import client
 from users import keys
-from users.models import ApiKey, Erasure, EventGroup, LinkToken, Reactivation, User
+from users.acting import acting
+from users.models import (
+    ApiKey,
+    Destination,
+    Erasure,
+    EventGroup,
+    LinkToken,
+    PersonChange,
+    Reactivation,
+    User,
+)
 from users.people.erasing import Operator
 
 MARK = "m4rk3r"
@@ -63,6 +73,7 @@ ERASED = {
     "users.Erasure": {"who", "sought"},
     "users.LinkToken": {"token_digest", "opened_by"},
     "users.Mute": {"event_type"},
+    "users.PersonChange": {"who", "was", "now"},
     "users.Reactivation": {"who", "reason"},
     "users.Digest": {"event_type"},
     "users.Throttle": {"event_type"},
@@ -97,6 +108,7 @@ KEPT = {
     "users.Digest": {"times", "weekdays"},  # deleted; numbers
     "users.EventGroup": {"name", "label", "event_types"},
     "users.Hours": {"weekdays"},  # deleted; numbers
+    "users.PersonChange": {"subject"},  # the name of a table
     "users.Source": {
         "name",
         *{"event_types", "topic_prefixes", "people_prefixes", "people_groups", "link_hosts"},
@@ -162,6 +174,8 @@ def person(desk, now) -> User:
     chat = desk.address(
         ada, Channel.TELEGRAM, address=f"{MARK}1", label=MARK, disabled_at=now, disabled_reason=MARK
     )
+    with acting(PersonChange.Surface.API, who):
+        Destination.objects.filter(pk=chat.pk).update(label=f"{MARK}2")
     fill_person(ada, now)
     fill_events(desk, ada, chat, now)
     fill_audits(who, now)

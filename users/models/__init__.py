@@ -1,5 +1,6 @@
 """The tables of people and sources, one module a subject."""
 
+from users.models.changes import PersonChange
 from users.models.destinations import Destination, DestinationQuerySet, Reactivation
 from users.models.erasures import Erasure
 from users.models.event_groups import DefaultDigest, DefaultPreference, EventGroup, Weekday
@@ -24,6 +25,7 @@ __all__ = [
     "Hours",
     "LinkToken",
     "Mute",
+    "PersonChange",
     "PiercingOptOut",
     "Reactivation",
     "Source",

@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 
 from users.encryption import digests
 from users.models import Destination, Reactivation, User
+from users.people.authors import set_authors
 from users.people.values import Author, Change, Details, GivenAddress, Mode, Rejected, Remark
 from users.people.write import apply, must_not_vouch
 from users.reactivation import Operator, enable
@@ -61,6 +62,7 @@ def change_one(person: User, pk: int, change: DestinationChange, *, by: Author, 
     Raises: `Rejected`.
     """
     _lock(person)
+    set_authors([by])
     one = find(person, pk)
     if change.verified and not by.may_vouch:
         raise Rejected(must_not_vouch("verified"))
@@ -112,6 +114,7 @@ def remove(person: User, pk: int, *, by: Author, now: datetime) -> None:
     Raises: `Rejected`.
     """
     _lock(person)
+    set_authors([by])
     one = find(person, pk)
     if by.is_person and one.sources.exists():
         person.destinations.filter(pk=pk).update(

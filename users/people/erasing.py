@@ -18,6 +18,7 @@ from users.models import (
     Destination,
     Erasure,
     LinkToken,
+    PersonChange,
     Reactivation,
     TopicSubscription,
     User,
@@ -36,6 +37,7 @@ _OWN = (
     Throttle,
     Verification,
     Destination,
+    PersonChange,  # last: the triggers note the deletions above
 )
 _LONG = 6  # letters of a text that is looked for inside another
 

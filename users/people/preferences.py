@@ -123,11 +123,19 @@ def opted_out_of(person: User) -> list[EventGroup]:
 
 
 def _replace(person: User, rows: Any, made: Sequence[Any]) -> None:
-    """Replace rows of a person by others; two changes come one after the other."""
+    """Replace rows of a person by others, of which equal ones stay; two changes come one after the other."""
     with transaction.atomic():
         User.objects.select_for_update(no_key=True).only("pk").get(pk=person.pk)
-        rows.delete()
-        rows.model.objects.bulk_create(made)
+        wanted = {_content(one): one for one in made}
+        stored = {_content(one): one.pk for one in rows}
+        rows.filter(pk__in=[pk for content, pk in stored.items() if content not in wanted]).delete()
+        rows.model.objects.bulk_create(one for content, one in wanted.items() if content not in stored)
+
+
+def _content(row: Any) -> tuple[Any, ...]:
+    fields = (one.attname for one in row._meta.concrete_fields if one.name not in {"id", "created_at"})
+    values = (getattr(row, name) for name in fields)
+    return tuple(tuple(value) if isinstance(value, list) else value for value in values)
 
 
 def set_channels(person: User, wishes: Sequence[ChannelWish]) -> None:

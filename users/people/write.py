@@ -15,6 +15,7 @@ from django.db import IntegrityError, transaction
 from users.models import Destination, User
 from users.people import rights
 from users.people.addresses import AddressChanges, plan_addresses
+from users.people.authors import set_authors
 from users.people.profile import fill_profile
 from users.people.values import Change, Mode, Outcome, Remark, Result
 
@@ -52,6 +53,7 @@ def _rounds(changes: Sequence[Change]) -> Iterable[Indexed]:
 
 @transaction.atomic
 def _apply_round(round_: Indexed, now: datetime) -> dict[int, Outcome]:
+    set_authors(change.by for _, change in round_)
     rejected = _not_allowed(round_)
     outcomes = {index: Outcome(Result.REJECTED, remark) for index, remark in rejected.items()}
     allowed = [(index, change) for index, change in round_ if index not in rejected]
