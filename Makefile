@@ -6,12 +6,13 @@ UV := $(BIN)/uv pip install --python $(BIN)/python --require-hashes
 RUN_READY := $(VENV)/.ready-to-run
 DEV_READY := $(VENV)/.ready-to-develop
 
-.PHONY: run test check bench chaos chaos-mutants format docs messages lock proto clean help
+.PHONY: run test check check-client bench chaos chaos-mutants format docs messages lock proto client-proto clean help
 
 help:
 	@echo "make run     start the whole system on this machine"
 	@echo "make test    run the tests; ARGS=tests/gateway runs some"
 	@echo "make check   format, linters, types, import layers, wire contract"
+	@echo "make check-client   build the Python client, and try its wheel beside other packages"
 	@echo "make bench   measure; SCRIPT=live/fanout.py runs one, SIZE=quick a short one"
 	@echo "make chaos   faults against real processes; SCENARIO=L1 runs one, SIZE=short a quick one, SEED=7"
 	@echo "make chaos-mutants   break the product on purpose; MUTANT=m07 breaks it in one way"
@@ -19,6 +20,7 @@ help:
 	@echo "make docs    write the tables of settings in docs/configuration.md"
 	@echo "make messages   add new sentences to the catalogues of other languages"
 	@echo "make proto   regenerate the protobuf code"
+	@echo "make client-proto   regenerate the Python client's copy of it"
 	@echo "make lock    compile requirements/*.in to pinned, hashed *.txt"
 	@echo "make clean   remove var/, the data of the development system"
 
@@ -32,12 +34,16 @@ check: $(DEV_READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy config gateway notifications users runtime sandbox proto/generate.py
+	$(BIN)/mypy --config-file clients/python/pyproject.toml clients/python/src/tocsin
 	$(BIN)/lint-imports
 	$(BIN)/bandit -q -ll -c pyproject.toml -r config gateway notifications users runtime sandbox
 	$(BIN)/python -m proto.generate --check
 	$(BIN)/python -m config.messages --check
 	$(BIN)/buf lint proto
 	$(BIN)/buf breaking proto --against proto/baseline
+
+check-client: $(DEV_READY)
+	$(BIN)/python clients/python/check_wheel.py
 
 LIVE_BENCHMARKS := $(addprefix live/,fanout.py latency.py broadcast.py memory.py confirmed.py)
 
@@ -66,6 +72,9 @@ messages: $(DEV_READY)
 proto: $(DEV_READY)
 	$(BIN)/python -m proto.generate
 	$(BIN)/buf format -w proto
+
+client-proto: $(DEV_READY)
+	$(BIN)/python clients/python/generate.py
 
 lock: $(DEV_READY)
 	cd requirements && for set in dev base embedded bootstrap; do \

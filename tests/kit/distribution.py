@@ -8,7 +8,7 @@ _TOGETHER = (
     "tests/faults/test_faults_short.py",
     "tests/rabbitmq/",
     "tests/journeys/",
-    "tests/clients/",
+    "tests/clients/test_",
     "tests/sandbox/system/",
     "tests/gateway/web/test_health.py",
 )
