@@ -48,7 +48,7 @@ class RedisStreamsTransport(Transport):
         self._starting = threading.Lock()
         self._start = ""
         self._sending = _client(redis_url, options.timeout_s)
-        self._receiving = _client(redis_url, options.timeout_s)
+        self._receiving: Any = _client(redis_url, options.timeout_s)
 
     def send(self, events: Sequence[Outgoing]) -> Sequence[Answer]:
         """Add all or none: a batch that is half there could be overtaken by its second half."""
