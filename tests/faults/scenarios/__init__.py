@@ -8,6 +8,7 @@ MODULES = (
     "database",
     "crashes",
     "ingress",
+    "producer",
     "providers",
     "network",
     "live",
