@@ -1,6 +1,5 @@
 """Node with the client's development packages, and a Daphne that a browser sees die and come back."""
 
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -10,7 +9,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from config.env import ROOT
 from sandbox.system.start import free_port
 from tests.gateway.conftest import (  # noqa: F401  fixtures
     ann,
@@ -21,30 +19,17 @@ from tests.gateway.conftest import (  # noqa: F401  fixtures
     venue,
 )
 from tests.gateway.servers import database_url, running_daphne
+from tests.kit.node import CLIENT, install_packages, missing
 from tests.kit.sign_in import cookie_of
 
-CLIENT = ROOT / "clients/js"
-_NO_NODE = "Node is missing: apt-get install nodejs npm"
 _NO_CHROMIUM = "Chromium is missing: apt-get install chromium"
 _QUIET = ["--no-sandbox", "--no-first-run", "--disable-background-networking", "--disable-sync"]
-
-
-def missing(what: str, required: str) -> None:
-    """Skip, or fail where everything has to be there."""
-    if os.environ.get(required) == "1":
-        pytest.fail(what)
-    pytest.skip(what)
 
 
 @pytest.fixture(scope="session")
 def run_node() -> Callable[..., "subprocess.CompletedProcess[str]"]:
     """Run Node in clients/js, with the packages of its lock file installed."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        missing(_NO_NODE, "TOCSIN_REQUIRE_NODE")
-    installed, wanted = CLIENT / "node_modules/.package-lock.json", CLIENT / "package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < wanted.stat().st_mtime:
-        done = subprocess.run(["npm", "ci"], cwd=CLIENT, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+    install_packages()
 
     def run(*arguments: str, given: str = "") -> "subprocess.CompletedProcess[str]":
         return subprocess.run(

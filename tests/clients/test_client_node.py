@@ -1,6 +1,6 @@
 """The JavaScript client by itself: its own tests in Node, and its declarations."""
 
-from tests.clients.conftest import CLIENT
+from tests.kit.node import CLIENT
 
 
 def test_its_own_tests_pass(run_node) -> None:

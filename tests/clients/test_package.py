@@ -3,11 +3,10 @@
 import gzip
 import json
 import re
-import subprocess
 
 import pytest
 
-from tests.clients.conftest import CLIENT
+from tests.kit.node import CLIENT, pack, run
 
 KIB = 1024
 _VIEWS = ("style", "dom", "words", "inbox-element", "toasts-element")
@@ -17,13 +16,9 @@ _VIEWS = ("style", "dom", "words", "inbox-element", "toasts-element")
 def packed(run_node, tmp_path_factory):
     """The packed client, unpacked where npm would install it."""
     folder = tmp_path_factory.mktemp("packed")
-    packing = ["npm", "pack", "--json", "--pack-destination", str(folder)]
-    done = subprocess.run(packing, cwd=CLIENT, capture_output=True, text=True, check=True)
-    [file] = json.loads(done.stdout)
     home = folder / "node_modules/tocsin-client"
     home.mkdir(parents=True)
-    unpack = ["tar", "-xzf", str(folder / file["filename"]), "-C", str(home), "--strip-components=1"]
-    subprocess.run(unpack, check=True)
+    run("tar", "-xzf", str(pack(folder)), "-C", str(home), "--strip-components=1", cwd=folder)
     return home
 
 
@@ -44,9 +39,8 @@ def test_a_server_may_import_the_components(packed) -> None:
     script = (
         'import "tocsin-client/components"; import { makeToken } from "tocsin-client/token"; makeToken.name'
     )
-    command = ["node", "--input-type=module", "--eval", script]
-    done = subprocess.run(command, cwd=packed.parent.parent, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
+    home = packed.parent.parent
+    assert run("node", "--input-type=module", "--eval", script, cwd=home) == ""
 
 
 def test_every_text_has_its_translations(run_node) -> None:

@@ -1,30 +1,19 @@
 """The pages of another site that carry the bell, made from the client's packed file as its makers do."""
 
-import json
-import os
 import shutil
-import subprocess
 from pathlib import Path
 
-from config.env import ROOT
+from tests.kit.node import CLIENT, pack, run
 from tests.kit.other_site import OtherSite
 
-CLIENT = ROOT / "clients/js"
 PAGES = Path(__file__).parent / "bell"
 FRAMEWORKS = ("react", "preact")
 
 
-def run(*command: str, cwd: Path, **environment: str) -> str:
-    done = subprocess.run(command, cwd=cwd, env=os.environ | environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def install_packed(folder: Path) -> None:
-    """Pack the client, and install the file in `folder` as npm does, without a registry."""
-    [packed] = json.loads(run("npm", "pack", "--json", "--pack-destination", str(folder), cwd=CLIENT))
+    """Install the packed client in `folder` as npm does, without a registry."""
     (folder / "package.json").write_text('{"private": true, "type": "module"}')
-    run("npm", "install", "--offline", "--no-audit", "--no-fund", packed["filename"], cwd=folder)
+    run("npm", "install", "--offline", "--no-audit", "--no-fund", pack(folder).name, cwd=folder)
 
 
 def build(site: OtherSite) -> None:

@@ -217,3 +217,15 @@ def test_the_person_answers_in_the_simulated_telegram(system, sign_in):
     page.get_by_test_id("chat-text").fill("/status")
     page.get_by_test_id("chat-text").press("Enter")
     expect(page.get_by_test_id("chat-message").last).to_contain_text("This chat is linked to Demo")
+
+
+def test_every_critical_event_has_a_button_that_acknowledges_it(system, sign_in):
+    page = sign_in()
+    ack = system.publish()
+    item = page.locator(f"[data-testid=inbox-item][data-event-id='{ack['event_id']}']")
+    item.get_by_role("button", name="Got it").click()
+    expect(page.get_by_test_id("toast")).to_have_count(0)
+    expect(page.get_by_test_id("timeline-card").first).to_contain_text("evidence HUMAN")
+    page.reload()
+    expect(item).to_have_attribute("data-read", "true")
+    expect(item.get_by_role("button", name="Got it")).to_have_count(0)

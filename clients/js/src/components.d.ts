@@ -18,6 +18,8 @@ export interface InboxView {
 export interface Inbox extends EventTarget {
   /** The same object until something changes. */
   readonly view: InboxView;
+  /** Whether the person has read the event, here or elsewhere. */
+  hasRead(event: InboxItem | TocsinEvent): boolean;
   refresh(): void;
   older(): void;
   /** The person has seen all that is shown. */

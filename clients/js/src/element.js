@@ -7,15 +7,16 @@ import { connect } from "./tocsin.js";
 const ITEMS = 30;
 const CONNECTION = ["url", "person", "token-url"];
 const shared = new Map(); // the connections that elements have opened, by what they connect with
-const waiting = new Set(); // elements without a connection of their own, until another one has one
+const borrowers = new Set(); // elements without a `url`: they show the first connection of another one
 const Base = globalThis.HTMLElement ?? class {}; // so that a server may import the module
 
 export class TocsinElement extends Base {
   static observedAttributes = [...CONNECTION, "locale"];
 
   #given = null; // the client that the page has passed
-  #link = null; // {client, users}
-  #starting = false;
+  #link = null; // {name, client, users}
+  #followed = null; // the client that is shown
+  #updating = false;
   #offs = [];
 
   /** `css` is the element's style, a constructed sheet: pages with a strict policy allow it. */
@@ -28,12 +29,12 @@ export class TocsinElement extends Base {
 
   /** The client whose events are shown, or null before there is one. One that is set is not closed by the element. */
   get client() {
-    return this.#given ?? this.#link?.client ?? null;
+    return this.#given ?? this.#link?.client ?? (borrowers.has(this) ? firstShared() : null);
   }
 
   set client(client) {
     this.#given = client;
-    this.#restart();
+    this.#update();
   }
 
   get locale() {
@@ -47,60 +48,60 @@ export class TocsinElement extends Base {
   }
 
   connectedCallback() {
-    this.#restart();
+    this.#update();
   }
 
   disconnectedCallback() {
-    this.#stop();
+    this.#update();
   }
 
   attributeChangedCallback() {
-    this.#restart();
+    this.#update();
   }
 
-  /** Later, so that a page may set several properties. */
-  #restart() {
-    if (!this.isConnected || this.#starting) return;
-    this.#starting = true;
+  /** Later, so that a page may set several properties, or move the element, at the cost of one change. */
+  #update() {
+    if (this.#updating) return;
+    this.#updating = true;
     queueMicrotask(() => {
-      this.#starting = false;
-      this.#stop();
-      if (this.isConnected) this.#start();
+      this.#updating = false;
+      const [before, url] = [this.#link, this.getAttribute("url")];
+      const connects = this.isConnected && !this.#given;
+      this.#link = connects && url ? this.#enter(url) : null;
+      borrowers[connects && !url ? "add" : "delete"](this);
+      if (this.isConnected) this.setTexts(this.texts);
+      this.#show(this.isConnected ? this.client : null);
+      if (before) this.#leave(before);
     });
   }
 
-  #start() {
-    this.setTexts(this.texts);
-    if (!this.#given) this.#link = this.#share();
-    if (!this.client) return void waiting.add(this);
-    const inbox = inboxOf(this.client);
-    const on = (type, handler) => this.#offs.push(this.client.on(type, handler));
-    this.follow({ client: this.client, inbox, on });
-    for (const element of [...waiting]) if (element !== this) element.#restart();
-  }
-
-  #stop() {
-    waiting.delete(this);
+  #show(client) {
+    if (client === this.#followed) return;
     for (const off of this.#offs.splice(0)) off();
-    this.unfollow();
-    const link = this.#link;
-    this.#link = null;
-    if (!link || --link.users) return;
-    shared.delete(link.name);
-    link.client.close();
+    if (this.#followed) this.unfollow();
+    this.#followed = client;
+    if (client) this.follow({ inbox: inboxOf(client), on: (type, handler) => this.#offs.push(client.on(type, handler)) });
   }
 
   /** Return the connection of this element's attributes, which others with the same ones use too. */
-  #share() {
-    const url = this.getAttribute("url");
-    const name = url ? JSON.stringify(CONNECTION.map((attribute) => this.getAttribute(attribute))) : shared.keys().next().value;
+  #enter(url) {
+    const name = JSON.stringify(CONNECTION.map((attribute) => this.getAttribute(attribute)));
     if (!shared.has(name)) {
-      if (!url) return null;
       shared.set(name, { name, users: 0, client: this.#connect(url) });
+      for (const element of borrowers) element.#update();
     }
     const link = shared.get(name);
     link.users += 1;
     return link;
+  }
+
+  /** The last element that leaves a connection closes it. */
+  #leave(link) {
+    link.users -= 1;
+    if (link.users) return;
+    shared.delete(link.name);
+    link.client.close();
+    for (const element of borrowers) element.#update();
   }
 
   #connect(url) {
@@ -108,6 +109,10 @@ export class TocsinElement extends Base {
     const credentials = tokenUrl && { token: () => fetchToken(tokenUrl) };
     return connect({ url, person: this.getAttribute("person") ?? "", inbox: ITEMS, ...credentials });
   }
+}
+
+function firstShared() {
+  return shared.values().next().value?.client ?? null;
 }
 
 async function fetchToken(url) {

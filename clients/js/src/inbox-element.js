@@ -84,6 +84,7 @@ export class TocsinInbox extends TocsinElement {
     this.#panel.role = this.hasAttribute("inline") ? "region" : "dialog";
     this.#bell.setAttribute("aria-label", texts.bell(this.#unread));
     this.#clear();
+    if (this.#inbox) this.#render();
   }
 
   follow({ inbox }) {

@@ -53,6 +53,11 @@ class Inbox extends EventTarget {
     return this.#view;
   }
 
+  /** Whether the person has read the event, here or elsewhere. */
+  hasRead(event) {
+    return this.#items.get(keyOf(event))?.read ?? this.#marked.has(keyOf(event));
+  }
+
   /** Ask for the newest page. Calls while one is on its way cause one further request. */
   refresh() {
     if (this.#asking) return void (this.#askAgain = true);

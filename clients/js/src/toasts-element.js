@@ -36,7 +36,7 @@ export class TocsinToasts extends TocsinElement {
 
   follow({ inbox, on }) {
     this.#inbox = inbox;
-    on("event", (frame) => frame.silent || this.#add(frame));
+    on("event", (frame) => frame.silent || inbox.hasRead(frame) || this.#add(frame));
     for (const type of ENDED) on(type, ({ source, event_ids: ids }) => this.#end(ids.map((id) => keyOf({ source, event_id: id }))));
     document.addEventListener("visibilitychange", this.#onVisibility);
   }

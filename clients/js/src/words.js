@@ -20,13 +20,15 @@ export function titleOf({ title, event_type: type }) {
 
 /** Return the body as its blocks, or as plain text; null if there is none. */
 export function bodyOf({ body, blocks }) {
-  if (blocks?.length) return h("div", { part: "body", class: "body blocks" }, ...blocks.map(blockOf));
+  if (blocks?.length) return h("div", { part: "body", class: "body blocks" }, ...blocksOf(blocks));
   return body ? h("p", { part: "body", class: "body" }, body) : null;
 }
 
-function blockOf({ type, depth, marker, runs }) {
-  const lead = depth ? h("span", { class: "marker" }, marker) : null;
-  return h(type === "code" ? "pre" : "p", { "data-depth": depth }, lead, ...runs.map(runOf));
+export function blocksOf(blocks) {
+  return blocks.map(({ type, depth, marker, runs }) => {
+    const lead = depth ? h("span", { class: "marker" }, marker) : null;
+    return h(type === "code" ? "pre" : "p", { "data-depth": depth }, lead, ...runs.map(runOf));
+  });
 }
 
 function runOf({ text, bold, italic, code, url }) {
@@ -43,19 +45,25 @@ export function imageOf({ image }) {
 }
 
 /**
- * Return the buttons of an event, or null. One that acknowledges calls `onAcknowledge`; a CRITICAL event has one in
- * any case, labelled `label`, until the person has acknowledged it.
+ * Return what an event's buttons do: those of its producer, and on a CRITICAL one to acknowledge it, labelled `label`.
+ * The person acknowledges once.
  */
-export function actionsOf({ actions = [], priority, acknowledged }, { label, onAcknowledge }) {
-  const acknowledges = ({ kind }) => kind === "acknowledge";
+export function buttonsOf({ actions = [], priority, acknowledged }, label) {
   const wanted = [...actions];
   if (priority === "CRITICAL" && !wanted.some(acknowledges)) wanted.unshift({ kind: "acknowledge", label });
-  const buttons = wanted
-    .filter((action) => !(acknowledges(action) && acknowledged))
-    .map((action) =>
-      acknowledges(action)
-        ? h("button", { type: "button", part: "button acknowledge", onclick: onAcknowledge }, action.label)
-        : linked(action.url, "span", { part: "button action" }, action.label),
-    );
+  return wanted.filter((action) => !(acknowledged && acknowledges(action)));
+}
+
+export function acknowledges({ kind }) {
+  return kind === "acknowledge";
+}
+
+/** Return the buttons of an event, or null. One that acknowledges calls `onAcknowledge`. */
+export function actionsOf(event, { label, onAcknowledge }) {
+  const buttons = buttonsOf(event, label).map((action) =>
+    acknowledges(action)
+      ? h("button", { type: "button", part: "button acknowledge", onclick: onAcknowledge }, action.label)
+      : linked(action.url, "span", { part: "button action" }, action.label),
+  );
   return buttons.length ? h("div", { part: "actions", class: "actions" }, ...buttons) : null;
 }

@@ -35,11 +35,12 @@ export function renderItem(item, { onRead, onArchive, onAcknowledge }) {
   return row;
 }
 
-/** Return what an item in the producer's own words shows below its title: links cannot stand inside a button. */
+/** Return what an item with links, a picture or buttons shows below its title: links cannot stand inside a button. */
 function detailsOf(item, onAcknowledge) {
-  if (!item.blocks && !item.image && !item.actions) return null;
+  const actions = actionsOf(item, onAcknowledge);
+  if (!item.blocks && !item.image && !actions) return null;
   const body = bodyOf(item, { class: "item-body" });
-  return h("div", { class: "item-details" }, body, imageOf(item), actionsOf(item, onAcknowledge));
+  return h("div", { class: "item-details" }, body, imageOf(item), actions);
 }
 
 /** Update the relative times of a list. */

@@ -126,7 +126,8 @@ export class Inbox extends EventTarget {
       if (this.#archived.has(key)) continue;
       const known = before.get(key);
       const { read, seen, acknowledged } = known ?? {};
-      this.#items.set(key, { ...item, read: item.read || !!read, seen: item.seen || !!seen, acknowledged });
+      const done = { read: item.read || !!read, seen: item.seen || !!seen, acknowledged: item.acknowledged || !!acknowledged };
+      this.#items.set(key, { ...item, ...done });
     }
   }
 
