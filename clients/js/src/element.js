@@ -1,7 +1,7 @@
 // What the components have in common: their connection, their language, and their style.
 
 import { inboxOf } from "./inbox.js";
-import { textsOf } from "./texts.js";
+import { localeOf, textsOf } from "./texts.js";
 import { connect } from "./tocsin.js";
 
 const ITEMS = 30;
@@ -38,9 +38,7 @@ export class TocsinElement extends Base {
   }
 
   get locale() {
-    const near = this.getAttribute("locale") || this.closest("[lang]")?.lang;
-    const wanted = near || globalThis.navigator?.language || "en";
-    return Intl.DateTimeFormat.supportedLocalesOf([wanted.replaceAll("_", "-")]).length ? wanted.replaceAll("_", "-") : "en";
+    return localeOf(this.getAttribute("locale"), this.closest("[lang]")?.lang, navigator.language);
   }
 
   get texts() {

@@ -70,6 +70,19 @@ export function textsOf(locale) {
   return TEXTS[locale.toLowerCase().split(/[-_]/)[0]] ?? EN;
 }
 
+/** Return the first of these that is a locale which the browser knows; English without one. */
+export function localeOf(...wanted) {
+  for (const tag of wanted.filter(Boolean)) {
+    try {
+      const [known] = Intl.DateTimeFormat.supportedLocalesOf(tag.replaceAll("_", "-"));
+      if (known) return known;
+    } catch {
+      // Not a locale: the next one may be.
+    }
+  }
+  return "en";
+}
+
 const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60]];
 const WEEK_S = 604_800;
 

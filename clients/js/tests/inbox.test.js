@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { inboxOf } from "../src/inbox.js";
-import { ageOf } from "../src/texts.js";
+import { ageOf, localeOf } from "../src/texts.js";
 import { event, EPOCH, next, sentBefore, Stage } from "./stage.js";
 
 function item(seq, fields = {}) {
@@ -120,6 +120,12 @@ test("a client that asks for no page with ready is asked for one", async (t) => 
   assert.equal(inboxOf(client), inbox);
   assert.deepEqual(await peer.receive(), { type: "inbox", limit: 30 });
   assert.equal(inbox.view, inbox.view);
+});
+
+test("the first locale that is one counts", () => {
+  assert.equal(localeOf(null, "de_CH", "en"), "de-CH");
+  assert.equal(localeOf("not a locale", "", "zh-Hans"), "zh-Hans");
+  assert.equal(localeOf(undefined, "!"), "en");
 });
 
 test("ages are words of the locale", () => {

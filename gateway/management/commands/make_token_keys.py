@@ -28,4 +28,4 @@ class Command(BaseCommand):
             f"{private_key} signs tokens: give it to the site's back end, and to nobody else.\n"
             "Set this here, after the keys that are in use, separated by a comma:"
         )
-        self.stdout.write(f"JWT_PUBLIC_KEYS={line}")
+        self.stdout.write(f"JWT_PUBLIC_KEYS='{line}'")
