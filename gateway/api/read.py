@@ -104,6 +104,7 @@ def _delivery(row: Delivery) -> dict[str, Any]:
         "error": row.error,
         "possible_duplicate": row.possible_duplicate,
         "provider_message_id": row.provider_message_id,
+        "merged_into": str(row.merged_into) if row.merged_into else None,
         "template_version": _template_version(row),
         "ack_deadline": to_ms(row.ack_deadline) if row.ack_deadline else None,
         "attempts": [

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 
+from django.db.models import Count, Min
+
 from notifications.bot import linking, mutes, notices, preferences
 from notifications.bot.conversation import KIND, Conversation
 from notifications.bot.linking import name_of
 from notifications.live.frames import to_ms
 from notifications.models import Delivery
 from notifications.rendering.conventions.dates import local_time
-from notifications.rendering.locales import gettext
+from notifications.rendering.conventions.numbers import decimal
+from notifications.rendering.locales import gettext, ngettext
 from notifications.rendering.render import zone_of
 from notifications.states import DeliveryState
 from notifications.transports import registry
@@ -55,8 +58,24 @@ def _status(talk: Conversation, _: str) -> None:
     ]
     lines.append(gettext("Switched on: %s") % (", ".join(on) or gettext("nothing")))
     lines += mutes.described(talk, person)
+    lines += _waiting(talk, person, destination)
     lines.append(_last_message(person, destination))
     talk.say("\n".join(lines))
+
+
+def _waiting(talk: Conversation, person: User, destination: Destination) -> list[str]:
+    """Return a line on what waits for a digest here; none if nothing does."""
+    waiting = Delivery.objects.filter(destination=destination, digest_at__gt=talk.now, ring_at__isnull=False)
+    found = waiting.aggregate(count=Count("pk"), at=Min("digest_at"))
+    if not found["count"]:
+        return []
+    sentence = ngettext(
+        "%(count)s message waits for the next digest: %(time)s",
+        "%(count)s messages wait for the next digest: %(time)s",
+        found["count"],
+    )
+    at = local_time(to_ms(found["at"]), zone_of(person.time_zone))
+    return [sentence % {"count": decimal("", str(found["count"])), "time": at}]
 
 
 def _last_message(person: User, destination: Destination) -> str:

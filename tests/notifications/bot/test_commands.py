@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from notifications.ingest import ingest
 from notifications.models import Event
 from notifications.routing.recipients import load
 from notifications.states import Channel, Priority
@@ -40,6 +41,13 @@ def test_status_says_who_what_and_when(bot, desk, ada, chat, records) -> None:
     ]
     records.sent(desk.delivery(desk.event(ada, chat, priority=Priority.CRITICAL)))
     assert said(bot.write("/status")).splitlines()[-1].startswith("Last message here: ")
+
+
+def test_status_says_what_waits_for_a_digest(bot, desk, ada, chat) -> None:
+    ada.digests.create(channel=Channel.TELEGRAM, mode="interval", period_s=900)
+    assert "digest" not in said(bot.write("/status"))
+    ingest([desk.envelope(ada, "e1"), desk.envelope(ada, "e2")], now=desk.now)
+    assert "2 messages wait for the next digest: " in said(bot.write("/status"))
 
 
 def test_stop_ends_messages_and_start_brings_them_back(bot, ada, chat, mailbox) -> None:
