@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv pip install --python $(BIN)/python --require-hashes
 RUN_READY := $(VENV)/.ready-to-run
 DEV_READY := $(VENV)/.ready-to-develop
+BENCH_READY := $(VENV)/.ready-to-measure
 
 .PHONY: run test check check-client bench chaos chaos-mutants format docs messages lock proto client-proto clean help
 
@@ -47,8 +48,8 @@ check-client: $(DEV_READY)
 
 LIVE_BENCHMARKS := $(addprefix live/,fanout.py latency.py broadcast.py memory.py confirmed.py)
 
-bench: $(DEV_READY)
-	@for script in $(or $(SCRIPT),publish.py ingest_streams.py deliveries.py toast.py $(LIVE_BENCHMARKS)); do \
+bench: $(BENCH_READY)
+	@for script in $(or $(SCRIPT),publish.py ingest_streams.py ingest/publish_client.py deliveries.py toast.py $(LIVE_BENCHMARKS)); do \
 		$(BIN)/python benchmarks/$$script || exit 1; done
 
 chaos: $(DEV_READY)
@@ -77,7 +78,7 @@ client-proto: $(DEV_READY)
 	$(BIN)/python clients/python/generate.py
 
 lock: $(DEV_READY)
-	cd requirements && for set in dev base embedded bootstrap; do \
+	cd requirements && for set in dev base embedded bench bootstrap; do \
 		constraint=$$( [ $$set = dev ] || echo "-c dev.txt" ); \
 		../$(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 --generate-hashes \
 			--no-emit-index-url --no-header $$constraint $$set.in -o $$set.txt || exit 1; \
@@ -104,3 +105,8 @@ $(DEV_READY): requirements/dev.txt $(BIN)/uv
 	@echo "installing the requirements and the test tools …"
 	@$(UV) --compile-bytecode -r requirements/dev.txt
 	@touch $@ $(RUN_READY)
+
+$(BENCH_READY): requirements/bench.txt $(DEV_READY)
+	@echo "installing what is measured beside ours …"
+	@$(UV) --compile-bytecode -r requirements/bench.txt
+	@touch $@

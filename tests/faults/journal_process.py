@@ -16,7 +16,7 @@ import tocsin
 from tocsin.engine import Engine
 from tocsin.options import Target
 
-FLUSH_S = 120.0
+FLUSH_S = 300.0
 
 
 class Dying:

@@ -314,6 +314,27 @@ _ALL = (
         tests=("tests/notifications/store/test_claim.py",),
     ),
     Mutant(
+        "m40",
+        "the Python client notes that the producer has had a final ack before it has",
+        "clients/python/src/tocsin/telling.py",
+        """        for ack in acks:
+            self._call(ack)
+        finals = [ack.event_id for ack in acks if ack.final]
+        if finals:
+            try:
+                self._journal.told(finals, now=time.time())
+            except JournalError:
+                log.warning("acks_told_again", exc_info=True)
+""",
+        """        finals = [ack.event_id for ack in acks if ack.final]
+        if finals:
+            self._journal.told(finals, now=time.time())
+        for ack in acks:
+            self._call(ack)
+""",
+        rows=("K1",),
+    ),
+    Mutant(
         "m41",
         "CRITICAL waits on a channel for as long as it has to, although another is free",
         "notifications/delivery/waits.py",

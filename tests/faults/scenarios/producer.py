@@ -68,11 +68,43 @@ def kill_the_producer(stage: Stage) -> None:
     stage.figure("all ended after the last kill, s", took_s)
 
 
-def _cases(stage: Stage) -> list[Case]:
-    """Return a producer for each step and transport; in the short size they take turns."""
+@scenario("L7c", "each ingress killed every 3 s, its producers with the Python client and its journal")
+def kill_ingresses_of_clients(stage: Stage) -> None:
+    supervisor = stage.system.supervisor
+    counts = (stage.scaled(14_000, 150), stage.scaled(6_000, 90))
+    cases = [
+        _case(stage, ("none", "killed", ""), target, count)
+        for target, count in zip(_targets(stage), counts, strict=True)
+    ]
+    with ThreadPoolExecutor(max_workers=2) as together:
+        running = [together.submit(_live, case, None) for case in cases]
+        kills = 0
+        while not all(one.done() for one in running) and kills < stage.scaled(400, 8):
+            stage.pause(3)
+            for name in ("web", "streams"):
+                if supervisor.children[name].ready():
+                    kills += 1
+                    supervisor.kill(name)
+        codes = [one.result() for one in running]
+    stage.struck()
+    for case in cases:
+        _note(stage, case)
+    took_s = stage.settle()
+    stage.figure("ingresses killed", kills, limit="≥ 2", holds=kills >= 2)
+    stage.figure("producers that had all final acks", codes.count(0), limit="2", holds=not any(codes))
+    stage.figure("all ended after the last kill, s", took_s, limit="≤ 120", holds=took_s <= 120)
+
+
+def _targets(stage: Stage) -> tuple[dict[str, str], dict[str, str]]:
+    """Return where a client publishes over HTTP, and over the stream."""
     system = stage.system
     http = {"url": system.url, "key": system.api_key}
-    streams = {"url": system.valkey.url, "source": SOURCE}
+    return http, {"url": system.valkey.url, "source": SOURCE}
+
+
+def _cases(stage: Stage) -> list[Case]:
+    """Return a producer for each step and transport; in the short size they take turns."""
+    http, streams = _targets(stage)
     wanted = []
     for number, step in enumerate(_STEPS):
         both = [streams] if step[1] in _ONLY_OF_STREAMS else [http, streams]
