@@ -42,7 +42,7 @@ class EventAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     inlines = (DeliveryInline,)
     fieldsets = (
         (None, {"fields": ("event_id", "source", "person", "seq", "topic", "event_type", "priority")}),
-        ("What happened", {"fields": ("state", "via", "evidence", "code", "story")}),
+        ("What happened", {"fields": ("story", "state", "via", "evidence", "code")}),
         (
             "Times",
             {

@@ -8,8 +8,8 @@ from users.models.people import User
 
 
 class PersonChange(models.Model):
-    """One row of another table before and after a change. Triggers write it: each change is seen, by
-    whatever statement, is seen. `users.acting` says who that is."""
+    """One row of another table before and after a change. Triggers write it, by
+    whatever statement it was changed. `users.acting` says who acts."""
 
     class Surface(models.TextChoices):
         ADMIN = "admin"
