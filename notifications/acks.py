@@ -41,6 +41,7 @@ _DETAIL: dict[str, str] = {
     EndCode.SWITCHED_OFF: "The person has switched its channels off; the event is in their inbox.",
     EndCode.BELOW_PRIORITY: "The person wants only more urgent events; the event is in their inbox.",
     EndCode.CONFLICT: "This event_id was accepted before with other content; nothing was sent.",
+    EndCode.SUPERSEDED: "A newer event with its collapse_key has taken its place.",
     EndCode.ERASED: "The person was erased before it was delivered; send them nothing more.",
     StoredAs.UNKNOWN_USER: "No active person has this user_id: they were erased just now.",
 }
@@ -104,6 +105,7 @@ def _new_ack(item: Planned[Envelope], answer: store.Stored, now: datetime) -> Ac
         detail=_DETAIL.get(answer.code, ""),
         seq=answer.seq,
         outcomes=held(item.plan) + skipped(item.plan),
+        superseded_by=answer.superseded_by,
         state=answer.state,
         event_pk=answer.event_pk,
     )
@@ -152,9 +154,16 @@ def event_ack(
         delivered_via=None if event.delivered_via is None else Channel(event.delivered_via),
         evidence=Evidence(event.evidence),
         outcomes=_outcomes(event, deliveries),
+        superseded_by=_superseded_by(event),
         state=state,
         event_pk=event.pk,
     )
+
+
+def _superseded_by(event: Event | store.Ended) -> str:
+    if event.state != EventState.SUPERSEDED:
+        return ""
+    return next((str(line["by"]) for line in reversed(event.trace) if "by" in line), "")
 
 
 def _outcomes(

@@ -7,6 +7,8 @@ and a single one does not wait.
 import logging
 from collections.abc import Sequence
 
+from django.db import connection
+
 from notifications import tasks
 from notifications.effects import Effects
 from runtime.batching import ThreadBatcher
@@ -22,6 +24,9 @@ def _run(gathered: Sequence[Effects]) -> None:
         tasks.run_effects(whole)
     except Exception:
         log.exception("doorbell_failed")
+    finally:
+        if whole.freed:
+            connection.close()  # back to the pool: this thread seldom needs one
 
 
 _doorbell = ThreadBatcher("doorbell", _run)

@@ -47,6 +47,7 @@ class Effects:
     fan_outs: list[FanOut] = field(default_factory=list)
     broadcasts: list[str] = field(default_factory=list)  # ids of broadcasts that have just ended
     edits: list[str] = field(default_factory=list)  # deliveries whose messages are out of date
+    freed: list[int] = field(default_factory=list)  # ids of events with a key: the next one may go on
     replies: bool = False  # the final ack of one of them goes to a reply stream
 
     def add(self, other: "Effects") -> None:
@@ -56,8 +57,9 @@ class Effects:
         self.fan_outs += other.fan_outs
         self.broadcasts += other.broadcasts
         self.edits += other.edits
+        self.freed += other.freed
         self.replies |= other.replies
 
     def __bool__(self) -> bool:
         """Tell whether anything has to be published; the gateway itself sends `confirmed`."""
-        return bool(self.rings or self.finals or self.fan_outs or self.broadcasts or self.edits)
+        return bool(self.rings or self.finals or self.fan_outs or self.broadcasts or self.edits or self.freed)

@@ -260,6 +260,7 @@ class Ack:
     delivered_via: Channel | None = None
     evidence: Evidence = Evidence.NONE
     outcomes: tuple[ChannelOutcome, ...] = ()
+    superseded_by: str = ""  # the id of the newer event that has taken its place
     state: EventState | None = None
     event_pk: int = 0
     broadcast_pk: str = ""  # instead of event_pk, for an event to a topic

@@ -42,7 +42,7 @@ class EventState(StrEnum):
     DELIVERED = "delivered"  # delivered on one channel, with evidence
     FAILED = "failed"  # every channel failed: a dead letter, with a reason for each
     EXPIRED = "expired"  # it expired before it was delivered
-    SUPERSEDED = "superseded"  # reserved: a newer event with the same collapse key took its place
+    SUPERSEDED = "superseded"  # a newer event with the same collapse key took its place
 
 
 class DeliveryState(StrEnum):
@@ -102,6 +102,7 @@ class WaitReason(StrEnum):
     SEND_WINDOW = "send_window"
     MUTED = "muted"
     DIGEST = "digest"
+    ORDER = "order"  # an earlier event of its keys has not ended
 
 
 class HoldReason(StrEnum):
@@ -138,6 +139,7 @@ class EndCode(StrEnum):
     EXPIRED = "expired"
     OUTCOME_UNKNOWN = "outcome_unknown"  # the provider's answer was lost
     CONFLICT = "conflict"  # the id belongs to another event
+    SUPERSEDED = "superseded"  # a newer event with the same collapse key took its place
     ERASED = "erased"  # its person was erased before it was delivered
     NO_SUBSCRIBERS = "no_subscribers"  # nobody follows the topic
     NOBODY_REACHED = "nobody_reached"  # no subscriber of the topic was reached

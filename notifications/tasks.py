@@ -15,6 +15,7 @@ from celery.signals import worker_process_shutdown
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
+from notifications import store
 from notifications.delivery import attempt, edits, further, slow_sends
 from notifications.delivery.attempt import NotDue
 from notifications.delivery.retries import QUICK_TRIES
@@ -29,6 +30,7 @@ from notifications.transports.base import LimitedError, TemporaryError
 from runtime.circuit import Circuit
 from runtime.failpoints import failpoint
 from runtime.postgres import clock
+from runtime.postgres.away import DATABASE_AWAY
 from runtime.redis import counters
 from runtime.redis.counters import SharedCounter
 
@@ -189,6 +191,7 @@ def run_effects(effects: Effects) -> None:
     """Publish what follows a committed change: doorbells, and the ends of events and broadcasts."""
     failpoint("recorded_before_effects")
     ring(effects.rings)
+    ring_next(effects.freed)
     ring_fan_outs(effects.fan_outs)
     ring_edits(effects.edits)
     replies = effects.replies or bool(effects.broadcasts)
@@ -217,6 +220,16 @@ def ring(rings: Sequence[Ring]) -> None:
         size = pipeline_settings().batch_size
         for start in range(0, len(ids), size):
             _publish(deliver_many, queue, {"delivery_ids": ids[start : start + size]}, 0)
+
+
+def ring_next(freed: Sequence[int]) -> None:
+    """Publish doorbells for what waited for these events. Never raises either: the sweep looks again."""
+    if not freed:
+        return
+    try:
+        ring(store.next_in_line(freed, now=clock.now()))
+    except DATABASE_AWAY as error:
+        log.warning("next_in_line_unknown", extra={"error": type(error).__name__})
 
 
 def ring_fan_outs(fan_outs: Sequence[FanOut]) -> None:

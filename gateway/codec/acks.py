@@ -22,6 +22,7 @@ def ack_to_json(ack: Ack) -> dict[str, Any]:
         "duplicate": ack.duplicate,
         "seq": ack.seq,
         "counts": dict(ack.counts),
+        "superseded_by": ack.superseded_by,
         "delivered_via": ack.delivered_via.name if ack.delivered_via is not None else None,
         "evidence": ack.evidence.value.upper(),
         "at": to_ms(ack.at),
@@ -57,6 +58,7 @@ def _ack_message(ack: Ack) -> wire.EventAck:
         ],
         code=ack.code,
         counts=ack.counts,
+        superseded_by=ack.superseded_by,
     )
 
 

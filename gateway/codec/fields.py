@@ -215,18 +215,19 @@ EVENT = (
     Field(
         "collapse_key",
         text(),
-        "recorded, without effect yet: later, events of one person with this key replace each other "
-        "while they wait",
+        "of one person's events with this key only the newest is sent: it takes the place of those that have "
+        "not ended",
     ),
     Field(
         "ordering_key",
         text(),
-        "recorded, without effect yet: events with this key may arrive in any order",
+        "one person's events with this key are sent one after the other, in the order of their acceptance",
     ),
     Field(
         "version",
         integer(2**63 - 1),
-        "recorded, without effect yet: the order of events with one `collapse_key`",
+        "which of the events with one `collapse_key` is the newest: the highest, and of equal ones the last "
+        "accepted",
     ),
     Field(
         "metadata",

@@ -9,7 +9,7 @@ from queue import Empty
 from random import uniform
 
 from notifications import store
-from notifications.delivery import admission, pages, record, room, slow_sends, waits, wishes
+from notifications.delivery import admission, pages, record, room, slow_sends, turns, waits, wishes
 from notifications.delivery.prepare import Prepared, each_alone, prepare, usable
 from notifications.delivery.record import Clock
 from notifications.delivery.sends import Sends
@@ -67,6 +67,9 @@ def _attempt(
     rows, unusable = usable(due, clock)
     if unusable:
         yield unusable
+    rows, in_line = turns.take_turns(rows, clock)
+    if in_line:
+        yield in_line
     rows, held_back = each_alone(rows, lambda some: wishes.heed(some, clock), clock)
     if held_back:
         yield held_back

@@ -69,8 +69,9 @@ def put_together(
     for destination_id in dict.fromkeys(row.destination_id for row in due if row.destination_id is not None):
         mine = [row for row in due if row.destination_id == destination_id]
         recipient = recipient_of(mine[0])
-        for digest, group in _groups(_waiting(mine, may_go, recipient, now), recipient):
-            if (carrier := _carrier(group, now)) is not None:
+        for digest, some in _groups(_waiting(mine, may_go, recipient, now), recipient):
+            group = _in_turn(some)
+            if group and (carrier := _carrier(group, now)) is not None:
                 _count(carrier, digest, now)
                 carriers.append(carrier)
     return carriers
@@ -111,6 +112,16 @@ def _groups(rows: Sequence[Due], recipient: Recipient) -> Iterator[tuple[Digest 
         yield digest, group
         taken = {row.delivery_id for row in group}
         left = [row for row in left if row.delivery_id not in taken]
+
+
+def _in_turn(group: Sequence[Due]) -> list[Due]:
+    """Return the rows before which no event of their keys comes, but for those that go with them."""
+    found: list[Due] = []
+    for row in group:
+        together = {one.event_id for one in found if one.source == row.source}
+        if together.issuperset(row.ahead) and len(row.ahead) < store.LOOKED_AT:
+            found.append(row)
+    return found
 
 
 def _carrier(group: Sequence[Due], now: datetime) -> Due | None:

@@ -31,6 +31,7 @@ TEXTS = {
     WaitReason.RETRY_AFTER: "Retry-After",
     WaitReason.BREAKER_OPEN: "breaker open",
     WaitReason.RATE_LIMIT: "rate limit",
+    WaitReason.ORDER: "an earlier event of its key has not ended",
     WaitReason.NO_ROOM: "no room for another slow send",
 }
 

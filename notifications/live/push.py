@@ -30,9 +30,11 @@ def push_accepted(batch: Sequence[tuple[PlannedEvent, Stored]], now: datetime) -
     """Push newly accepted events to recipients who are online. Return the effects on other channels.
 
     Every stored event is pushed, whatever its channel, so that all pages of a recipient show one complete
-    sequence. Only the frame of an event whose first step is WEB has an `ack_by`.
+    sequence, but for what a newer event has superseded at once. Only the frame of an event whose first step
+    is WEB has an `ack_by`.
     """
-    accepted = [(item, answer) for item, answer in batch if answer.kind is StoredAs.ACCEPTED]
+    new = [(item, answer) for item, answer in batch if answer.kind is StoredAs.ACCEPTED]
+    accepted = [(item, answer) for item, answer in new if answer.state is not EventState.SUPERSEDED]
     # Ask again about recipients who were offline at the routing: a page opened since then may have read its
     # position before this commit, and would miss the event.
     offline = {item.recipient.id for item, _ in accepted if not item.online}
@@ -40,9 +42,15 @@ def push_accepted(batch: Sequence[tuple[PlannedEvent, Stored]], now: datetime) -
     effects.rings += [
         Ring(answer.delivery_id, item.request.priority)
         for item, answer in accepted
-        if answer.delivery_id and not _is_web(item) and item.plan.steps[0].hold_until is None
+        if answer.delivery_id
+        and not _is_web(item)
+        and item.plan.steps[0].hold_until is None
+        and not answer.waits
     ]
-    ended = [(item, answer) for item, answer in accepted if answer.state is not EventState.ACCEPTED]
+    for _, answer in batch:
+        if answer.effects is not None:
+            effects.add(answer.effects)
+    ended = [(item, answer) for item, answer in new if answer.state is not EventState.ACCEPTED]
     effects.finals += [answer.event_pk for _, answer in ended]
     effects.replies |= any(item.request.reply_to for item, _ in ended)
     return effects

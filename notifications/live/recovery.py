@@ -89,6 +89,7 @@ def missed(person_id: int, *, after: int, limit: int, time_zone: str, locale: st
     last = InboxCursor.objects.values_list("last_seq", flat=True).get(person_id=person_id)
     rows = (
         Event.objects.filter(person_id=person_id, seq__gt=after, seq__lte=last)
+        .exclude(state=EventState.SUPERSEDED)
         .order_by("seq")
         .select_related("source")
     )

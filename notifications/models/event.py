@@ -16,6 +16,9 @@ from notifications.models.ordered_json import OrderedJSONField
 from notifications.models.replay import Replay
 from users.models import Source
 
+# Later events of its keys wait for it: as in the conditions of `store/order`.
+_UNFINISHED = Q(state=states.EventState.ACCEPTED) | Q(in_flight_until__isnull=False)
+
 
 class Event(models.Model):
     """One accepted `UserEvent`, unique by source and event id."""
@@ -73,6 +76,12 @@ class Event(models.Model):
     final_at = models.DateTimeField(null=True, blank=True)
     confirmed_at = models.DateTimeField(
         null=True, blank=True, help_text="First confirmation by the person's client, also a late one."
+    )
+    in_flight_until = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="It ended while a send was under this lease: later events of its keys wait for the send.",
     )
     acknowledged_at = models.DateTimeField(
         null=True, blank=True, help_text="When the person acknowledged it, also late."
@@ -141,6 +150,22 @@ class Event(models.Model):
             models.Index(fields=["replay"], condition=Q(replay__isnull=False), name="event_of_replay"),
             models.Index(
                 fields=["-id"], condition=Q(state=states.EventState.FAILED), name="event_dead_letters"
+            ),
+            # None of these three has a row of an event without keys.
+            models.Index(
+                fields=["person", "source", "ordering_key", "seq"],
+                condition=_UNFINISHED & ~Q(ordering_key=""),
+                name="event_in_order",
+            ),
+            models.Index(
+                fields=["person", "source", "collapse_key", "version", "seq"],
+                condition=_UNFINISHED & ~Q(collapse_key=""),
+                name="event_to_collapse",
+            ),
+            models.Index(
+                fields=["person", "source", "collapse_key", "version", "seq"],
+                condition=~Q(collapse_key=""),
+                name="event_newest_version",
             ),
         ]
 

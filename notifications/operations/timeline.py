@@ -41,6 +41,7 @@ _HELD: dict[str, str] = {
     HoldReason.SEND_WINDOW: "outside the person's send windows",
     HoldReason.MUTED: "muted, and it does not pierce",
     HoldReason.DIGEST: "it goes together with others",
+    WaitReason.ORDER: "an earlier event of its key has not ended",
 }
 
 
@@ -115,6 +116,12 @@ def _routed(event: Event, line: dict[str, Any]) -> JsonObject:
         because = f": it {line['reason']}" if line["reason"].startswith("pierces") else ""
         return _step(at, "routed", f"{name} chosen{because}", "info", line["channel"])
     until = f" until {datetime.fromisoformat(line['until']):%Y-%m-%d %H:%M:%S} UTC" if "until" in line else ""
+    if "by" in line:
+        return _step(at, "superseded", f"superseded by {line['by']}, version {line['version']}")
+    if "behind" in line:
+        return _step(
+            at, "held", f"{name} waits for {line['behind']}: {_HELD[line['reason']]}", "info", line["channel"]
+        )
     if line["verdict"] == Verdict.HELD:
         return _step(at, "held", f"{name} held{until}: {_HELD[line['reason']]}", "info", line["channel"])
     if line["verdict"] == Verdict.MERGED:

@@ -24,6 +24,8 @@ from notifications.store.due import Due, collected, look_up
 from notifications.store.give_up import expire, give_up, skip_unpushed
 from notifications.store.holds import Hold, hold, look_again, open_digests, trace_line
 from notifications.store.next_step import with_next
+from notifications.store.order import LOOKED_AT, look_again_at, next_in_line, wait_for_turn
+from notifications.store.order import trace_line as order_line
 from notifications.store.outcomes import (
     Failure,
     Success,
@@ -55,6 +57,7 @@ from notifications.store.topic_ids import taken_by_topics
 
 __all__ = [
     "GRACE_S",
+    "LOOKED_AT",
     "SLOT_LEAD_S",
     "SWEPT_PRIORITIES",
     "Acceptance",
@@ -92,13 +95,16 @@ __all__ = [
     "hold",
     "inbox",
     "look_again",
+    "look_again_at",
     "look_up",
     "make_replies_due",
     "may_replay",
     "move_address",
+    "next_in_line",
     "note_replies_read",
     "open_digests",
     "open_replay",
+    "order_line",
     "postpone",
     "record_deferred",
     "record_failed",
@@ -121,5 +127,6 @@ __all__ = [
     "take_replies_due",
     "taken_by_topics",
     "trace_line",
+    "wait_for_turn",
     "with_next",
 ]

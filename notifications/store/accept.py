@@ -1,5 +1,6 @@
 """Accepting a batch of events in one transaction."""
 
+import json
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -9,8 +10,9 @@ from typing import Any
 import psycopg
 from django.db import OperationalError, transaction
 
-from notifications.states import Channel, DeliveryState, EventState, StoredAs
-from notifications.store import inbox, topic_ids
+from notifications.effects import Effects
+from notifications.states import Channel, DeliveryState, EndCode, EventState, StoredAs, WaitReason
+from notifications.store import inbox, order, topic_ids
 from notifications.store.acceptance import Acceptance, Stored, end_code
 from notifications.store.deliveries import held, insert_deliveries, new_delivery
 from notifications.store.events import event_row, insert_events
@@ -71,8 +73,9 @@ def _accept(whole: Sequence[Acceptance], erased: Collection[int], now: datetime)
             last_seq[item.person_id] += 1
             fresh[key] = (item, last_seq[item.person_id])
     stored = _insert(fresh, now) if fresh else {}
+    earlier = _supersede(fresh, stored, now)
     inbox.advance_cursors({item.person_id: last_seq[item.person_id] for item, _ in fresh.values()})
-    return [
+    results = [
         _TAKEN_BY_TOPIC
         if _key(item) in taken
         else _ERASED
@@ -80,6 +83,9 @@ def _accept(whole: Sequence[Acceptance], erased: Collection[int], now: datetime)
         else _result(item, stored, known)
         for item in whole
     ]
+    if earlier:
+        results[0] = replace(results[0], effects=earlier)
+    return results
 
 
 _TAKEN_BY_TOPIC = Stored(StoredAs.CONFLICT, 0, 0, EventState.FAILED)
@@ -134,13 +140,18 @@ def _known(batch: Sequence[Acceptance]) -> dict[Key, tuple[bytes, Stored]]:
 
 
 def _insert(fresh: dict[Key, tuple[Acceptance, int]], now: datetime) -> dict[Key, tuple[bytes, Stored]]:
-    ids = insert_events([event_row(item, seq, now) for item, seq in fresh.values()])
+    behind = _behind(fresh)
+    rows = [event_row(item, seq, now) for item, seq in fresh.values()]
+    for key, row in zip(fresh, rows, strict=True) if behind else ():
+        if key in behind:
+            row["trace"] = _with_wait(row["trace"], fresh[key][0], behind[key], now)
+    ids = insert_events(rows)
     if len(ids) < len(fresh):
         raise _Raced
     stored = {}
     deliveries = []
     for key, (item, seq) in fresh.items():
-        delivery = _delivery_row(item, ids[key], now) if item.plan.steps else None
+        delivery = _delivery_row(item, ids[key], behind.get(key), now) if item.plan.steps else None
         if delivery:
             deliveries.append(delivery)
         stored[key] = (item.envelope.digest, _accepted(item, ids[key], seq, delivery, now))
@@ -149,20 +160,79 @@ def _insert(fresh: dict[Key, tuple[Acceptance, int]], now: datetime) -> dict[Key
     return stored
 
 
+def _behind(fresh: dict[Key, tuple[Acceptance, int]]) -> dict[Key, tuple[int, str]]:
+    """Return which events wait for one before them in the batch: how many there are, and the last one's id.
+
+    For those of earlier batches a worker looks when the doorbell of the first one rings.
+    """
+    lines: dict[tuple[int, int, str], list[str]] = {}
+    found = {}
+    for key, (item, _) in fresh.items():
+        name = item.envelope.ordering_key
+        if not name or not item.plan.steps:
+            continue
+        line = lines.setdefault((key[0], item.person_id, name), [])
+        if line and item.plan.steps[0].channel is not Channel.WEB and item.plan.steps[0].hold_until is None:
+            found[key] = (len(line), line[-1])
+        line.append(key[1])
+    return found
+
+
+def _with_wait(trace: str, item: Acceptance, behind: tuple[int, str], now: datetime) -> str:
+    step = item.plan.steps[0]
+    line = order.trace_line(step.channel, step.destination_id, behind[1], now=now)
+    return json.dumps([*json.loads(trace), line])
+
+
+def _supersede(
+    fresh: dict[Key, tuple[Acceptance, int]], stored: dict[Key, tuple[bytes, Stored]], now: datetime
+) -> Effects | None:
+    """End what the new events have replaced, also of this batch. Return the effects of the others' ends."""
+    lines = {
+        (key[0], item.person_id, item.envelope.collapse_key)
+        for key, (item, _) in fresh.items()
+        if item.envelope.collapse_key
+    }
+    ended = order.supersede(lines, now=now) if lines else []
+    new = {truth.event_pk: (key, digest, truth) for key, (digest, truth) in stored.items()} if ended else {}
+    effects = Effects(freed=[one.pk for one in ended])
+    for one in ended:
+        if one.pk in new:
+            key, digest, truth = new[one.pk]
+            stored[key] = digest, _superseded(truth, one.by, now)
+        else:
+            effects.finals.append(one.pk)
+            effects.replies |= one.replies
+    return effects if ended else None
+
+
+def _superseded(truth: Stored, by: str, now: datetime) -> Stored:
+    state, code = EventState.SUPERSEDED, EndCode.SUPERSEDED
+    return replace(truth, state=state, code=code, final_at=now, delivery_id="", superseded_by=by)
+
+
 def _accepted(item: Acceptance, pk: int, seq: int, delivery: dict[str, Any] | None, now: datetime) -> Stored:
     if delivery is None:
         return Stored(StoredAs.ACCEPTED, pk, seq, EventState.FAILED, code=end_code(item.plan), final_at=now)
     token = str(delivery["lease_token"] or "")
+    waits = delivery["wait_reason"] == WaitReason.ORDER
+    delivery_id = str(delivery["id"])
     return Stored(
-        StoredAs.ACCEPTED, pk, seq, EventState.ACCEPTED, delivery_id=str(delivery["id"]), token=token
+        StoredAs.ACCEPTED, pk, seq, EventState.ACCEPTED, delivery_id=delivery_id, token=token, waits=waits
     )
 
 
-def _delivery_row(item: Acceptance, event_pk: int, now: datetime) -> dict[str, Any]:
+def _delivery_row(
+    item: Acceptance, event_pk: int, behind: tuple[int, str] | None, now: datetime
+) -> dict[str, Any]:
     """Return the first delivery. A WEB one starts claimed: the accepting process pushes it at once."""
     step = item.plan.steps[0]
     live = step.channel is Channel.WEB
     deadline = now + timedelta(milliseconds=item.ack_timeout_ms)
+    if behind is not None:
+        state = _in_line(behind[0], item, now)
+    else:
+        state = _pushed(deadline) if live else held(step.hold_until, step.hold_reason, now)
     return new_delivery(
         event_pk,
         channel=step.channel,
@@ -170,8 +240,16 @@ def _delivery_row(item: Acceptance, event_pk: int, now: datetime) -> dict[str, A
         position=0,
         priority=item.envelope.priority,
         now=now,
-        **(_pushed(deadline) if live else held(step.hold_until, step.hold_reason, now)),
+        **state,
     )
+
+
+def _in_line(ahead: int, item: Acceptance, now: datetime) -> dict[str, Any]:
+    return {
+        "wait_reason": WaitReason.ORDER.value,
+        "waiting_since": now,
+        "ring_at": min(order.look_again_at(ahead, item.envelope.priority, now=now), item.expires_at),
+    }
 
 
 def _pushed(deadline: datetime) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from notifications.effects import Effects
 from notifications.events import Envelope, Plan, Planned
 from notifications.settings import pipeline_settings
 from notifications.states import EndCode, EventState, Priority, SkipReason, StoredAs
@@ -87,3 +88,6 @@ class Stored:
     final_at: datetime | None = None
     delivery_id: str = ""
     token: str = ""
+    waits: bool = False  # for another event of its ordering key, from the same batch
+    superseded_by: str = ""  # the id of the newer event that has taken its place
+    effects: Effects | None = None  # of the end of earlier events whose place this batch has taken

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Count, Q
 
 from notifications.effects import Effects, FanOut
@@ -16,6 +16,7 @@ from notifications.store import topic_ids
 from runtime.failpoints import failpoint
 
 _SWEPT_AT_ONCE = 100
+_TURN_AGAIN_S = 1.0
 _SWEEP_AGAIN_S = (1.0, 60.0)
 
 Key = tuple[int, str]
@@ -79,6 +80,29 @@ def claim(broadcast_pk: str, *, now: datetime, again_s: float) -> Broadcast | No
     left = Broadcast.objects.filter(pk=broadcast_pk, told_at__isnull=True, ring_at__isnull=False)
     left.update(ring_at=now + timedelta(seconds=again_s))
     return left.select_related("source").first()
+
+
+_ONE_BEFORE = """
+SELECT true FROM notifications_broadcast b
+WHERE b.ring_at IS NOT NULL AND b.told_at IS NULL AND b.source_id = %(source)s AND b.accepted_at < %(at)s
+  AND (b.content->>'ordering_key' = NULLIF(%(ordering_key)s, '')
+       OR b.content->>'collapse_key' = NULLIF(%(collapse_key)s, ''))
+LIMIT 1
+"""
+
+
+def waits_for_another(row: Broadcast, *, now: datetime) -> bool:
+    """Tell whether an earlier broadcast with one of the same keys is still fanned out; if so, come back."""
+    keys = {name: row.content[name] for name in ("ordering_key", "collapse_key")}
+    if not any(keys.values()):
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(_ONE_BEFORE, keys | {"source": row.source_id, "at": row.accepted_at})
+        if cursor.fetchone() is None:
+            return False
+    again = now + timedelta(seconds=_TURN_AGAIN_S)
+    Broadcast.objects.filter(pk=row.pk, told_at__isnull=True).update(ring_at=again)
+    return True
 
 
 def advance(broadcast_pk: str, *, up_to: int, now: datetime) -> None:

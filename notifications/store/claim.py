@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from notifications.states import DeliveryState, HoldReason, Verdict, WaitReason
-from notifications.store.due import IS_DUE, IS_OPEN, Due
+from notifications.store.due import IS_DUE, IS_NEXT, IS_OPEN, Due
 from runtime.postgres.cursor import binary_cursor
 
 
@@ -34,7 +34,7 @@ WITH free AS (
     SELECT d.id, seen.until FROM notifications_delivery d
     JOIN unnest(%(ids)b::text[]::uuid[], %(attempts)b::int[], %(until)b::timestamptz[])
         AS seen(id, attempt, until) ON seen.id = d.id
-    WHERE d.attempts = seen.attempt - 1 AND {IS_DUE}
+    WHERE d.attempts = seen.attempt - 1 AND {{is_due}}
     ORDER BY d.id FOR UPDATE OF d {{skip_locked}}
 ), claimed AS (
     UPDATE notifications_delivery d
@@ -45,10 +45,11 @@ WITH free AS (
 )
 SELECT id::text, lease_until FROM claimed
 """
-_FIRST = _CLAIM.format(skip_locked="SKIP LOCKED")
+_FIRST = _CLAIM.format(skip_locked="SKIP LOCKED", is_due=IS_DUE)
+_FIRST_IN_LINE = _CLAIM.format(skip_locked="SKIP LOCKED", is_due=IS_NEXT)
 # The answer to the first claim's commit may have been lost: what it took is returned too.
 _AGAIN = f"""
-{_CLAIM.format(skip_locked="")} UNION ALL
+{_CLAIM.format(skip_locked="", is_due=IS_NEXT)} UNION ALL
 SELECT id::text, lease_until FROM notifications_delivery
 WHERE id = ANY(%(ids)b::text[]::uuid[]) AND lease_token = %(token)b AND state = '{DeliveryState.SENDING}'
 """
@@ -70,7 +71,8 @@ def claim(
 
     `shorter_s`: the leases of some rows, by their ids.
 
-    A missing row was claimed by another worker, or has changed since it was looked up. `again`: a claim
+    A missing row was claimed by another worker, has changed since it was looked up, or has to wait for
+    an event of its keys. `again`: a claim
     under this token whose answer was lost is repeated; what it had claimed is among the result.
     """
     values: dict[str, Any] = {
@@ -80,8 +82,9 @@ def claim(
         "token": token,
         "until": [now + timedelta(seconds=shorter_s.get(row.delivery_id, lease_s)) for row in rows],
     }
+    first = _FIRST_IN_LINE if any(row.in_line for row in rows) else _FIRST
     with binary_cursor() as cursor:
-        cursor.execute(_AGAIN if again else _FIRST, values)
+        cursor.execute(_AGAIN if again else first, values)
         leases = dict(cursor.fetchall())
     return [_claimed(row, token, leases[row.delivery_id]) for row in rows if row.delivery_id in leases]
 

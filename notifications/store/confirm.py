@@ -15,6 +15,7 @@ from notifications.states import Channel, DeliveryState, EventState, Evidence, s
 from notifications.store import edits
 from notifications.store.deliveries import ENDED_AT
 from notifications.store.naming import MEANT, changed, references
+from notifications.store.order import HAS_KEY, MARK_IN_FLIGHT
 from runtime.failpoints import failpoint
 from runtime.postgres.cursor import binary_cursor
 
@@ -25,7 +26,8 @@ _PRESSABLE = sql_list([_D.PENDING, _D.SENDING, _D.SENT, _D.DEFERRED, _D.UNKNOWN,
 _CANCELLABLE = sql_list([_D.PENDING, _D.DEFERRED, _D.UNKNOWN])
 
 _FIND = f"""{MEANT}
-SELECT e.id, e.state = '{EventState.ACCEPTED}', e.reply_to, e.person_id, m.position, e.seq, s.name, e.event_id
+SELECT e.id, e.state = '{EventState.ACCEPTED}', e.reply_to, e.person_id, m.position, e.seq, s.name,
+    e.event_id, {HAS_KEY}
 FROM meant m JOIN notifications_event e ON e.id = m.id JOIN users_source s ON s.id = e.source_id
 """
 _FIND_UNCONFIRMED = f"{_FIND} WHERE e.confirmed_at IS NULL ORDER BY e.id FOR UPDATE OF e"
@@ -142,10 +144,14 @@ def _end_with(
     cursor.execute(update, given)
     cursor.execute(_CONFIRM_DELIVERIES, given)
     cursor.execute(_CANCEL_OTHERS, given)
+    freed = [row[0] for row in found if row[-1] and row[1]]
+    if freed:
+        cursor.execute(MARK_IN_FLIGHT, given | {"ids": freed})
     failpoint("confirm_before_commit")
     ended = [row for row in found if row[1]]
     return Effects(
         finals=[row[0] for row in ended],
-        confirmed=[changed(*row[3:]) for row in found],
+        confirmed=[changed(*row[3:-1]) for row in found],
+        freed=freed,
         replies=any(row[2] for row in ended),
     )

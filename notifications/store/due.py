@@ -7,6 +7,7 @@ from typing import Any
 
 from notifications.events import JsonObject
 from notifications.states import Channel, DeliveryState, EventState, HoldReason, Priority, sql_list
+from notifications.store.order import AHEAD, HAS_KEY
 from runtime.postgres.cursor import binary_cursor
 from users.encryption import CannotDecrypt, decrypt
 
@@ -48,6 +49,9 @@ class Due:
     digest_at: datetime | None  # when the digest is due that it goes with
     was_read: bool  # by the person, in the inbox
     waits_until: datetime | None  # for another reason than the person's wishes
+    in_line: bool  # its event has a key: others may come first
+    ahead: tuple[str, ...]  # the ids of these, up to a few
+    behind_critical: bool  # one of them is CRITICAL
     unreadable: str  # why no attempt can be made of this row, else ""
     pierces: HoldReason | None  # set by that look, as is `silent`
     silent: bool  # a page shows it in the inbox alone
@@ -58,13 +62,31 @@ CLAIMABLE = [DeliveryState.PENDING, DeliveryState.DEFERRED, DeliveryState.UNKNOW
 
 # A row of an ended or expired event is not due: the sweep ends it. The subquery looks at each row's event.
 # Instead of a join Postgres may read all unfinished events, if its statistics of a quiet time promise few.
-IS_OPEN = f"""
-    d.state IN ({sql_list(CLAIMABLE)}) AND d.ended_at IS NULL
-    AND (SELECT e.state = '{EventState.ACCEPTED}' AND e.expires_at > %(now)b
-        FROM notifications_event e WHERE e.id = d.event_id)
+_NOT_ENDED = f"d.state IN ({sql_list(CLAIMABLE)}) AND d.ended_at IS NULL"
+_EVENT_GOES_ON = f"e.state = '{EventState.ACCEPTED}' AND e.expires_at > %(now)b"
+
+IS_OPEN = f"""{_NOT_ENDED}
+    AND (SELECT {_EVENT_GOES_ON} FROM notifications_event e WHERE e.id = d.event_id)
 """
 
 IS_DUE = f"d.not_before <= %(now)b AND {IS_OPEN}"
+
+_MAY_HAVE_TO_WAIT = f"{HAS_KEY} AND d.channel <> {Channel.WEB}"
+
+# The same, and no event of its keys comes first. Its planning alone costs more than a claim does, so it is
+# asked only of batches with such an event.
+IS_NEXT = f"""
+    {_NOT_ENDED} AND d.not_before <= %(now)b AND (
+        SELECT {_EVENT_GOES_ON}
+            AND CASE WHEN {_MAY_HAVE_TO_WAIT} THEN (SELECT true FROM {AHEAD} a LIMIT 1) IS NULL ELSE true END
+        FROM notifications_event e WHERE e.id = d.event_id)
+"""
+
+_AHEAD_OF = f"""
+SELECT d.id::text, array_agg(a.event_id), max(a.priority)
+FROM notifications_delivery d JOIN notifications_event e ON e.id = d.event_id CROSS JOIN LATERAL {AHEAD} a
+WHERE d.id = ANY(%(ids)b::text[]::uuid[]) GROUP BY d.id
+"""
 
 # As scalars, since Postgres may read a whole table for an EXISTS.
 _HAS_WISHES = " OR ".join(
@@ -84,7 +106,8 @@ SELECT d.id::text, d.attempts + 1, d.channel, d.priority, d.possible_duplicate,
     GREATEST(d.created_at, e.replay_due_at, d.held_until), e.expires_at,
     COALESCE(d.slot_at > %(slot_kept_since)b, false), e.expiry_given, d.held_until IS NOT NULL,
     {_HAS_WISHES}, d.destination_id, d.digest_at, e.read_at IS NOT NULL,
-    CASE WHEN d.not_before > %(now)b AND d.not_before IS DISTINCT FROM d.held_until THEN d.not_before END
+    CASE WHEN d.not_before > %(now)b AND d.not_before IS DISTINCT FROM d.held_until THEN d.not_before END,
+    {_MAY_HAVE_TO_WAIT}
 FROM notifications_delivery d
 JOIN notifications_event e ON e.id = d.event_id JOIN users_user p ON p.id = e.person_id
 JOIN users_source s ON s.id = e.source_id
@@ -123,7 +146,7 @@ def look_up(ids: Sequence[str], *, now: datetime, max_tries: int) -> list[Due]:
     }
     with binary_cursor() as cursor:
         cursor.execute(_LOOK_UP, values)
-        return [_due(list(row)) for row in cursor.fetchall()]
+        return _all_due(cursor, now)
 
 
 def collected(
@@ -140,14 +163,25 @@ def collected(
     }
     with binary_cursor() as cursor:
         cursor.execute(_COLLECTED, values)
-        return [_due(list(row)) for row in cursor.fetchall()]
+        return _all_due(cursor, now)
 
 
-def _due(row: list[Any]) -> Due:
+def _all_due(cursor: Any, now: datetime) -> list[Due]:
+    rows = cursor.fetchall()
+    in_line = [row[0] for row in rows if row[-1]]
+    ahead: dict[str, tuple[list[str], int]] = {}
+    if in_line:
+        cursor.execute(_AHEAD_OF, {"ids": in_line, "now": now})
+        ahead = {pk: (event_ids, priority) for pk, event_ids, priority in cursor.fetchall()}
+    return [_due(list(row), *ahead.get(row[0], ([], 0))) for row in rows]
+
+
+def _due(row: list[Any], ahead: list[str], most_urgent: int) -> Due:
     unreadable = ""
     try:
         row[_ADDRESS] = decrypt(row[_ADDRESS]) if row[_ADDRESS] else ""
     except CannotDecrypt as error:
         row[_ADDRESS], unreadable = "", str(error)
     row[2:4] = Channel(row[2]), Priority(row[3])
-    return Due(*[*row, unreadable, None, False, ()])
+    critical = most_urgent == Priority.CRITICAL
+    return Due(*[*row, tuple(ahead), critical, unreadable, None, False, ()])

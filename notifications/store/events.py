@@ -119,7 +119,14 @@ def end_event(
         state=state, code=code, delivered_via=via, evidence=evidence, final_at=now
     )
     event.state = state  # or another end; later code of this transaction must see that it has ended
-    return Effects(finals=[event.pk], replies=bool(event.reply_to)) if changed else Effects()
+    if not changed:
+        return Effects()
+    return Effects(finals=[event.pk], replies=bool(event.reply_to), freed=freed(event))
+
+
+def freed(event: Event) -> list[int]:
+    """Return the event for `Effects.freed` if others may have waited for its end, or the end of its send."""
+    return [event.pk] if event.ordering_key or event.collapse_key else []
 
 
 def lock_event(event_pk: int) -> Event:

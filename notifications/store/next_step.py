@@ -12,7 +12,7 @@ from notifications.settings import pipeline_settings
 from notifications.states import Channel, DeliveryState, EndCode, EventState, FailureKind, Priority
 from notifications.store.deliveries import held, insert_deliveries, new_delivery
 from notifications.store.destinations import Destinations
-from notifications.store.events import end_event
+from notifications.store.events import end_event, freed
 from runtime.failpoints import failpoint
 from users.models import Destination
 
@@ -35,7 +35,7 @@ def next_step(
     names, if the caller has read them for many events.
     """
     if event.state != EventState.ACCEPTED:
-        return Effects()
+        return Effects(freed=freed(event))
     if event.expires_at is not None and event.expires_at <= now:
         return end_event(event, EventState.EXPIRED, code=EndCode.EXPIRED, now=now)
     for position, step in list(enumerate(event.plan))[after + 1 :]:

@@ -26,8 +26,9 @@ from notifications.store.claim import Claimed, LeaseLost, id_arrays
 from notifications.store.deliveries import ENDED_AT, allow_repeat, end_delivery
 from notifications.store.destinations import disable_destination
 from notifications.store.due import Due
-from notifications.store.events import add_to_trace, end_event, lock_event
+from notifications.store.events import add_to_trace, end_event, freed, lock_event
 from notifications.store.next_step import next_step, with_next
+from notifications.store.order import HAS_KEY
 from runtime.failpoints import failpoint
 from runtime.postgres.cursor import binary_cursor
 
@@ -65,7 +66,7 @@ ORDER BY id FOR UPDATE
 # unfinished events (see `due.IS_DUE`).
 _SUCCEED = f"""
 WITH locked AS MATERIALIZED (
-    SELECT id, state FROM notifications_event
+    SELECT id, state, {HAS_KEY} AS has_key FROM notifications_event e
     WHERE id IN (SELECT event_id FROM notifications_delivery WHERE id = ANY(%b::text[]::uuid[]))
     ORDER BY id FOR UPDATE
 ), moved AS (
@@ -77,7 +78,8 @@ WITH locked AS MATERIALIZED (
         AS g(id, token, started_at, ended_at, provider_message_id, template_version), locked
     WHERE d.event_id = locked.id AND d.id = g.id AND d.lease_token = g.token
       AND d.state = '{DeliveryState.SENDING}'
-    RETURNING d.id, d.event_id, d.channel, d.attempts, g.started_at, g.ended_at, locked.state AS was
+    RETURNING d.id, d.event_id, d.channel, d.attempts, g.started_at, g.ended_at, locked.state AS was,
+        locked.has_key
 ), tried AS (
     INSERT INTO notifications_attempt (delivery_id, number, started_at, ended_at, outcome, error)
     SELECT id, attempts, started_at, ended_at, '{AttemptOutcome.SENT}', '' FROM moved
@@ -87,7 +89,8 @@ WITH locked AS MATERIALIZED (
         evidence = '{Evidence.TRANSPORT}', final_at = m.ended_at
     FROM moved m WHERE e.id = m.event_id AND m.was = '{EventState.ACCEPTED}' RETURNING e.id, e.reply_to
 )
-SELECT moved.id, ended.id, ended.reply_to FROM moved LEFT JOIN ended ON ended.id = moved.event_id
+SELECT moved.id, ended.id, ended.reply_to, CASE WHEN moved.has_key THEN moved.event_id END
+FROM moved LEFT JOIN ended ON ended.id = moved.event_id
 """
 
 # A socket took the frame, which proves nothing: the row waits for the confirmation until its deadline.
@@ -132,8 +135,10 @@ def record_sent(successes: Sequence[Success]) -> tuple[Effects, list[str]]:
         rows = cursor.fetchall()
     written = {str(row[0]) for row in rows}
     lost = [item.delivery_id for item in successes if item.delivery_id not in written]
-    ended = [(pk, reply_to) for _, pk, reply_to in rows if pk is not None]
-    return Effects(finals=[pk for pk, _ in ended], replies=any(reply_to for _, reply_to in ended)), lost
+    ended = [(pk, reply_to) for _, pk, reply_to, _ in rows if pk is not None]
+    effects = Effects(finals=[pk for pk, _ in ended], replies=any(reply_to for _, reply_to in ended))
+    effects.freed = [pk for *_, pk in rows if pk is not None]
+    return effects, lost
 
 
 def record_pushed(successes: Sequence[Success], deadlines: Sequence[datetime]) -> None:
@@ -240,7 +245,7 @@ def after_unknown(row: Delivery, *, now: datetime, backoff_s: float) -> Effects:
     """Go on after an unknown outcome. The row has just become `unknown`."""
     locked = lock_event(row.event_id)
     if locked.state != EventState.ACCEPTED:
-        return Effects()
+        return Effects(freed=freed(locked))
     if row.priority != Priority.CRITICAL:
         return end_event(locked, EventState.FAILED, code=EndCode.OUTCOME_UNKNOWN, now=now)
     if row.possible_duplicate or with_next([str(row.pk)]):

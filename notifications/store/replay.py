@@ -31,6 +31,7 @@ from notifications.states import (
     may_become,
 )
 from notifications.store.deliveries import end_delivery, insert_deliveries, new_delivery
+from notifications.store.order import newer_exists
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,10 @@ def _take_turn(now: datetime) -> datetime:
 
 
 def _lock(pks: list[int], chunk: Chunk, *, force: bool) -> dict[int, Event]:
-    """Lock the events that may still be replayed, in id order, without those with a send in flight."""
+    """Lock the events that may still be replayed, in id order.
+
+    Without those with a send in flight, and those whose newer state was accepted.
+    """
     found = Event.objects.select_for_update().filter(may_replay(force=force), pk__in=pks).order_by("pk")
     events = {event.pk: event for event in found.only("pk", "plan", "priority", "replay_count")}
     in_flight = set(
@@ -123,9 +127,11 @@ def _lock(pks: list[int], chunk: Chunk, *, force: bool) -> dict[int, Event]:
             "event_id", flat=True
         )
     )
+    out_of_date = newer_exists(list(events)) - in_flight
     chunk.skipped["in_flight"] += len(in_flight)
+    chunk.skipped["superseded"] += len(out_of_date)
     chunk.skipped["changed"] += len(pks) - len(events)
-    return {pk: event for pk, event in events.items() if pk not in in_flight}
+    return {pk: event for pk, event in events.items() if pk not in in_flight | out_of_date}
 
 
 def _may_have_arrived(event_pks: list[int]) -> set[int]:

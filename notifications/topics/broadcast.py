@@ -3,7 +3,7 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from notifications import store
 from notifications.effects import Effects, FanOut
@@ -74,7 +74,11 @@ def accept(batch: Sequence[Envelope], *, now: datetime) -> tuple[list[Ack], Effe
     if not batch:
         return [], Effects()
     followed = {topic: _is_followed(topic, now) for topic in {envelope.topic for envelope in batch}}
-    kept = store.broadcasts.accept([_row(envelope, followed[envelope.topic], now) for envelope in batch])
+    rows = [
+        _row(envelope, followed[envelope.topic], now + timedelta(microseconds=place))  # their order
+        for place, envelope in enumerate(batch)
+    ]
+    kept = store.broadcasts.accept(rows)
     failpoint("broadcast_after_commit")
     new = [item.row for item in kept if item.kind is StoredAs.ACCEPTED and item.row is not None]
     effects = Effects(

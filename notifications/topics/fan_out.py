@@ -37,6 +37,8 @@ def accept_next_chunk(broadcast_pk: str, *, now: datetime) -> Effects:
     if row.expires_at <= now:
         store.broadcasts.finish(broadcast_pk, now=now)
         return Effects()
+    if store.broadcasts.waits_for_another(row, now=now):
+        return Effects()
     size = settings.fan_out_chunk
     chunk = subscriptions.audience(row.topic, before=row.accepted_at, after=row.told_up_to, limit=size)
     effects = _accept_for(row, chunk, now)

@@ -4,6 +4,7 @@ The words are those of Jepsen's queue checker; docs/faults.md defines them.
 """
 
 import json
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
@@ -27,7 +28,8 @@ SELECT e.event_id, e.state, e.code, e.delivered_via, e.priority, greatest(
         max(d.possible_duplicate::int)),
     (SELECT count(*) FROM notifications_attempt a JOIN notifications_delivery x ON x.id = a.delivery_id
         WHERE x.event_id = e.id AND a.outcome = 'lease_expired'),
-    coalesce(sum(d.attempts), 0), bool_or(d.ring_at IS NOT NULL), e.expires_at
+    coalesce(sum(d.attempts), 0), bool_or(d.ring_at IS NOT NULL), e.expires_at,
+    e.person_id, e.seq, e.ordering_key, e.collapse_key, e.version
 FROM notifications_event e LEFT JOIN notifications_delivery d ON d.event_id = e.id
 WHERE e.event_id LIKE %s GROUP BY e.id
 """
@@ -55,6 +57,11 @@ class Story:
     attempts: int
     still_rings: bool
     expires_at: datetime | None = None
+    person: int = 0
+    seq: int = 0
+    ordering_key: str = ""
+    collapse_key: str = ""
+    version: int = 0
 
     @property
     def waits(self) -> bool:
@@ -106,6 +113,8 @@ class Ledger:
     unanswered: list[str] = field(default_factory=list)
     answered_twice: list[str] = field(default_factory=list)
     second_finals: int = 0  # final acks beyond the first of their event
+    overtaken: list[str] = field(default_factory=list)
+    stale_after_newer: list[str] = field(default_factory=list)
     recovered: int = 0
     leases_expired: int = 0
     ends: dict[str, str] = field(default_factory=dict)  # how the tables end what must not be
@@ -132,6 +141,8 @@ MUST_BE_NONE = (
     "late",
     "unflagged",
     "unanswered",
+    "overtaken",
+    "stale_after_newer",
 )
 
 
@@ -190,6 +201,8 @@ def draw_up(
         repeats=sum(len(by_event[key]) - 1 for key in duplicated),
         unflagged=[key for key in duplicated if not _flagged(by_event[key], told.get(key))],
         **_final_acks(finals or {}, told.keys()),
+        overtaken=sorted(_overtaken(by_event, told.values())),
+        stale_after_newer=sorted(_stale_after_newer(by_event, told.values())),
         recovered=sum(story.recovered for story in told.values()),
         leases_expired=sum(story.leases_expired for story in told.values()),
         names=Counter(story.code or story.state for story in dead),
@@ -214,6 +227,48 @@ def _by_event(came: Sequence[Message]) -> dict[str, list[Message]]:
     for message in sorted(came, key=lambda message: message.at):
         found[message.event_id].append(message)
     return found
+
+
+def _overtaken(came: Mapping[str, list[Message]], stories: Iterable[Story]) -> set[str]:
+    """Return the events that came first after a later one of their ordering key. Pages tell no time."""
+    lines: dict[tuple[int, str], list[tuple[int, float, str]]] = defaultdict(list)
+    for story in stories:
+        times = _times(came, story)
+        if story.ordering_key and times:
+            lines[story.person, story.ordering_key].append((story.seq, times[0], story.event_id))
+    return {key for line in lines.values() for key in _behind_later(sorted(line))}
+
+
+def _behind_later(line: Sequence[tuple[int, float, str]]) -> list[str]:
+    """Return the ids of the entries, in their right order, whose time is after that of a later entry."""
+    found, earliest = [], math.inf
+    for _, at, key in reversed(line):
+        if at > earliest:
+            found.append(key)
+        earliest = min(earliest, at)
+    return found
+
+
+def _stale_after_newer(came: Mapping[str, list[Message]], stories: Iterable[Story]) -> set[str]:
+    """Return the events of which any message came after a newer state of their collapse key."""
+    lines: dict[tuple[int, str], list[Story]] = defaultdict(list)
+    for story in stories:
+        if story.collapse_key and _times(came, story):
+            lines[story.person, story.collapse_key].append(story)
+    found: set[str] = set()
+    for line in lines.values():
+        earliest = math.inf
+        for story in sorted(line, key=lambda story: (story.version, story.seq), reverse=True):
+            times = _times(came, story)
+            if times[-1] > earliest:
+                found.add(story.event_id)
+            earliest = min(earliest, times[0])
+    return found
+
+
+def _times(came: Mapping[str, list[Message]], story: Story) -> list[float]:
+    """Return when the event's messages came, the first one first."""
+    return [message.at for message in came.get(story.event_id, ()) if message.to != PAGE]
 
 
 def _lost(promised: set[str], received: Iterable[str], told: dict[str, Story]) -> list[str]:

@@ -54,8 +54,7 @@ _ALL = (
         "m03",
         "a claim ignores that the event has ended or expired",
         "notifications/store/due.py",
-        "    AND (SELECT e.state = '{EventState.ACCEPTED}' AND e.expires_at > %(now)b\n"
-        "        FROM notifications_event e WHERE e.id = d.event_id)\n",
+        " AND (SELECT {_EVENT_GOES_ON} FROM notifications_event e WHERE e.id = d.event_id)",
         "",
         rows=("L1", "O5"),
         tests=("tests/notifications/store/test_claim.py",),

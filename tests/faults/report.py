@@ -27,6 +27,8 @@ _COLUMNS = (
     "finals",
     "unanswered",
     "answered_twice",
+    "overtaken",
+    "stale_after_newer",
     "recovered",
 )
 

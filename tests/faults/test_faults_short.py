@@ -6,7 +6,7 @@ from tests.faults import run, scenarios
 from tests.faults.run import SCENARIOS, perform, table
 
 scenarios.register()
-SHORT_ROWS = ("L1", "L2", "L4", "L5", "D2", "D3", "D4", "O3", "K1")
+SHORT_ROWS = ("L1", "L2", "L4", "L5", "D2", "D3", "D4", "O3", "K1", "K3")
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(180)]
 

@@ -139,3 +139,46 @@ def test_messages_are_read_by_the_id_in_the_text_and_refusals_do_not_count(tmp_p
 
 def test_the_page_is_what_the_data_says():
     assert report.PAGE.read_text() == report.page(json.loads(report.DATA.read_text()))
+
+
+def line_of(*versions: int, **key: str) -> list[Story]:
+    """Return stories of one key, with their places in the sequence, and ids that end with them."""
+    return [
+        replace(GOOD, event_id=f"{REF[:-1]}{seq}", person=1, seq=seq, version=version, **key)
+        for seq, version in enumerate(versions, start=1)
+    ]
+
+
+def came_in(stories: list[Story], *order: int) -> ledger.Ledger:
+    """Draw up the ledger of these stories, whose messages came in this order of their `seq`."""
+    came = [
+        Message(f"{REF[:-1]}{seq}", "telegram:7", at=float(at), says_repeat=True)
+        for at, seq in enumerate(order)
+    ]
+    ids = [story.event_id for story in stories]
+    return ledger.draw_up(acked=ids, submitted=ids, came=came, stories=stories)
+
+
+@pytest.mark.parametrize(
+    ("order", "overtaken"),
+    [((1, 2, 3), []), ((2, 3, 1), [1]), ((3, 2, 1), [1, 2]), ((1, 3), []), ((1, 2, 1, 3), []), ((3, 1), [1])],
+)
+def test_what_comes_first_after_a_later_one_of_its_key_was_overtaken(order, overtaken):
+    found = came_in(line_of(0, 0, 0, ordering_key="o"), *order).overtaken
+    assert found == [f"{REF[:-1]}{seq}" for seq in overtaken]
+
+
+@pytest.mark.parametrize(
+    ("order", "stale"),
+    [((1, 2), []), ((1, 3, 2), []), ((2, 3), [3]), ((1, 2, 1), [1]), ((2,), []), ((2, 1, 3), [1, 3])],
+)
+def test_whatever_comes_after_a_newer_state_of_its_key_is_stale(order, stale):
+    """The second one is the newest."""
+    found = came_in(line_of(1, 3, 2, collapse_key="c"), *order).stale_after_newer
+    assert found == [f"{REF[:-1]}{seq}" for seq in stale]
+
+
+def test_other_keys_and_people_are_other_lines():
+    one, other = line_of(0, 0, ordering_key="o")
+    assert came_in([one, replace(other, person=2)], 2, 1).overtaken == []
+    assert came_in([one, replace(other, ordering_key="p")], 2, 1).overtaken == []

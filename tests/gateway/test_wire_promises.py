@@ -14,30 +14,31 @@ from tests.gateway.other_ends import Producer
 
 WIRE = (ROOT / "docs/wire.md").read_text()
 PROTO = (ROOT / "proto/tocsin/v1/user_events.proto").read_text()
-WITHOUT_EFFECT = ("collapse_key", "ordering_key", "version")
 
 
-@pytest.mark.parametrize("name", WITHOUT_EFFECT)
-def test_a_field_without_effect_says_so_wherever_it_is_described(name: str) -> None:
-    comment = re.search(rf"((?:  //.*\n)+)  \w+ {name} = ", PROTO)
-    row = re.search(rf"^\| \d+ \| `{name}` .*$", WIRE, re.MULTILINE)
-    assert comment is not None and "without effect yet" in comment[1]
-    assert row is not None and "without effect yet" in row[0]
-    assert "without effect yet" in EVENT["properties"][name]["description"]
+def test_no_field_is_described_as_without_effect() -> None:
+    described = " ".join(str(one.get("description")) for one in EVENT["properties"].values())
+    assert "without effect" not in PROTO + WIRE + described
 
 
-def test_events_with_keys_that_have_no_effect_are_accepted_recorded_and_all_delivered(
+def test_of_one_collapse_key_only_the_newest_is_shown_and_the_others_are_told_of_it(
     producer: Producer, ann, open_page
 ) -> None:
     page = open_page(ann)
     keys: dict[str, Any] = {"collapse_key": "pos-9", "ordering_key": "order-77"}
     sent = [event_json(**keys, version=version) for version in (1, 3, 2)]
-    acks = producer.batch(*sent)
+    first, newest, last = producer.batch(*sent)
+    again = producer.batch(sent[0])[0]
 
-    assert [ack["status"] for ack in acks] == ["QUEUED"] * 3
-    assert {page.receive()["event_id"] for _ in sent} == {event["event_id"] for event in sent}
+    assert (newest["status"], newest["superseded_by"]) == ("QUEUED", "")
+    for ack in (first, last, again):
+        assert (ack["status"], ack["code"], ack["final"]) == ("ACK_ERROR", "superseded", True)
+        assert ack["superseded_by"] == newest["event_id"]
+    assert page.receive()["event_id"] == newest["event_id"]
+    _, told = producer.publish_message(event_message(**keys, version=2))
+    assert (told.code, told.superseded_by) == ("superseded", newest["event_id"])
     stored = Event.objects.values_list("collapse_key", "ordering_key", "version").order_by("seq")
-    assert list(stored) == [("pos-9", "order-77", version) for version in (1, 3, 2)]
+    assert list(stored)[:3] == [("pos-9", "order-77", version) for version in (1, 3, 2)]
 
 
 def test_an_event_without_delivery_is_normal_and_one_without_priority_informational(

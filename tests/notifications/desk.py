@@ -3,6 +3,7 @@
 pytest loads this before Django is set up, so models are imported where they are used.
 """
 
+from copy import copy
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,15 @@ class Desk:
         self.now = now
         self.source = Source.objects.create(name="exchange")
         self.grant = SourceGrant(self.source.pk, self.source.name)
+
+    def other_source(self) -> "Desk":
+        """Return the desk of a second source, for the same people."""
+        from users.models import Source
+
+        other = copy(self)
+        other.source = Source.objects.create(name="bank")
+        other.grant = SourceGrant(other.source.pk, other.source.name)
+        return other
 
     def person(self, name: str = "ada") -> "User":
         from users.models import User

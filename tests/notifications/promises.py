@@ -104,6 +104,29 @@ class Promises:
             assert any(sent[0] == event["id"] for sent in self.sends)
         self._check_sends(event)
 
+    def check_turn(self, event, claimed):
+        """A send begins: what comes first with its keys has ended, and nothing newer was accepted."""
+        if claimed.channel is Channel.WEB:
+            return
+        for other in self.events.values():
+            if event["ordering_key"] and other["ordering_key"] and other["seq"] < event["seq"]:
+                assert not self._is_unfinished(other), "overtaken"
+            if not event["collapse_key"] or not other["collapse_key"] or other["id"] == event["id"]:
+                continue
+            if (other["version"], other["seq"]) < (event["version"], event["seq"]):
+                assert not self._is_unfinished(other), "the older state may follow"
+            else:
+                more_urgent = event["priority"] > other["priority"] and event["seq"] < other["seq"]
+                assert more_urgent, "an older state after a newer one was accepted"
+
+    def _is_unfinished(self, event):
+        rows = [row for row in self.rows.values() if row["event_id"] == event["id"]]
+        sending = [row for row in rows if row["state"] == DeliveryState.SENDING]
+        in_flight = [
+            row for row in sending if row["channel"] != Channel.WEB and row["lease_until"] > self.now
+        ]
+        return event["state"] == EventState.ACCEPTED or bool(in_flight)
+
     def _check_sends(self, event):
         """One message, and per channel one marked repeat once an outcome was unknown."""
         sent = [(pk, flagged) for event_pk, pk, flagged in self.sends if event_pk == event["id"]]

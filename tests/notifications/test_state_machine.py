@@ -39,6 +39,7 @@ EXAMPLES = int(os.environ.get("TOCSIN_STATE_MACHINE_EXAMPLES", "0"))
 JUMPS_S = (1, 5, 6, 30, 56, 61, 130, 1000)
 STEPS = ("page", "chat", "mailbox", "spare")
 GIVEN_UP = {"kind": FailureKind.TEMPORARY, "error": "used up"}
+KEYS = ({}, {"ordering_key": "o"}, {"collapse_key": "c"}, {"ordering_key": "o", "collapse_key": "c"})
 KINDS = (FailureKind.RECIPIENT, FailureKind.MESSAGE, FailureKind.CONFIGURATION)
 
 
@@ -63,22 +64,27 @@ class Deliveries(Promises, RuleBasedStateMachine):
         names=st.lists(st.sampled_from(STEPS), min_size=1, max_size=3, unique=True),
         priority=st.sampled_from([Priority.NORMAL, Priority.CRITICAL]),
         expires_s=st.sampled_from([20, 120, 3600]),
+        keys=st.sampled_from(KEYS),
+        version=st.integers(0, 2),
     )
-    def accept(self, names, priority, expires_s):
+    def accept(self, names, priority, expires_s, keys, version):
         plan = [None if name == "page" else self.places[name] for name in names]
         plan = [place for place in plan if place is None or place.pk is not None]
         if not plan:
             return
         event_id = f"e{len(self.accepted)}"
-        given = {"priority": priority, "expires_s": expires_s}
+        given = {"priority": priority, "expires_s": expires_s, "version": version} | keys
         acceptance = self.desk.acceptance(self.person, event_id, *plan, **given)
         self.accepted.append(acceptance)
         [stored] = store.accept([acceptance], now=self.now)
         assert stored.kind == "accepted"
-        if plan[0] is None:
+        self.effects = stored.effects or Effects()
+        if stored.state is not EventState.ACCEPTED:
+            assert stored.superseded_by and keys.get("collapse_key")
+        elif plan[0] is None:
             success = store.Success(stored.delivery_id, stored.token, self.now, self.now)
             self.holds.append(Hold(success))
-        else:
+        elif not stored.waits:
             self.bells.append(stored.delivery_id)
 
     @precondition(lambda self: self.accepted)
@@ -107,6 +113,7 @@ class Deliveries(Promises, RuleBasedStateMachine):
             assert event["state"] == EventState.ACCEPTED, "a send would start after the end"
             assert event["expires_at"] > self.now >= row["not_before"]
             assert row["state"] != DeliveryState.SENDING, "two leases on one row"
+            self.check_turn(event, claimed)
             self.holds.append(Hold(claimed, flagged=claimed.possible_duplicate))
 
     def failure(self, hold, outcome):
@@ -252,12 +259,14 @@ class Deliveries(Promises, RuleBasedStateMachine):
         rows, events, effects, self.effects = self.rows, self.events, self.effects, Effects()
         self.look()
         self.bells += [ring.delivery_id for ring in effects.rings]
+        self.bells += [ring.delivery_id for ring in store.next_in_line(effects.freed, now=self.now)]
         assert set(self.bells) <= self.rows.keys(), "a doorbell for no row"
         for pk, row in self.rows.items():
             self.check_row(row, rows.get(pk))
         for pk, event in self.events.items():
             self.check_event(event, events.get(pk))
-        ended = [pk for pk, event in self.events.items() if event["final_at"] and not events[pk]["final_at"]]
+        open_before = [pk for pk, event in events.items() if not event["final_at"]]
+        ended = [pk for pk in open_before if self.events[pk]["final_at"]]
         assert sorted(effects.finals) == sorted(ended), "every end is told, once"
 
     def teardown(self):

@@ -204,6 +204,7 @@ ADDED_FIELDS: Fields = {
         "outcomes": (10, "repeated ChannelOutcome"),
         "code": (11, "string"),
         "counts": (12, "map<string, int32>"),
+        "superseded_by": (13, "string"),
     },
     "ChannelOutcome": {
         "channel": (1, "ChannelType"),

@@ -42,6 +42,7 @@ ACK: dict[str, Any] = {
         "duplicate": {"type": "boolean"},
         "seq": {"type": "integer"},
         "counts": {"type": "object", "description": "Of an event to a topic: persons by state."},
+        "superseded_by": {"type": "string", "description": "The `event_id` that took its place."},
         "delivered_via": {"type": ["string", "null"]},
         "evidence": {"enum": ["", "TRANSPORT", "CLIENT", "HUMAN"]},
         "at": {"type": "integer"},

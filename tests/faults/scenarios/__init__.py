@@ -28,6 +28,7 @@ MODULES = (
     "servers",
     "once",
     "restore",
+    "order",
 )
 
 
