@@ -7,7 +7,7 @@ RUN_READY := $(VENV)/.ready-to-run
 DEV_READY := $(VENV)/.ready-to-develop
 BENCH_READY := $(VENV)/.ready-to-measure
 
-.PHONY: run test check check-client bench chaos chaos-mutants format docs messages lock proto client-proto clean help
+.PHONY: run test check check-client bench chaos chaos-mutants format docs messages screenshots lock proto client-proto clean help
 
 help:
 	@echo "make run     start the whole system on this machine"
@@ -19,6 +19,7 @@ help:
 	@echo "make chaos-mutants   break the product on purpose; MUTANT=m07 breaks it in one way"
 	@echo "make format  format the code"
 	@echo "make docs    write the tables of settings in docs/configuration.md"
+	@echo "make screenshots   the pictures of the person's pages in docs/pages/"
 	@echo "make messages   add new sentences to the catalogues of other languages"
 	@echo "make proto   regenerate the protobuf code"
 	@echo "make client-proto   regenerate the Python client's copy of it"
@@ -69,6 +70,9 @@ docs: $(DEV_READY)
 
 messages: $(DEV_READY)
 	$(BIN)/python -m config.messages
+
+screenshots: $(DEV_READY)
+	TOCSIN_SCREENSHOTS=1 $(BIN)/python -m pytest -q tests/journeys/test_person_in_browser.py
 
 proto: $(DEV_READY)
 	$(BIN)/python -m proto.generate

@@ -23,7 +23,7 @@ _QUIET = (
 )
 
 
-_SECRET_PATH = re.compile(r"(/verify/)[\w-]+")
+_SECRET_PATH = re.compile(r"(/verify/|/password/reset/\w+/)[\w-]+")
 
 
 def logging_config(level: str, *, json: bool) -> dict[str, Any]:

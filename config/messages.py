@@ -27,7 +27,7 @@ _CHANGING = re.compile(
     rb'^"(?:[A-Za-z]+-[A-Za-z-]*Date|Last-Translator|Language-Team|Generated-By|Report-[^:]+|Project-[^:]+):.*\n',
     re.M,
 )
-_TRANSLATED = re.compile(r'"([^"]+)"\|translated')
+_TRANSLATED = re.compile(r"""(["'])((?:(?!\1).)+)\1\|translated""")
 
 
 def sentences() -> Catalog:
@@ -46,7 +46,7 @@ def sentences() -> Catalog:
 def _of_template(file: IO[bytes], *_: object, **__: object) -> Iterator[tuple[int, str, str, list[str]]]:
     """Find the sentences of a template, as in `{{ "CRITICAL"|translated }}`."""
     for number, line in enumerate(file, start=1):
-        for sentence in _TRANSLATED.findall(line.decode()):
+        for _, sentence in _TRANSLATED.findall(line.decode()):
             yield number, "gettext", sentence, []
 
 

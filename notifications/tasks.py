@@ -21,7 +21,16 @@ from notifications.delivery.attempt import NotDue
 from notifications.delivery.retries import QUICK_TRIES
 from notifications.effects import Effects, FanOut, Ring
 from notifications.live import pubsub
-from notifications.operations import canary, erasure, expiry, heartbeat, overload, recheck, ticks
+from notifications.operations import (
+    address_notices,
+    canary,
+    erasure,
+    expiry,
+    heartbeat,
+    overload,
+    recheck,
+    ticks,
+)
 from notifications.settings import pipeline_settings
 from notifications.states import Priority
 from notifications.sweep import sweep_in_parts
@@ -168,9 +177,10 @@ def heartbeat_if_well(**_: Any) -> None:
 
 @shared_task(name="tocsin.recheck")
 def recheck_destinations(**_: Any) -> None:
-    """Try some of the refused destinations again."""
+    """Try some of the refused destinations again, and tell people of those that were refused."""
     ticks.taken("recheck")
     recheck.recheck(now=clock.now())
+    run_effects(address_notices.tell(now=clock.now()))
 
 
 @shared_task(name="tocsin.forget_expired")

@@ -36,7 +36,7 @@ def _listed(caller: Caller, external_id: str) -> HttpResponse:
     person = person_meant(caller, external_id)
     if person is None:
         return not_found()
-    found = person.destinations.prefetch_related("sources").order_by("kind", "pk")
+    found = person.destinations.prefetch_related("sources").order_by("kind", "position", "pk")
     return JsonResponse({"destinations": [destination_json(one) for one in found]})
 
 

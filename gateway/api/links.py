@@ -1,5 +1,7 @@
 """Linking a chat: the person opens a link of theirs, and confirms it in the chat itself."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -20,6 +22,7 @@ from notifications.transports.base import TransportError
 from runtime.postgres import clock
 from runtime.postgres.commits import commits_noticed
 from users import linking
+from users.models import User
 
 router = Router(auth=KeyOrPerson(*SCOPES))
 
@@ -43,14 +46,24 @@ def _link(caller: Caller, external_id: str) -> HttpResponse:
     if not settings.TELEGRAM_BOT_TOKEN:
         return problem("channel_off", "There is no Telegram bot here: the operator sets TELEGRAM_BOT_TOKEN.")
     try:
-        name = bot_name()
+        issued = issue(person)
     except TransportError as error:
         detail = f"The bot's name is not known, as Telegram did not say it ({error.reason}). Try again later."
         return problem("unavailable", detail, headers={"Retry-After": "5"})
-    try:
-        issued = linking.issue(person, Channel.TELEGRAM, now=clock.now())
     except linking.TooManyLinks as error:
         headers = {"Retry-After": str(error.retry_after_s)}
         return problem("too_many_links", "Use one of the links of the last ten minutes.", headers=headers)
-    body = {"url": deep_link(name, issued.token), "expires_at": to_ms(issued.expires_at)}
-    return JsonResponse(body, status=201)
+    return JsonResponse({"url": issued.url, "expires_at": to_ms(issued.expires_at)}, status=201)
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    url: str
+    expires_at: datetime
+
+
+def issue(person: User) -> Issued:
+    """Return a new link for a chat of the person. Raises: `TransportError`, `linking.TooManyLinks`."""
+    name = bot_name()
+    issued = linking.issue(person, Channel.TELEGRAM, now=clock.now())
+    return Issued(deep_link(name, issued.token), issued.expires_at)

@@ -14,14 +14,14 @@ from gateway.api.shown import not_found
 from gateway.auth.callers import Caller, KeyOrPerson, acting_as, person_meant
 from gateway.codec.limits import InvalidEvent
 from gateway.codec.people import checked_object
-from gateway.codec.problems import problem
 from gateway.codec.wishes import MUTE
 from notifications.routing.stored_rules import read_policy
 from runtime.postgres import clock
 from runtime.postgres.commits import commits_noticed
-from users.models import Mute
+from users.models import Mute, User
 from users.people import preferences
 from users.people.preferences import MuteWish
+from users.people.values import Rejected, Remark
 
 router = Router(auth=KeyOrPerson(*SCOPES))
 
@@ -60,17 +60,23 @@ def _mute(request: HttpRequest, external_id: str) -> HttpResponse:
     person = person_meant(request.auth, external_id)  # type: ignore[attr-defined]
     if person is None:
         return not_found()
-    wish = MuteWish(**checked_object(MUTE, json_body(request) if request.body else {}, ""))
+    body = json_body(request) if request.body else {}
+    return JsonResponse(_shown(mute(person, body, by=request.auth)), status=201)  # type: ignore[attr-defined]
+
+
+def mute(person: User, body: dict[str, Any], *, by: Caller) -> Mute:
+    """Mute what the body of the call names. Raises: `InvalidEvent`, `Rejected`."""
+    wish = MuteWish(**checked_object(MUTE, body, ""))
     if wish.until is not None and wish.until <= clock.now():
         raise InvalidEvent("until_has_passed", "Name a time to come, in Unix milliseconds.", "until")
     group = wish.group or (read_policy().group_of(wish.event_type) if wish.event_type else None)
     if group is not None and group.mandatory:
         detail = f"The group {group.name} is mandatory: its events cannot be muted."
-        return problem("mandatory", detail, field="group" if wish.group else "event_type")
-    with acting_as(request.auth):  # type: ignore[attr-defined]
+        raise Rejected(Remark("mandatory", detail, "group" if wish.group else "event_type"))
+    with acting_as(by):
         made = preferences.mute(person, wish)
     look_again(person)
-    return JsonResponse(_shown(made), status=201)
+    return made
 
 
 @commits_noticed()
@@ -78,9 +84,14 @@ def _lift(request: HttpRequest, external_id: str, mute_id: int) -> HttpResponse:
     person = person_meant(request.auth, external_id)  # type: ignore[attr-defined]
     if person is None:
         return not_found()
-    with acting_as(request.auth):  # type: ignore[attr-defined]
+    lift(person, mute_id, by=request.auth)  # type: ignore[attr-defined]
+    return HttpResponse(status=204)
+
+
+def lift(person: User, mute_id: int, *, by: Caller) -> None:
+    """Lift a mute. Raises: `Rejected`."""
+    with acting_as(by):
         lifted = preferences.unmute(person, mute_id)
     if not lifted:
-        return problem("not_found", "There is no such mute; it may have been lifted already.")
+        raise Rejected(Remark("not_found", "There is no such mute; it may have been lifted already."))
     look_again(person)
-    return HttpResponse(status=204)

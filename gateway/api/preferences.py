@@ -129,13 +129,18 @@ def _replaced(request: HttpRequest, external_id: str) -> HttpResponse:
     person = person_meant(caller, external_id)
     if person is None:
         return not_found()
-    given = checked_object(wishes.PREFERENCES, json_body(request), "")
-    with acting_as(caller):
+    replace(person, json_body(request), by=caller)
+    return _answer(caller, external_id)
+
+
+def replace(person: User, body: dict[str, Any], *, by: Caller) -> None:
+    """Replace the sections that the body of the call names. Raises: `InvalidEvent`."""
+    given = checked_object(wishes.PREFERENCES, body, "")
+    with acting_as(by):
         for name, value in given.items():
             if value is not None:
                 SECTIONS[name].write(person, value)
     look_again(person)
-    return _answer(caller, external_id)
 
 
 def look_again(person: User) -> None:

@@ -115,6 +115,7 @@ def exported(person: User, *, after: int, limit: int) -> dict[str, Any]:
         "person": person_json(whole) | _account(whole),
         "preferences": {name: section.read(whole) for name, section in SECTIONS.items()},
         "topics": list(whole.topic_subscriptions.values_list("topic", flat=True)),
+        "sign_ins": [{"device": one.device, "at": to_ms(one.at)} for one in whole.sign_ins.all()],
         "events": [_event(event) for event in events],
         "next_cursor": events[-1].seq if len(events) == limit else None,
     }

@@ -32,7 +32,7 @@ def person_json(person: User) -> dict[str, Any]:
 
 
 def _in_order(person: User) -> list[Destination]:
-    return sorted(person.destinations.all(), key=lambda one: (one.kind, one.pk))
+    return sorted(person.destinations.all(), key=lambda one: (one.kind, one.position, one.pk))
 
 
 def destination_json(one: Destination) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 from unfold.forms import AuthenticationForm as AdminForm
 
 from gateway.presence.addresses import address_of
@@ -24,7 +25,7 @@ _REMEMBERED = 10_000
 class Attempts:
     """The attempts of each key that did not succeed, for `WITHIN_S` after the first."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._counts: OrderedDict[tuple[str, ...], tuple[float, int]] = OrderedDict()  # oldest first
         self._lock = threading.Lock()
@@ -61,15 +62,19 @@ class Attempts:
             self._counts.popitem(last=False)
 
 
-_attempts = Attempts(time.monotonic)
+_attempts = Attempts()
+
+
+def client_of(request: HttpRequest | None) -> str:
+    """Return the network address of a request."""
+    return address_of([request.META.get("REMOTE_ADDR", "") if request else ""])
 
 
 class _Limited:
     """Mixed into a login form."""
 
     def clean(self) -> Any:
-        meta = self.request.META if self.request else {}  # type: ignore[attr-defined]
-        address, name = address_of([meta.get("REMOTE_ADDR", "")]), str(self.data.get("username", ""))[:150]  # type: ignore[attr-defined]
+        address, name = client_of(self.request), str(self.data.get("username", ""))[:150]  # type: ignore[attr-defined]
         if not _attempts.begin(address, name):
             minutes = int(WITHIN_S // 60)
             raise ValidationError(f"Too many attempts; try again in {minutes} minutes.", code="throttled")

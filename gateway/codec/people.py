@@ -6,7 +6,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 from gateway.codec.limits import InvalidEvent, check_text
-from gateway.codec.schema import Field, Kind, Values, checked, object_schema, reject_unknown, text
+from gateway.codec.schema import Field, Kind, Values, checked, integer, object_schema, reject_unknown, text
 from notifications.states import Channel
 from users import channel_choices
 from users.locales import canonical_locale
@@ -140,6 +140,11 @@ DESTINATION_CHANGE = (
         "enabled",
         Kind(check_boolean, {"type": "boolean"}, _nothing),
         "false: nothing is sent there; true also after a provider refused it",
+    ),
+    Field(
+        "position",
+        Kind(integer(ADDRESSES_OF_ONE).check, {"type": "integer", "minimum": 0}, _nothing),
+        "its place among the person's addresses on the channel, from 0; they are tried in order",
     ),
 )
 

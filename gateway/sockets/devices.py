@@ -25,10 +25,11 @@ def device_of(frame: Mapping[str, Any] | None, scope: Mapping[str, Any]) -> str:
     if isinstance(given, str) and (named := _plain(given)):
         return named
     agents = [value.decode("latin-1") for name, value in scope["headers"] if name == b"user-agent"]
-    return _described(agents[0]) if agents else ""
+    return described(agents[0]) if agents else ""
 
 
-def _described(agent: str) -> str:
+def described(agent: str) -> str:
+    """Return the browser and the system that a User-Agent names: "Firefox on Linux"."""
     browser = next((name for token, name in _BROWSERS.items() if f"{token}/" in agent), "")
     system = next((name for token, name in _SYSTEMS.items() if token in agent), "")
     if not browser:

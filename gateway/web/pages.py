@@ -1,14 +1,11 @@
 """The pages for persons: login, and the inbox with the demo's panels where the demo is on."""
 
-from typing import Any
-
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
 from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt, ensure_csrf_cookie
@@ -17,13 +14,7 @@ from gateway.auth.bearer import person_of_session
 from gateway.auth.logins import WITHIN_S, LoginForm
 from gateway.codec.problems import problem
 from gateway.web.samples import SAMPLES
-
-# Scripts and styles come from this origin only; nothing is inline. Images of events come from the hosts that
-# their sources may link to; the server drops all others from a frame.
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: https:;"
-    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
+from gateway.web.signed_out import CONTENT_SECURITY_POLICY, SignedOut
 
 
 @login_required
@@ -54,17 +45,12 @@ def no_such_call(request: HttpRequest) -> HttpResponse:
     return problem("not_found", "There is no such call; /api/v1/docs lists them.")
 
 
-class Login(LoginView):
+class Login(SignedOut, LoginView):
     """The login page; in the demo it shows the demo login."""
 
     template_name = "gateway/login.html"
     redirect_authenticated_user = True
     authentication_form = LoginForm
-
-    def dispatch(self, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        answer = super().dispatch(*args, **kwargs)
-        answer["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-        return answer
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         answer = super().form_invalid(form)

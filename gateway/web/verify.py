@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from gateway.web.pages import CONTENT_SECURITY_POLICY
+from gateway.web.signed_out import CONTENT_SECURITY_POLICY
 from notifications.rendering.locales import gettext, language_of, speaking
 from runtime.postgres import clock
 from runtime.postgres.away import DATABASE_AWAY

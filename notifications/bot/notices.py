@@ -10,6 +10,7 @@ from typing import Any
 from notifications.events import ChannelChoice, Envelope, JsonObject, SourceGrant
 from notifications.ingest import ingest
 from notifications.live.frames import to_ms
+from notifications.operations.address_notices import SOURCE
 from notifications.rendering.locales import gettext, speaking
 from notifications.routing.plan import plan_for
 from notifications.states import Channel, Priority
@@ -18,7 +19,6 @@ from users.models import Source, User
 
 log = logging.getLogger(__name__)
 
-SOURCE = "tocsin"
 LINKED, TAKEN, STOPPED, BLOCKED = "chat_linked", "chat_taken", "chat_stopped", "chat_blocked"
 
 

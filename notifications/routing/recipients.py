@@ -17,7 +17,7 @@ SELECT u.external_id, u.id, u.time_zone, u.locale, d.id, d.kind, d.verified_at I
        coalesce(d.last_inbound_at > %b, false)
 FROM users_user u LEFT JOIN users_destination d ON d.user_id = u.id
 WHERE u.external_id = ANY(%b::text[]) AND u.is_active
-ORDER BY u.id, d.kind, d.id
+ORDER BY u.id, d.kind, d.position, d.id
 """
 
 

@@ -119,16 +119,7 @@ def _choices(event: _Event, of_channels: Rules, trace: list[Decision]) -> Sequen
     """Return the channels to consider, in order."""
     if event.requested:
         return _resolve_active(event, trace)
-    if not of_channels:
-        return event.default_order
-    # By the positions of the rules; a channel without one has its default place.
-    order = event.default_order
-    places = [
-        (of_channels[choice.channel].position if choice.channel in of_channels else default, default)
-        for default, choice in enumerate(order)
-    ]
-    places.sort()
-    return [order[default] for _, default in places]
+    return rules.in_order(event.default_order, of_channels, lambda choice: choice.channel)
 
 
 def _resolve_active(event: _Event, trace: list[Decision]) -> list[ChannelChoice]:

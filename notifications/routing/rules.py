@@ -3,15 +3,16 @@
 docs/preferences.md has the order as a table.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from notifications.states import Channel, Priority, SkipReason
 from notifications.wishes import Digest, Group, Mute, Preference, Throttle
 from users.digest_modes import DigestMode
 
 Rules = dict[Channel, Preference]
+T = TypeVar("T")
 _EVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -45,6 +46,18 @@ def of_channels(preferences: Iterable[Preference], event_type: str, group_id: in
         elif preference.group_id == group_id:
             of_group[preference.channel] = preference
     return every | of_group | of_type
+
+
+def in_order(order: Sequence[T], of_channels: Rules, channel_of: Callable[[T], Channel]) -> Sequence[T]:
+    """Sort by the positions of the rules; a channel without one has its place in the default `order`."""
+    if not of_channels:
+        return order
+    places = [
+        (rule.position if (rule := of_channels.get(channel_of(one))) else default, default)
+        for default, one in enumerate(order)
+    ]
+    places.sort()
+    return [order[default] for _, default in places]
 
 
 def unwanted(rule: Preference, priority: Priority) -> SkipReason | None:

@@ -76,6 +76,7 @@ ERASED = {
     "users.PersonChange": {"who", "was", "now"},
     "users.Reactivation": {"who", "reason"},
     "users.Digest": {"event_type"},
+    "users.SignIn": {"session_key", "device"},
     "users.Throttle": {"event_type"},
     "users.TopicSubscription": {"topic"},
     "users.Verification": {"address_digest", "code_digest", "token_digest"},
@@ -203,6 +204,7 @@ def fill_person(ada: User, now) -> None:
     ada.groups.add(Group.objects.create(name="traders"))
     digest = MARK.encode()
     ada.verifications.create(address_digest=digest, code_digest=digest, token_digest=digest, expires_at=now)
+    ada.sign_ins.create(session_key=MARK, device=MARK, at=now)
     LinkToken.objects.create(
         user=ada, kind=Channel.TELEGRAM, token_digest=digest, opened_by=digest, expires_at=now
     )

@@ -7,6 +7,7 @@ from users.models.event_groups import DefaultDigest, DefaultPreference, EventGro
 from users.models.links import LinkToken
 from users.models.people import User, validate_time_zone
 from users.models.preferences import ChannelPreference, Digest, Hours, Mute, PiercingOptOut, Throttle
+from users.models.sign_ins import SignIn
 from users.models.sources import ApiKey, Source
 from users.models.topics import TOPIC, TopicRule, TopicSubscription, validate_topic
 from users.models.verification import Verification
@@ -28,6 +29,7 @@ __all__ = [
     "PersonChange",
     "PiercingOptOut",
     "Reactivation",
+    "SignIn",
     "Source",
     "Throttle",
     "TopicRule",

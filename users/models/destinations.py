@@ -32,6 +32,12 @@ class Destination(models.Model):
     address = EncryptedTextField(help_text="Encrypted at rest.")
     address_digest = models.BinaryField(max_length=32, editable=False)
     label = models.CharField(max_length=64, blank=True)
+    position = models.PositiveSmallIntegerField(
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text="Its place among the person's addresses on the channel; of equal ones the older is first.",
+    )
     sources = models.ManyToManyField(
         Source,
         blank=True,
@@ -73,6 +79,11 @@ class Destination(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["address_digest"], name="destination_by_address"),
+            models.Index(
+                fields=["disabled_at"],
+                name="destination_by_disabling",
+                condition=Q(disabled_at__isnull=False),
+            ),
             models.Index(
                 fields=["recheck_at"],
                 name="destination_by_recheck",

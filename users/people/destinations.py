@@ -25,6 +25,7 @@ class DestinationChange:
     label: str | None = None
     verified: bool | None = None
     enabled: bool | None = None
+    position: int | None = None  # its new place among the person's addresses on the channel, from 0
 
 
 def add(person: User, given: GivenAddress, *, by: Author, now: datetime) -> tuple[Destination, bool]:
@@ -78,7 +79,19 @@ def change_one(person: User, pk: int, change: DestinationChange, *, by: Author, 
     _save(one)
     if change.enabled and one.disabled_at is not None:
         _enable(one, by, now)
+    if change.position is not None:
+        _place(person, one, change.position)
     return one
+
+
+def _place(person: User, one: Destination, position: int) -> None:
+    """Put the destination there, and number all of the channel: an order has no gaps and no equals."""
+    of_channel = person.destinations.filter(kind=one.kind).order_by("position", "pk")
+    others = list(of_channel.exclude(pk=one.pk))
+    others.insert(position, one)
+    for number, row in enumerate(others):
+        row.position = number
+    Destination.objects.bulk_update(others, ["position"])
 
 
 def _readdress(one: Destination, address: str) -> None:

@@ -140,13 +140,24 @@ def _content(row: Any) -> tuple[Any, ...]:
 
 def set_channels(person: User, wishes: Sequence[ChannelWish]) -> None:
     """Replace the wishes. Those of one type, of one group and of every type are in the person's order."""
-    made = [
+    _replace(person, person.channel_preferences.all(), _made(person, wishes))
+
+
+def _made(person: User, wishes: Sequence[ChannelWish]) -> list[ChannelPreference]:
+    return [
         ChannelPreference(
             user=person, **wish._asdict() | {"position": place if wish.position is None else wish.position}
         )
         for place, wish in enumerate(wishes)
     ]
-    _replace(person, person.channel_preferences.all(), made)
+
+
+def set_channels_of(
+    person: User, event_type: str, group: EventGroup | None, wishes: Sequence[ChannelWish]
+) -> None:
+    """Replace the wishes for one type, one group, or with neither for every type, and no others."""
+    own = person.channel_preferences.filter(event_type=event_type, group=group)
+    _replace(person, own, _made(person, wishes))
 
 
 def set_mutes(person: User, wishes: Sequence[MuteWish]) -> None:

@@ -128,6 +128,7 @@ EXPORT: dict[str, Any] = {
                     "person": {"type": "object"},
                     "preferences": {"type": "object"},
                     "topics": {"type": "array", "items": {"type": "string"}},
+                    "sign_ins": _OBJECTS,
                     "events": _OBJECTS,
                     "next_cursor": {"type": ["integer", "null"]},
                 },

@@ -29,8 +29,8 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-export function priorityBadge(priority) {
-  return h("span", { class: "badge", "data-priority": priority }, priority);
+export function priorityBadge(priority, text = priority) {
+  return h("span", { class: "badge", "data-priority": priority }, text);
 }
 
 /**

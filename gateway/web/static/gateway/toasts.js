@@ -15,10 +15,15 @@ export class Toasts {
   #polite = document.getElementById("toasts-polite");
   #more = document.getElementById("toasts-more");
   #onAcknowledge;
+  #say;
 
-  /** `onAcknowledge` is called with the frame of an event that the person acknowledges by its button. */
-  constructor({ onAcknowledge, region = document.getElementById("toasts") }) {
+  /**
+   * `onAcknowledge` is called with the frame of an event that the person acknowledges by its button; `say`
+   * returns a sentence in their language.
+   */
+  constructor({ onAcknowledge, say = (sentence) => sentence, region = document.getElementById("toasts") }) {
     this.#onAcknowledge = onAcknowledge;
+    this.#say = say;
     // Timers pause while the pointer or focus is on a toast, and while the page is hidden (WCAG 2.2.1).
     region.addEventListener("pointerenter", () => this.#each("pause"));
     region.addEventListener("pointerleave", () => this.#each("run"));
@@ -74,7 +79,7 @@ export class Toasts {
     }
     const count = this.#waiting.length;
     this.#more.hidden = count === 0;
-    setText(this.#more, count ? `${count} more waiting` : "");
+    setText(this.#more, count ? `${count} ${this.#say("more waiting")}` : "");
   }
 
   #show(notice) {
@@ -83,7 +88,7 @@ export class Toasts {
       this.#onAcknowledge(notice.frame);
       this.#dismiss(toast);
     };
-    const toast = new Toast(notice, { stays: critical, onEnd: () => this.#dismiss(toast), onAcknowledge });
+    const toast = new Toast(notice, { stays: critical, onEnd: () => this.#dismiss(toast), onAcknowledge, say: this.#say });
     this.#shown.push(toast);
     (critical ? this.#critical : this.#polite).prepend(toast.element);
     if (!document.hidden) toast.run();
@@ -120,12 +125,14 @@ class Toast {
   #stays;
   #onEnd;
   #onAcknowledge;
+  #say;
 
-  constructor(notice, { stays, onEnd, onAcknowledge }) {
+  constructor(notice, { stays, onEnd, onAcknowledge, say }) {
     this.notice = notice;
     this.#stays = stays;
     this.#onEnd = onEnd;
     this.#onAcknowledge = onAcknowledge;
+    this.#say = say;
     this.element = this.#render();
   }
 
@@ -145,13 +152,13 @@ class Toast {
   #render() {
     const { id, priority, title, body, at, frame = {} } = this.notice;
     const dismiss = this.#stays
-      ? h("button", { class: "button button-small toast-dismiss", type: "button" }, "Dismiss")
-      : h("button", { class: "icon-button", type: "button", "aria-label": `Dismiss: ${title}` }, icon("close"));
+      ? h("button", { class: "button button-small toast-dismiss", type: "button" }, this.#say("Dismiss"))
+      : h("button", { class: "icon-button", type: "button", "aria-label": `${this.#say("Dismiss")}: ${title}` }, icon("close"));
     dismiss.addEventListener("click", this.#onEnd);
     return h(
       "article",
       { class: "toast", "data-testid": "toast", "data-event-id": id || null, "data-priority": priority },
-      h("div", { class: "toast-head" }, priorityBadge(priority), h("time", { class: "num" }, clock(at)), dismiss),
+      h("div", { class: "toast-head" }, priorityBadge(priority, this.#say(priority)), h("time", { class: "num" }, clock(at)), dismiss),
       h("p", { class: "toast-title" }, linked(frame.url, "span", {}, title)),
       bodyOf({ ...frame, body }, { class: "toast-body" }),
       imageOf(frame),
