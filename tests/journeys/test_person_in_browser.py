@@ -15,14 +15,14 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from config.env import ROOT
 from tests.gateway.mailbox import code_in, mails_to
-from tests.journeys.looks import AXE, axe_faults, keep, layout_faults
+from tests.journeys.looks import axe_faults, keep, layout_faults
 from tests.journeys.test_page_in_browser import browser  # noqa: F401
 from tests.kit.eventually import eventually
+from tests.kit.node import install_packages
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.timeout(300),
-    pytest.mark.skipif(not AXE.exists(), reason="axe-core is missing: npm ci in clients/js"),
+    pytest.mark.timeout(600),
 ]
 
 PASSWORD = "a long and quiet sentence"
@@ -270,6 +270,7 @@ SIGNED_OUT = ("/login/", "/password/reset/", "/password/reset/sent/")
 
 
 def test_every_page_can_be_read_by_everybody(system, browser, context, pia) -> None:  # noqa: F811
+    install_packages()  # axe-core
     page = context.new_page()
     Person(page).sign_in(pia)
     prepare(system, pia)

@@ -231,6 +231,28 @@ def test_throttles_and_what_may_wait(page, ann) -> None:
     assert ann.piercing_opt_outs.count() == 0
 
 
+def test_digests_are_set_and_taken_back(page, ann) -> None:
+    EventGroup.objects.create(name="orders", event_types=["ORDER_*"])
+    hourly = {"channel": "EMAIL", "of": "group:orders", "how": "INTERVAL-3600"}
+    does(page, "/settings/", "add_digest", **hourly)
+    does(page, "/settings/", "add_digest", channel="EMAIL", of="", how="SCHEDULE-0", time="08:30")
+    shown = html(page.get("/settings/"))
+    assert "E-mail, orders: together, every hour" in shown
+    assert "E-mail, Everything: together, at 08:30" in shown
+    does(page, "/settings/", "add_digest", **hourly | {"how": "REPEATS-3600"})
+    assert sorted(ann.digests.values_list("mode", flat=True)) == ["repeats", "schedule"]
+    [(level, _)] = does(page, "/settings/", "add_digest", channel="WEB", of="", how="OFF-0")
+    assert level == "error"
+    does(page, "/settings/", "remove_digest", channel="EMAIL", of="group:orders")
+    assert ann.digests.get().mode == "schedule"
+
+
+def test_a_change_is_noted_as_the_persons(page, ann) -> None:
+    does(page, "/settings/", "row", of="", up="EMAIL")
+    does(page, "/addresses/", "add", channel="EMAIL", address="a@example.org")
+    assert set(ann.changes.values_list("surface", "who")) == {("api", "ann")}
+
+
 def test_language_and_time_zone_are_the_persons_own(page, ann) -> None:
     answer = page.post(
         "/settings/", {"do": "profile", "locale": "de", "time_zone": "Europe/Zurich"}, follow=True
