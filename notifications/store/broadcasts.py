@@ -93,7 +93,7 @@ LIMIT 1
 
 def waits_for_another(row: Broadcast, *, now: datetime) -> bool:
     """Tell whether an earlier broadcast with one of the same keys is still fanned out; if so, come back."""
-    keys = {name: row.content[name] for name in ("ordering_key", "collapse_key")}
+    keys = {name: row.content.get(name, "") for name in ("ordering_key", "collapse_key")}
     if not any(keys.values()):
         return False
     with connection.cursor() as cursor:

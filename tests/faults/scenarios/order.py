@@ -13,7 +13,7 @@ def keep_the_order(stage: Stage) -> None:
     """Of one ordering key none is overtaken; of one collapse key no older state follows a newer one."""
     system = stage.system
     system.simulator.misbehave("telegram", latency_ms=100)
-    items = _with_keys(stage.items(stage.scaled(20_000, 400)))
+    items = _with_keys(stage.items(stage.scaled(20_000, 240)))
     # One sender: the order of acceptance is that of the items.
     producer = stage.produce(items, rate=stage.scaled(150, 80), batch=stage.scaled(20, 10), senders=1)
     kills, rounds = 0, stage.scaled(12, 1)

@@ -340,3 +340,31 @@ def test_a_page_shows_each_event_at_once(every_quarter, ada, chat, publish, open
     page = open_page(ada)
     publish("e1", "e2")
     assert [("silent" in frame) for frame in page.frames()] == [False, False]
+
+
+def test_events_of_one_key_go_together_in_their_order(
+    every_quarter, chat, publish, sweep, now, provider
+) -> None:
+    fake = provider()
+    publish("e1", "e2", "e3", ordering_key="order-77")
+    finals = sweep(now + QUARTER)
+
+    [(_, message)] = fake.sent
+    assert message.title == "3 notifications"
+    assert len(finals) == 3
+    assert {row.merged_into for row in Delivery.objects.all()} == {of("e1").pk}
+
+
+def test_no_digest_takes_an_event_along_whose_turn_has_not_come(
+    every_quarter, chat, publish, sweep, now, provider
+) -> None:
+    """The first one goes without a digest, and is tried again much later."""
+    provider(LimitedError("slow down", 36_000))
+    publish("e1", ordering_key="order-77", priority=Priority.CRITICAL)
+    sweep(now + timedelta(seconds=6))
+    publish("e2", ordering_key="order-77")
+    publish("e3")
+    sweep(now + QUARTER + timedelta(seconds=1))
+
+    assert states() == ["e1 TELEGRAM deferred", "e2 TELEGRAM pending", "e3 TELEGRAM sent"]
+    assert Event.objects.get(event_id="e2").trace[-1]["behind"] == "e1"

@@ -134,3 +134,15 @@ def test_a_filter_by_time_includes_its_start_and_not_its_end(dead_letter, now) -
     assert preview(EventFilter(since=now, until=later), force=False).count == 1
     assert preview(EventFilter(since=later), force=False).count == 0
     assert preview(EventFilter(until=now), force=False).count == 0
+
+
+def test_an_older_state_is_not_replayed_once_a_newer_one_was_accepted(
+    desk, ada, chat, records, replay_again
+) -> None:
+    for name, version in (("e1", 1), ("e2", 2)):
+        event = desk.event(ada, chat, event_id=name, collapse_key="pos-9", version=version)
+        records.failed(desk.delivery(event), FailureKind.MESSAGE)
+    found = replay_again()
+
+    assert (found.count, +found.skipped) == (1, Counter(superseded=1))
+    assert dict(Event.objects.values_list("event_id", "state")) == {"e1": "failed", "e2": "accepted"}

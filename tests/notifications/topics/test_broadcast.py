@@ -312,3 +312,23 @@ def test_a_followers_event_does_not_expire_while_it_is_held(desk, follower, enve
     ingest([envelope("e2", expires_at_ms=late)], now=now)
     tell_all(now)
     assert Event.objects.get(broadcast__event_id="e2").code == "expires_while_held"
+
+
+@pytest.mark.parametrize("key", ["ordering_key", "collapse_key"])
+def test_events_with_one_key_come_to_their_followers_in_order(desk, follower, envelope, now, key) -> None:
+    """Whichever doorbell is answered first: the fan-out of the second waits for that of the first."""
+    [ada] = follower("ada")
+    desk.address(ada, Channel.EMAIL)
+    ingest([envelope(name, **{key: "k"}) for name in ("e1", "e2")] + [envelope("e3")], now=now)
+    first, second, other = Broadcast.objects.order_by("event_id")
+
+    fan_out.accept_next_chunk(str(second.pk), now=now)
+    fan_out.accept_next_chunk(str(other.pk), now=now)
+    assert [event.broadcast_id for event in Event.objects.all()] == [other.pk]
+    for row in (first, second):
+        fan_out.accept_next_chunk(str(row.pk), now=now)
+
+    found = list(Event.objects.order_by("seq").values_list("broadcast_id", flat=True))
+    assert found == [other.pk, first.pk, second.pk]
+    states = dict(Event.objects.values_list("broadcast_id", "state"))
+    assert states[first.pk] == ("superseded" if key == "collapse_key" else "accepted")
