@@ -12,6 +12,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -30,13 +31,14 @@ def notify(event_id: str, payload: dict[str, str]) -> None:
     """The task of the others; nobody runs it."""
 
 
-def publisher(name: str, *, wait_for_disk: bool) -> Call:
+def publisher(name: str, open_ones: ExitStack, *, wait_for_disk: bool) -> Call:
     from tocsin import EventPublisher
 
     journal = Path(os.environ["TOCSIN_HOME"]) / f"{name}.sqlite3"
     made = EventPublisher(
         os.environ["REDIS_URL"], source="bench", journal=journal, wait_for_disk=wait_for_disk
     )
+    open_ones.callback(made.close)
     return lambda: made.critical("alice", "ORDER_FILLED", PAYLOAD)
 
 
@@ -90,10 +92,10 @@ def measured(call: Call) -> list[float]:
 
 
 def main() -> None:
-    with servers():
+    with servers(), ExitStack() as open_ones:
         ways = {
-            "publish(), not waiting for fsync": publisher("kernel", wait_for_disk=False),
-            "publish(), waiting for fsync": publisher("disk", wait_for_disk=True),
+            "publish(), not waiting for fsync": publisher("kernel", open_ones, wait_for_disk=False),
+            "publish(), waiting for fsync": publisher("disk", open_ones, wait_for_disk=True),
             "celery delay": celery_delay(),
             "dramatiq send": dramatiq_send(),
             "taskiq kiq": taskiq_kiq(asyncio.new_event_loop()),

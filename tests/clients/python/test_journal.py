@@ -136,3 +136,14 @@ def test_syncing_ends_with_everything_on_the_disk(tmp_path) -> None:
     number = syncing.wrote()
     syncing.close()
     syncing.wait(number)
+
+
+def test_a_journal_that_somebody_removed_is_reported_and_what_is_here_is_sent(journal, caplog) -> None:
+    made = Journal(str(journal))
+    made.add([Entry("e", "{}")], now=1.0)
+    for file in journal.parent.iterdir():
+        file.unlink()
+    made.tidy(now=2.0)
+    assert "is gone" in caplog.text
+    assert [row.event_id for row in made.waiting(now=2.0, limit=9)] == ["e"]
+    made.close()

@@ -109,7 +109,7 @@ def _cases(stage: Stage) -> list[Case]:
     for number, step in enumerate(_STEPS):
         both = [streams] if step[1] in _ONLY_OF_STREAMS else [http, streams]
         wanted += [(step, target) for target in (both if stage.full else both[number % len(both) :][:1])]
-    each = stage.scaled(20_000, 240) // len(wanted)
+    each = -(-stage.scaled(20_000, 240) // len(wanted))
     return [_case(stage, step, target, each) for step, target in wanted]
 
 

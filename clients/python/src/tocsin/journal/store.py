@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import threading
@@ -16,6 +17,8 @@ from tocsin.events import without_timestamp
 from tocsin.journal.schema import opened
 from tocsin.journal.sender_lock import NoLock, SenderLock
 from tocsin.journal.syncing import Syncing
+
+log = logging.getLogger("tocsin")
 
 MEMORY = ":memory:"
 _CHECKPOINT_BYTES = 8 * 1024 * 1024
@@ -147,7 +150,14 @@ class Journal:
         """Remove what ended an hour ago, and copy the log back into the file where it has grown."""
         with self._changing() as connection:
             connection.execute("DELETE FROM events WHERE state = 3 AND next_at < ?", (now - _KEPT_S,))
-        if self._checkpoints is not None and os.stat(f"{self.path}-wal").st_size > _CHECKPOINT_BYTES:
+        if self._checkpoints is None:
+            return
+        try:
+            grown = os.stat(f"{self.path}-wal").st_size > _CHECKPOINT_BYTES
+        except FileNotFoundError:  # what is here is sent; what is published now survives no crash
+            log.critical("journal_removed: %s is gone from its folder; restart the producer", self.path)
+            return
+        if grown:
             self._checkpoints.execute("PRAGMA wal_checkpoint(PASSIVE)")  # nobody waits for it
 
     # --- reading ----------------------------------------------------------------------------------------
