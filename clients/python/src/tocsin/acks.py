@@ -37,6 +37,7 @@ class Ack:
     at: int = 0  # Unix milliseconds
     outcomes: Tuple[ChannelOutcome, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
+    superseded_by: str = ""  # the event that replaced it
     local: bool = False  # made by this client: the service has not said it
 
     @property
@@ -73,6 +74,7 @@ def from_json(given: Mapping[str, Any]) -> Ack:
             for one in outcomes
         ),
         counts=counts,
+        superseded_by=str(given.get("superseded_by") or ""),
         local=bool(given.get("local")),
     )
 

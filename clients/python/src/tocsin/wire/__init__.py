@@ -74,6 +74,7 @@ def ack_from(data: bytes) -> Ack:
             for one in message.outcomes
         ),
         counts=dict(message.counts),
+        superseded_by=message.superseded_by,
     )
 
 

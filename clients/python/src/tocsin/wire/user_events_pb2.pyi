@@ -185,7 +185,7 @@ class DeliverySpec(_message.Message):
     def __init__(self, priority: _Optional[_Union[Priority, str]] = ..., channels: _Optional[_Iterable[_Union[ChannelPreference, _Mapping]]] = ...) -> None: ...
 
 class EventAck(_message.Message):
-    __slots__ = ["at", "code", "counts", "delivered_via", "duplicate", "error_message", "event_id", "evidence", "final", "outcomes", "seq", "status"]
+    __slots__ = ["at", "code", "counts", "delivered_via", "duplicate", "error_message", "event_id", "evidence", "final", "outcomes", "seq", "status", "superseded_by"]
     class CountsEntry(_message.Message):
         __slots__ = ["key", "value"]
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -205,6 +205,7 @@ class EventAck(_message.Message):
     OUTCOMES_FIELD_NUMBER: _ClassVar[int]
     SEQ_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
+    SUPERSEDED_BY_FIELD_NUMBER: _ClassVar[int]
     at: int
     code: str
     counts: _containers.ScalarMap[str, int]
@@ -217,7 +218,8 @@ class EventAck(_message.Message):
     outcomes: _containers.RepeatedCompositeFieldContainer[ChannelOutcome]
     seq: int
     status: AckStatus
-    def __init__(self, event_id: _Optional[str] = ..., status: _Optional[_Union[AckStatus, str]] = ..., error_message: _Optional[str] = ..., delivered_via: _Optional[_Union[ChannelType, str]] = ..., evidence: _Optional[_Union[Evidence, str]] = ..., final: bool = ..., duplicate: bool = ..., seq: _Optional[int] = ..., at: _Optional[int] = ..., outcomes: _Optional[_Iterable[_Union[ChannelOutcome, _Mapping]]] = ..., code: _Optional[str] = ..., counts: _Optional[_Mapping[str, int]] = ...) -> None: ...
+    superseded_by: str
+    def __init__(self, event_id: _Optional[str] = ..., status: _Optional[_Union[AckStatus, str]] = ..., error_message: _Optional[str] = ..., delivered_via: _Optional[_Union[ChannelType, str]] = ..., evidence: _Optional[_Union[Evidence, str]] = ..., final: bool = ..., duplicate: bool = ..., seq: _Optional[int] = ..., at: _Optional[int] = ..., outcomes: _Optional[_Iterable[_Union[ChannelOutcome, _Mapping]]] = ..., code: _Optional[str] = ..., counts: _Optional[_Mapping[str, int]] = ..., superseded_by: _Optional[str] = ...) -> None: ...
 
 class EventAckBatch(_message.Message):
     __slots__ = ["acks"]
