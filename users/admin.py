@@ -1,4 +1,4 @@
-"""Admin pages of users, their destinations and preferences, and of sources and their keys."""
+"""Admin pages of users, their destinations and preferences."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.forms import ModelForm, MultipleChoiceField
+from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
@@ -17,18 +17,16 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
-from users import channel_choices, keys, wishes_admin  # noqa: F401  registers the event groups
+from users import channel_choices, source_admin, wishes_admin  # noqa: F401  register their models
 from users.acting import acting
 from users.acting_admin import ActsAsOperator
 from users.encryption import digests
 from users.incident_admin import UndoIncident, operator
 from users.models import (
-    ApiKey,
     ChannelPreference,
     Destination,
     DestinationQuerySet,
     PersonChange,
-    Source,
     User,
 )
 from users.reactivation import enable
@@ -190,57 +188,3 @@ class ChannelPreferenceAdmin(ActsAsOperator):
     @admin.display(description="for", ordering="event_type")
     def of(self, preference: ChannelPreference) -> str:
         return preference.of
-
-
-@admin.register(Source)
-class SourceAdmin(ModelAdmin):  # type: ignore[misc]
-    list_display = ("name", "enabled", "max_priority", "allow_stream", "live_keys", "created_at")
-    list_filter = ("enabled", "max_priority", "allow_stream", "may_create_people", "may_vouch")
-    search_fields = ("name",)
-    readonly_fields = ("created_at",)
-    actions = ("issue_publish_key", "issue_people_key")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Source]:
-        sources: QuerySet[Source] = super().get_queryset(request)
-        return sources.annotate(live_key_count=Count("api_keys", filter=Q(api_keys__revoked_at__isnull=True)))
-
-    @admin.display(description="live keys", ordering="live_key_count")
-    def live_keys(self, source: Source) -> int:
-        return int(source.live_key_count)  # type: ignore[attr-defined]
-
-    @admin.action(description="Issue a key (publish, read)")
-    def issue_publish_key(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
-        self._issue(request, queryset, ["publish", "read"])
-
-    @admin.action(description="Issue a key (publish, read, people)")
-    def issue_people_key(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
-        self._issue(request, queryset, ["publish", "read", "people"])
-
-    def _issue(self, request: HttpRequest, queryset: QuerySet[Source], scopes: list[str]) -> None:
-        for source in queryset:
-            key = keys.issue(source, scopes, note=f"issued by {request.user}")
-            messages.success(request, f"Key of {source.name}, shown only now: {key}")
-
-
-@admin.register(ApiKey)
-class ApiKeyAdmin(ModelAdmin):  # type: ignore[misc]
-    list_display = ("__str__", "source", "scopes", "note", "created_at", "expires_at", "revoked_at")
-    list_filter = ("source", ("revoked_at", admin.EmptyFieldListFilter))
-    search_fields = ("prefix", "source__name", "note")
-    readonly_fields = ("source", "prefix", "created_at")
-    list_select_related = ("source",)
-    actions = ("revoke",)
-
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        if db_field.name != "scopes":
-            return super().formfield_for_dbfield(db_field, request, **kwargs)
-        choices = [(scope, scope) for scope in ApiKey.SCOPES]
-        return MultipleChoiceField(choices=choices, widget=UnfoldAdminCheckboxSelectMultipleWidget)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False  # an action of the source issues keys: the secret is shown once and never stored
-
-    @admin.action(description="Revoke")
-    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
-        count = queryset.filter(revoked_at__isnull=True).update(revoked_at=timezone.now())
-        messages.success(request, f"{count} revoked.")

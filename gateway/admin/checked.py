@@ -14,8 +14,9 @@ from gateway.admin.event_type_choice import EventTypeChoice, EventTypeChoices
 from gateway.api.preferences import look_again
 from notifications.admin.templates import MessageTemplateAdmin
 from notifications.models import MessageTemplate
-from users.admin import ChannelPreferenceAdmin, SourceAdmin
+from users.admin import ChannelPreferenceAdmin
 from users.models import ChannelPreference, EventGroup, Source
+from users.source_admin import SourceAdmin
 from users.wishes_admin import EventGroupAdmin
 
 admin.site.unregister([ChannelPreference, EventGroup, Source, MessageTemplate])

@@ -25,6 +25,7 @@ from gateway.api import (
     verification,
 )
 from gateway.api.openapi import events as documented
+from gateway.api.sources import keys
 from gateway.auth.bearer import AuthFailed, SourceKey
 from gateway.auth.callers import person_of_request
 from gateway.codec.limits import InvalidEvent
@@ -59,6 +60,7 @@ api.add_router("", people.router)
 api.add_router("", profiles.router)
 api.add_router("", privacy.router)
 api.add_router("/templates", templates.router)
+api.add_router("/keys", keys.router)
 
 
 @api.get("/events", auth=SourceKey("read"), summary="Events, the latest first", openapi_extra=documented.LIST)

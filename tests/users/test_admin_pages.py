@@ -303,6 +303,18 @@ def test_the_revoke_action_ends_a_key(client, rows) -> None:
     assert keys.authenticate(key, now=datetime.now(UTC)) is None
 
 
+def test_the_rotate_action_shows_a_successor_and_lets_the_old_key_end_tomorrow(client, rows) -> None:
+    key = keys.issue(Source.objects.get(), ["read"])
+    row = ApiKey.objects.latest("pk")
+    answer = run_action(client, ApiKey, "rotate", row)
+    found = set(re.findall(r"tsn_[a-z0-9]{10}_[\w-]{43}", answer.content.decode()))
+    assert set(keys.authenticate_all([key, *found], now=datetime.now(UTC))) == {key, *found}
+    row.refresh_from_db()
+    assert 23.9 < (row.expires_at - datetime.now(UTC)).total_seconds() / 3600 < 24.1
+    run_action(client, ApiKey, "revoke", row)
+    assert "revoked or has expired" in run_action(client, ApiKey, "rotate", row).content.decode()
+
+
 def test_the_destination_actions_enable_and_verify(client, rows) -> None:
     mailbox = rows.destinations.get(kind=3)
     Destination.objects.filter(pk=mailbox.pk).update(disabled_at=NOW, disabled_reason="bounced")

@@ -22,9 +22,16 @@ def key(source):
     return keys.issue(source, ["publish", "read"], note="the matching engine")
 
 
-def test_a_key_that_was_issued_is_found_with_its_source(source, key, django_assert_num_queries) -> None:
+@pytest.fixture
+def used_key(key):
+    """A key whose use was written a moment ago."""
+    keys.authenticate(key, now=NOW)
+    return key
+
+
+def test_a_key_that_was_issued_is_found_with_its_source(source, used_key, django_assert_num_queries) -> None:
     with django_assert_num_queries(1):
-        found = keys.authenticate(key, now=NOW)
+        found = keys.authenticate(used_key, now=NOW)
     assert (found.source_id, found.source_name, found.scopes) == (source.pk, "exchange", ["publish", "read"])
     assert (found.event_types, found.max_priority, found.topic_prefixes) == (["ORDER_FILLED"], 1, ["market."])
 
@@ -32,6 +39,7 @@ def test_a_key_that_was_issued_is_found_with_its_source(source, key, django_asse
 def test_many_keys_are_found_with_one_query(source, django_assert_num_queries) -> None:
     issued = [keys.issue(source, ["publish"]) for _ in range(3)]
     wrong = issued[0][:-1] + ("A" if issued[0][-1] != "A" else "B")
+    keys.authenticate_all(issued, now=NOW)
     with django_assert_num_queries(1):
         found = keys.authenticate_all([*issued, wrong, "no key"], now=NOW)
     assert set(found) == set(issued)
@@ -98,3 +106,51 @@ def test_the_keys_of_a_disabled_source_are_refused(source, key) -> None:
 
 def test_a_key_is_shown_without_its_secret(key) -> None:
     assert str(ApiKey.objects.get()) == f"{key[:15]}…"
+
+
+def last_used() -> object:
+    return ApiKey.objects.get().last_used_at
+
+
+def test_the_use_of_a_key_is_written_every_five_minutes_at_most(key, django_assert_num_queries) -> None:
+    assert last_used() is None
+    keys.authenticate(key, now=NOW)
+    assert last_used() == NOW
+    with django_assert_num_queries(1):
+        keys.authenticate(key, now=NOW + timedelta(minutes=5))
+    keys.authenticate(key, now=NOW + timedelta(minutes=6))
+    assert last_used() == NOW + timedelta(minutes=6)
+
+
+def test_a_wrong_secret_is_no_use_of_the_key(key) -> None:
+    keys.authenticate(key[:-1] + ("A" if key[-1] != "A" else "B"), now=NOW)
+    assert last_used() is None
+
+
+def test_a_rotation_leaves_two_good_keys_and_then_one(source, key) -> None:
+    ApiKey.objects.update(created_at=NOW)
+    successor = keys.rotate(key.split("_")[1], overlap=timedelta(hours=1), now=NOW)
+    during, after = NOW + timedelta(minutes=59), NOW + timedelta(hours=1)
+    assert set(keys.authenticate_all([key, successor], now=during)) == {key, successor}
+    assert set(keys.authenticate_all([key, successor], now=after)) == {successor}
+    made = ApiKey.objects.latest("pk")
+    assert (made.source, made.scopes, made.note) == (source, ["publish", "read"], "the matching engine")
+    assert made.expires_at is None
+
+
+def test_a_successor_lives_as_long_as_the_key_did_and_a_rotation_lengthens_none(source) -> None:
+    key = keys.issue(source, ["read"], expires_at=NOW + timedelta(days=90))
+    ApiKey.objects.update(created_at=NOW)
+    rotated_at = NOW + timedelta(days=90, minutes=-10)
+    keys.rotate(key.split("_")[1], now=rotated_at)
+    old, new = ApiKey.objects.order_by("pk")
+    assert old.expires_at == NOW + timedelta(days=90)
+    assert new.expires_at == rotated_at + timedelta(days=90)
+
+
+@pytest.mark.parametrize("change", [{"revoked_at": NOW}, {"expires_at": NOW}])
+def test_a_key_that_has_ended_has_no_successor(key, change) -> None:
+    ApiKey.objects.update(**change)
+    with pytest.raises(keys.NotLive):
+        keys.rotate(key.split("_")[1], now=NOW)
+    assert ApiKey.objects.count() == 1

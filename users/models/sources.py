@@ -89,9 +89,19 @@ class ApiKey(models.Model):
     scopes = ArrayField(
         models.CharField(max_length=16, choices=[(scope, scope) for scope in SCOPES]), default=list
     )
-    note = models.CharField(max_length=100, blank=True, help_text="Where this key is used.")
+    note = models.CharField(
+        "name",
+        max_length=100,
+        blank=True,
+        help_text="Where this key is used, such as the host or the service.",
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
-    expires_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="To within five minutes. Empty: never."
+    )
+    expires_at = models.DateTimeField(
+        null=True, blank=True, help_text="From then on it is refused. A rotation sets it for the old key."
+    )
     revoked_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
