@@ -36,6 +36,9 @@ class EdgeSettings:
         "entries of the ingress stream above which all but CRITICAL events are refused as `overloaded`."
         " 0: no bound",
     )
+    key_rate_per_s: int = setting(
+        0, "events and calls of an API key per second, unless the key has a rate of its own. 0: no limit"
+    )
     socket_life_s: float = setting(3_600.0, "a client is asked to reconnect after 90 to 100 % of this")
     ticket_s: int = setting(30, "a ticket is valid for this long")
     drain_s: float = setting(5.0, "a stopping process closes its sockets within this")

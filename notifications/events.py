@@ -37,6 +37,8 @@ class SourceGrant:
     people: PeopleRule = EVERYBODY  # whom it may address
     may_create_people: bool = False
     may_vouch: bool = False  # for the addresses of a recipient
+    events_per_day: int = 0  # 0: no limit
+    open_events: int = 0  # at the same time; 0: no limit
 
 
 class EventName(NamedTuple):

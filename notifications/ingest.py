@@ -1,7 +1,7 @@
 """The one call of every ingress: takes a batch of envelopes, returns one ack for each."""
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from notifications.acks import skipped, stored_acks
 from notifications.effects import Effects
 from notifications.events import Ack, Envelope, rejected_ack
 from notifications.live.push import PlannedEvent, push_accepted, push_informational
-from notifications.operations import overload
+from notifications.operations import overload, quotas
 from notifications.rendering import published
 from notifications.rendering.own_words import may_have_words
 from notifications.rendering.render import link_remark
@@ -35,8 +35,19 @@ def ingest(batch: Sequence[Envelope], *, now: datetime) -> list[Ack]:
     INFORMATIONAL events are sent to live sessions at most once and never stored. Raises: database
     errors; part of the batch may be stored, and all of it can be sent again under the same ids.
     """
+    above_quota = quotas.take(batch, now=now)
+    try:
+        acks = _ingest(batch, above_quota, now)
+    except Exception:
+        quotas.give_back(batch, above_quota, now=now)
+        raise
+    quotas.settle(batch, acks, above_quota, now=now)
+    return acks
+
+
+def _ingest(batch: Sequence[Envelope], above_quota: Mapping[int, Ack], now: datetime) -> list[Ack]:
     refused = overload.refused_priorities()
-    acks = _rejected(batch, now)
+    acks = {**above_quota, **_rejected(batch, now)}
     _introduce([one for index, one in enumerate(batch) if index not in acks], refused, now)
     ids_of_topics = _taken_by_topics(batch)
     to_topics: list[tuple[int, Envelope]] = []

@@ -28,6 +28,7 @@ from notifications.operations import (
     expiry,
     heartbeat,
     overload,
+    quotas,
     recheck,
     ticks,
 )
@@ -158,6 +159,7 @@ def count_open_rows(**_: Any) -> None:
     """Count what is open, for the processes that accept events."""
     ticks.taken("count_open_rows")
     overload.measure()
+    quotas.measure()
 
 
 @shared_task(name="tocsin.canary")

@@ -34,7 +34,7 @@ UPDATE users_apikey SET last_used_at = %b WHERE id IN (
 _LIVE = """
 SELECT k.prefix, k.secret_digest, k.scopes, s.id, s.name, s.event_types, s.max_priority, s.topic_prefixes,
   s.may_create_people, s.may_vouch, s.people_prefixes, s.people_groups,
-  s.link_hosts, k.last_used_at
+  s.link_hosts, k.last_used_at, k.rate_per_s, k.burst, s.events_per_day, s.open_events
 FROM users_apikey k JOIN users_source s ON s.id = k.source_id
 WHERE k.prefix = ANY(%b::text[]) AND s.enabled AND k.revoked_at IS NULL
   AND (k.expires_at IS NULL OR k.expires_at > %b)
@@ -59,6 +59,10 @@ class LiveKey:
     people_groups: Sequence[str] = ()
     link_hosts: Sequence[str] = ()  # empty: no links
     last_used_at: datetime | None = None
+    rate_per_s: int | None = None  # None: the default; 0: no limit
+    burst: int | None = None
+    events_per_day: int = 0  # of the source; 0: no limit
+    open_events: int = 0
 
     @property
     def people(self) -> PeopleRule:
@@ -99,6 +103,7 @@ def rotate(prefix: str, *, overlap: timedelta = OVERLAP, now: datetime) -> str:
         lifetime = None if old.expires_at is None else old.expires_at - old.created_at
         expires_at = None if lifetime is None else now + lifetime
         made = issue(old.source, old.scopes, note=old.note, expires_at=expires_at)
+        ApiKey.objects.filter(prefix=made.split("_")[1]).update(rate_per_s=old.rate_per_s, burst=old.burst)
         old.expires_at = min(old.expires_at or now + overlap, now + overlap)
         old.save(update_fields=["expires_at"])
     return made

@@ -46,6 +46,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "gateway.auth.cors.cors",  # first, so that a page can read every error
+    "gateway.auth.key_rates.rate_headers",
     "gateway.api.problems.problem_documents",
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",

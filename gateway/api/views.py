@@ -28,6 +28,7 @@ from gateway.api.openapi import events as documented
 from gateway.api.sources import keys
 from gateway.auth.bearer import AuthFailed, SourceKey
 from gateway.auth.callers import person_of_request
+from gateway.auth.key_rates import RateLimited
 from gateway.codec.limits import InvalidEvent
 from gateway.codec.problems import commit_unknown, from_malformed, not_allowed, problem, unavailable
 from gateway.hub.waiting import until_final
@@ -166,6 +167,11 @@ def _rejected(request: HttpRequest, error: Rejected) -> HttpResponse:
 @api.exception_handler(AuthFailed)
 def _auth_failed(request: HttpRequest, error: AuthFailed) -> HttpResponse:
     return not_allowed(error.code, error.detail)
+
+
+@api.exception_handler(RateLimited)
+def _rate_limited(request: HttpRequest, error: RateLimited) -> HttpResponse:
+    return error.answer()
 
 
 @api.exception_handler(InvalidEvent)

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from ninja.security import HttpBearer
 
+from gateway.auth import key_rates
 from notifications.events import SourceGrant
 from notifications.states import Priority
 from runtime.postgres import clock
@@ -44,6 +45,8 @@ def grant_of(source: Source) -> SourceGrant:
         people=PeopleRule(tuple(source.people_prefixes), tuple(source.people_groups)),
         may_create_people=source.may_create_people,
         may_vouch=source.may_vouch,
+        events_per_day=source.events_per_day,
+        open_events=source.open_events,
     )
 
 
@@ -58,6 +61,8 @@ def grant_of_key(key: LiveKey) -> SourceGrant:
         people=key.people,
         may_create_people=key.may_create_people,
         may_vouch=key.may_vouch,
+        events_per_day=key.events_per_day,
+        open_events=key.open_events,
     )
 
 
@@ -77,8 +82,14 @@ class SourceKey(HttpBearer):
         return require_scope(None, self._scope)
 
     async def authenticate(self, request: HttpRequest, token: str) -> LiveKey:
-        key = await sync_to_async(keys.authenticate)(token, now=clock.now())
-        return require_scope(key, self._scope)
+        return await sync_to_async(key_of_call)(request, token, self._scope)
+
+
+def key_of_call(request: HttpRequest, token: str, *scopes: str) -> LiveKey:
+    """Return the key of a call, which counts against its rate. Raises: `AuthFailed`, `RateLimited`."""
+    key = require_scope(keys.authenticate(token, now=clock.now()), *scopes)
+    key_rates.count_call(request, key)
+    return key
 
 
 def require_scope(key: LiveKey | None, *scopes: str) -> LiveKey:

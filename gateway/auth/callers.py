@@ -8,9 +8,7 @@ from django.http import HttpRequest
 from ninja.security import HttpBearer
 from ninja.utils import check_csrf
 
-from gateway.auth.bearer import AuthFailed, Token, person_of_session, read_token, require_scope
-from runtime.postgres import clock
-from users import keys
+from gateway.auth.bearer import AuthFailed, Token, key_of_call, person_of_session, read_token
 from users.acting import acting
 from users.keys import LiveKey
 from users.models import PersonChange, User
@@ -58,7 +56,7 @@ def caller_of(request: HttpRequest, *scopes: str) -> Caller:
     """
     bearer = _bearer(request)
     if bearer.startswith("tsn_"):
-        return Caller(key=_key(bearer, *scopes))
+        return Caller(key=key_of_call(request, bearer, *scopes))
     if bearer:
         token = read_token(bearer)
         return Caller(person=token.person, token=token)
@@ -81,10 +79,6 @@ def person_of_request(request: HttpRequest) -> User | None:
 def _bearer(request: HttpRequest) -> str:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
-
-
-def _key(bearer: str, *scopes: str) -> LiveKey:
-    return require_scope(keys.authenticate(bearer, now=clock.now()), *scopes)
 
 
 def person_meant(caller: Caller, external_id: str) -> User | None:

@@ -1,11 +1,13 @@
 """Errors as RFC 9457 problem documents, each with a machine-readable `code` and what to do."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.http import JsonResponse
 
 from gateway.codec.limits import InvalidEvent
 from notifications.events import Ack
+from runtime.postgres import clock
 
 _STATUS = {
     "request_timeout": 408,
@@ -50,9 +52,22 @@ _STATUS = {
     "unavailable": 503,
     "commit_unknown": 503,
     "overloaded": 503,
+    "quota_exceeded": 429,
+    "too_many_open": 429,
 }
 _LATER = {"Retry-After": "5"}
-_RETRY_AFTER_S = {"overloaded": 15}
+_RETRY_AFTER_S: dict[str, Callable[[], int]] = {
+    "overloaded": lambda: 15,
+    "too_many_open": lambda: 15,
+    "quota_exceeded": lambda: _until_midnight_s(),
+}
+LATER = frozenset(_RETRY_AFTER_S)  # nothing was accepted; the same event is, later
+
+
+def _until_midnight_s() -> int:
+    """Return the seconds until the next day begins, UTC."""
+    now = clock.now()
+    return 86_400 - (now.hour * 3_600 + now.minute * 60 + now.second)
 
 
 def problem(
@@ -90,7 +105,7 @@ def from_ack(ack: Ack) -> JsonResponse:
 
 def retry_after(*codes: str) -> dict[str, str]:
     """Return the header for an answer with these codes, if one of them says to come back later."""
-    waits_s = [_RETRY_AFTER_S[code] for code in codes if code in _RETRY_AFTER_S]
+    waits_s = [_RETRY_AFTER_S[code]() for code in codes if code in _RETRY_AFTER_S]
     return {"Retry-After": str(max(waits_s))} if waits_s else {}
 
 

@@ -16,6 +16,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse
 
 from gateway.auth.bearer import AuthFailed
+from gateway.auth.key_rates import RateLimited
 from gateway.codec.limits import PUBLISH, PUBLISH_BATCH, InvalidEvent, body_limit
 from gateway.codec.problems import commit_unknown, not_allowed, problem, unavailable
 from gateway.hub.threads import publishing
@@ -92,6 +93,8 @@ async def _answer(scope: dict[str, Any], receive: Receive, *, many: bool) -> Htt
         raise
     except AuthFailed as error:
         return not_allowed(error.code, error.detail)
+    except RateLimited as error:
+        return error.answer()
     except OutcomeUnknown:
         return commit_unknown(_NOT_KNOWN)
     except Unavailable:
@@ -154,8 +157,13 @@ async def _published(post: PublishRequest, receive: Receive) -> HttpResponse:
     except InvalidEvent as error:
         return posts.malformed_answer(error, protobuf=post.protobuf)
     if post.many:
-        return posts.many_answer(acks, protobuf=post.protobuf)
-    return posts.one_answer(await _waited(acks[0], post.wait_s, receive), protobuf=post.protobuf)
+        answer = posts.many_answer(acks, protobuf=post.protobuf)
+    else:
+        ack = await _waited(acks[0], post.wait_s, receive)
+        answer = posts.one_answer(ack, protobuf=post.protobuf)
+    for name, value in (acks.standing.headers() if acks.standing else {}).items():
+        answer[name] = value
+    return answer
 
 
 async def _waited(ack: Ack, wait_s: float, receive: Receive) -> Ack:

@@ -7,12 +7,14 @@ from typing import Any
 
 from django.http import HttpResponse, JsonResponse
 
+from gateway.auth import key_rates
 from gateway.auth.bearer import AuthFailed, grant_of_key, require_scope
+from gateway.auth.key_rates import RateLimited, Standing
 from gateway.codec import events, limits
 from gateway.codec.acks import ack_to_json, ack_to_protobuf, acks_to_protobuf
 from gateway.codec.encodings import decoded
 from gateway.codec.limits import InvalidEvent
-from gateway.codec.problems import from_ack, from_malformed, problem, retry_after, status_of
+from gateway.codec.problems import LATER, from_ack, from_malformed, problem, retry_after, status_of
 from notifications.events import Ack, Envelope, SourceGrant, rejected_ack
 from notifications.ingest import ingest
 from runtime.batching import Unavailable
@@ -26,6 +28,13 @@ log = logging.getLogger(__name__)
 
 SCOPE = "publish"
 Read = list[Envelope | InvalidEvent]
+Refusal = AuthFailed | RateLimited | InvalidEvent
+
+
+class Acks(list[Ack]):
+    """The acks of one request, and where its key stands, if it has a rate."""
+
+    standing: Standing | None = None
 
 
 class OutcomeUnknown(Unavailable):
@@ -53,9 +62,9 @@ class PublishRequest:
         return limits.BATCH_EVENTS if self.many else 1
 
 
-def take(posts: Sequence[PublishRequest]) -> list[list[Ack] | Exception]:
+def take(posts: Sequence[PublishRequest]) -> list[Acks | Exception]:
     """Authenticate, understand and take in; return for each post its acks, or why it is refused as a whole
-    (`AuthFailed`, `InvalidEvent`).
+    (`AuthFailed`, `RateLimited`, `InvalidEvent`).
 
     One query for all keys and one domain call for all events. In a batch the bad ones do not stop the others.
     Raises: `Unavailable` when Postgres is away, which means that nothing was accepted, or `OutcomeUnknown`.
@@ -63,7 +72,9 @@ def take(posts: Sequence[PublishRequest]) -> list[list[Ack] | Exception]:
     now = clock.now()
     try:
         known = keys.authenticate_all({post.key for post in posts}, now=now)
-        reads = [_read(post, known.get(post.key)) for post in posts]
+        posted = [known.get(post.key) for post in posts]
+        reads = [_read(post, key) for post, key in zip(posts, posted, strict=True)]
+        standings = _limit(posted, reads)
         envelopes = [item for read in reads if isinstance(read, list) for item in read]
         good = [item for item in envelopes if isinstance(item, Envelope)]
         with commits_noticed():
@@ -74,11 +85,33 @@ def take(posts: Sequence[PublishRequest]) -> list[list[Ack] | Exception]:
     except DATABASE_AWAY as error:
         log.exception("ingest_failed")
         raise Unavailable from error
-    return [_answer(read, acks) if isinstance(read, list) else read for read in reads]
+    return [
+        _answer(read, acks, standing) if isinstance(read, list) else read
+        for read, standing in zip(reads, standings, strict=True)
+    ]
 
 
-def _answer(read: Read, acks: Iterator[Ack]) -> list[Ack]:
-    return [next(acks) if isinstance(item, Envelope) else _refused(item) for item in read]
+def _limit(posted: Sequence[LiveKey | None], reads: list[Read | Refusal]) -> list[Standing | None]:
+    """Count what each key sent against its rate, and replace what is above it by its refusal."""
+    counted = [
+        (index, key, len(read) if isinstance(read, list) else 1)
+        for index, (key, read) in enumerate(zip(posted, reads, strict=True))
+        if key is not None and key_rates.limited(key)
+    ]
+    standings: list[Standing | None] = [None] * len(reads)
+    if counted:
+        taken = key_rates.take([(key, max(1, cost)) for _, key, cost in counted])
+        for (index, _, _), standing in zip(counted, taken, strict=True):
+            standings[index] = standing
+            if standing is not None and not standing.taken:
+                reads[index] = RateLimited(standing)
+    return standings
+
+
+def _answer(read: Read, acks: Iterator[Ack], standing: Standing | None) -> Acks:
+    answer = Acks(next(acks) if isinstance(item, Envelope) else _refused(item) for item in read)
+    answer.standing = standing
+    return answer
 
 
 def _refused(error: InvalidEvent) -> Ack:
@@ -86,7 +119,7 @@ def _refused(error: InvalidEvent) -> Ack:
 
 
 # --- understanding --------------------------------------------------------------------------------------
-def _read(post: PublishRequest, key: LiveKey | None) -> Read | AuthFailed | InvalidEvent:
+def _read(post: PublishRequest, key: LiveKey | None) -> Read | Refusal:
     try:
         source = grant_of_key(require_scope(key, SCOPE))
         body = _body(post)
@@ -157,12 +190,13 @@ def _status(ack: Ack) -> int:
 
 
 def many_answer(acks: Sequence[Ack], *, protobuf: bool) -> HttpResponse:
-    """200 with an ack for each; 503 if all are to be sent again."""
+    """200 with an ack for each; 429 or 503 if all are to be sent again."""
     codes = {ack.code for ack in acks}
-    status = status_of("overloaded") if codes == {"overloaded"} else 200
+    [code] = codes if len(codes) == 1 and codes <= LATER else [""]
+    status = status_of(code) if code else 200
     headers = retry_after(*codes)
     if status != 200 and not protobuf:
-        return problem("overloaded", acks[0].detail)
+        return problem(code, acks[0].detail)
     if protobuf:
         body = acks_to_protobuf(acks)
         return HttpResponse(body, status=status, content_type=events.PROTOBUF, headers=headers)

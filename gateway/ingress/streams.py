@@ -16,6 +16,7 @@ from redis.exceptions import OutOfMemoryError, ResponseError
 
 from gateway.codec.acks import ack_to_protobuf
 from gateway.codec.limits import InvalidEvent
+from gateway.codec.problems import LATER
 from gateway.ingress.entries import Entry, Read, quarantined, read_all
 from gateway.settings import edge_settings
 from notifications.events import Ack
@@ -42,7 +43,7 @@ RETRY_S = 1.0
 _NEARLY_FULL = 0.8  # of Redis' `maxmemory`
 
 # Refused, and nothing to look into: there is no page, or the event comes again.
-_NOT_KEPT = frozenset({EndCode.NO_SESSION, "overloaded"})
+_NOT_KEPT = frozenset({EndCode.NO_SESSION, *LATER})
 
 
 def acks_stream(source: str) -> str:
@@ -226,7 +227,7 @@ class StreamIngress:
             pipe.execute()  # raises if an ack was not stored, and then no entry is acknowledged
         except OutOfMemoryError:
             # But for those to be sent again in any case: they make room for the acks of the others.
-            self._remove([read for read in reads if read.ack and read.ack.code == "overloaded"])
+            self._remove([read for read in reads if read.ack and read.ack.code in LATER])
             raise
         failpoint("stream_acked_before_xack")
         self._remove(reads)

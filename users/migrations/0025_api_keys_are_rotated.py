@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('users', '0024_history_of_changes'),
+        ('users', '0022_sign_ins_and_order'),
     ]
 
     operations = [

@@ -72,6 +72,17 @@ class Source(models.Model):
         verbose_name="may use the Redis stream",
         help_text="Everyone with write access to the stream can then send as this source.",
     )
+    events_per_day = models.PositiveIntegerField(
+        default=0,
+        db_default=0,
+        help_text="Events that it may send between midnight and midnight, UTC. 0: no limit.",
+    )
+    open_events = models.PositiveIntegerField(
+        default=0,
+        db_default=0,
+        verbose_name="open events at most",
+        help_text="Events of it that may wait for their end at the same time. 0: no limit.",
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     def __str__(self) -> str:
@@ -98,6 +109,15 @@ class ApiKey(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     last_used_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="To within five minutes. Empty: never."
+    )
+    rate_per_s = models.PositiveIntegerField(
+        "rate per second",
+        null=True,
+        blank=True,
+        help_text="Events and calls per second, on average. Empty: the default of the service; 0: no limit.",
+    )
+    burst = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Events and calls at once. Empty: ten seconds' worth of the rate."
     )
     expires_at = models.DateTimeField(
         null=True, blank=True, help_text="From then on it is refused. A rotation sets it for the old key."
