@@ -37,9 +37,14 @@ def try_wheel(folder: Path, wheel: Path, name: str, *packages: str, python: str 
 
 
 def oldest_python() -> str:
-    """Return Python 3.9 where it is installed, else this one."""
-    installed = sorted(Path.home().glob(".pyenv/versions/3.9.*/bin/python"))
-    return shutil.which("python3.9") or (str(installed[0]) if installed else sys.executable)
+    """Return Python 3.9 where it is installed and starts (a shim of pyenv may not), else this one."""
+    installed = sorted(map(str, Path.home().glob(".pyenv/versions/3.9.*/bin/python")))
+    candidates = [*installed, *filter(None, [shutil.which("python3.9")])]
+    return next((python for python in candidates if _starts(python)), sys.executable)
+
+
+def _starts(python: str) -> bool:
+    return subprocess.run([python, "--version"], capture_output=True, check=False).returncode == 0
 
 
 def main() -> None:
