@@ -85,6 +85,14 @@ def test_an_overloaded_event_waits_and_the_others_do_not(server, publish_to) -> 
     assert first.wait_final(5).delivered
 
 
+@pytest.mark.parametrize("code", ["quota_exceeded", "too_many_open"])
+def test_what_is_above_a_quota_is_sent_again(server, publish_to, code) -> None:
+    server.answers = [acks("ACK_ERROR", code=code, seq=0, retry_after="1"), DELIVERED]
+    published = publish_to().critical(*FILLED)
+    assert published.wait_final(10).delivered
+    assert server.ids == [published.event_id] * 2
+
+
 def test_a_batch_that_is_refused_as_a_whole_is_taken_apart(server, publish_to) -> None:
     def one_is_bad(events: list[dict]):
         if any(event["user_id"] == "bad" for event in events):

@@ -9,7 +9,18 @@ from typing import Any, Dict, Tuple
 
 DELIVERED, QUEUED, ACK_ERROR = "DELIVERED", "QUEUED", "ACK_ERROR"
 LATER_S = 15.0
-_TAKEN_LATER = frozenset({"overloaded", "unavailable", "busy", "commit_unknown", "rate_limited", "internal"})
+_TAKEN_LATER = frozenset(
+    {
+        "busy",
+        "commit_unknown",
+        "internal",
+        "overloaded",
+        "quota_exceeded",
+        "rate_limited",
+        "too_many_open",
+        "unavailable",
+    }
+)
 
 
 @dataclass(frozen=True)
