@@ -6,7 +6,15 @@ from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from notifications.states import AckStatus, Channel, EventState, Evidence, HoldReason, Priority, Verdict
-from notifications.wishes import NO_POLICY, NO_WISHES, Policy, Preference, Wishes
+from notifications.wishes import (
+    NO_POLICY,
+    NO_PREFERENCES,
+    NO_WISHES,
+    Policy,
+    Preference,
+    RuleSet,
+    Wishes,
+)
 from notifications.words import Words
 from users.people.values import EVERYBODY, Details, PeopleRule
 
@@ -214,7 +222,7 @@ class Recipient:
     time_zone: str = "UTC"
     locale: str = "en"
     addresses: tuple[Address, ...] = ()
-    preferences: tuple[Preference, ...] = ()
+    preferences: RuleSet[Preference] = NO_PREFERENCES
     wishes: Wishes = NO_WISHES
     policy: Policy = NO_POLICY  # the operator's, the same for everybody
     open_digests: tuple[OpenDigest, ...] = ()

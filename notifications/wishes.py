@@ -3,8 +3,10 @@
 A rule is for one event type, for a group of types, or for every type.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
+from typing import NamedTuple, Self, TypeVar
 
 from notifications.states import Channel, Priority
 from users.digest_modes import DigestMode
@@ -43,9 +45,41 @@ class Digest:
     channel: Channel
     mode: DigestMode
     group_id: int | None = None
-    period_s: int = 0  # of INTERVAL and REPEATS
+    period: timedelta = timedelta()  # of INTERVAL and REPEATS
     times: tuple[time, ...] = ()  # of SCHEDULE, on the person's clock
     weekdays: frozenset[int] = frozenset()
+
+
+_Rule = TypeVar("_Rule", Preference, Digest)
+
+
+class RuleSet(tuple[_Rule, ...]):
+    """Rules, one of a channel for each type, each group and every type. Made once, asked for each event."""
+
+    _by_scope: dict[str | int | None, dict[Channel, _Rule]]  # the type, else the group's id, else None
+
+    def __new__(cls, rules: Iterable[_Rule] = ()) -> Self:
+        made = super().__new__(cls, rules)  # type: ignore[arg-type]
+        made._by_scope = {}
+        for rule in made:
+            made._by_scope.setdefault(rule.event_type or rule.group_id, {})[rule.channel] = rule
+        return made
+
+    def of_channels(self, event_type: str, group_id: int | None) -> dict[Channel, _Rule]:
+        """Return the most specific rule of each channel: the type's, its group's, or every type's.
+
+        The answer is not to be changed: it may be the same for the next event.
+        """
+        by_scope = self._by_scope
+        found = by_scope.get(None) or {}
+        for scope in (group_id, event_type):
+            if scope and scope in by_scope:
+                found = found | by_scope[scope]
+        return found
+
+
+NO_PREFERENCES: RuleSet[Preference] = RuleSet()
+NO_DIGESTS: RuleSet[Digest] = RuleSet()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +99,8 @@ class Policy:
     """What the operator has set for everybody. Made once for a batch, and asked for each event."""
 
     groups: tuple[Group, ...] = ()
-    defaults: tuple[Preference, ...] = ()
-    digests: tuple[Digest, ...] = ()
+    defaults: RuleSet[Preference] = NO_PREFERENCES
+    digests: RuleSet[Digest] = NO_DIGESTS
     _by_name: dict[str, Group] = field(init=False, repr=False, compare=False, default_factory=dict)
     _by_stem: list[tuple[str, Group]] = field(init=False, repr=False, compare=False, default_factory=list)
 
@@ -96,10 +130,9 @@ class Mute:
     group_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A time of some weekdays (Monday is 0) on the person's clock. One that ends before it starts ends on the
-    next day; one that ends when it starts lasts a whole day."""
+    next day; one that ends when it starts lasts a whole day. Hashed for each event, hence a named tuple."""
 
     weekdays: frozenset[int]
     starts: time
@@ -115,7 +148,7 @@ class Wishes:
     quiet: tuple[Span, ...] = ()  # nothing is sent then
     windows: tuple[Span, ...] = ()  # if there are any: sent only then
     opted_out: frozenset[int] = frozenset()  # groups whose CRITICAL events do not pierce
-    digests: tuple[Digest, ...] = ()
+    digests: RuleSet[Digest] = NO_DIGESTS
 
 
 NO_POLICY = Policy()

@@ -12,11 +12,10 @@ from django import forms
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from gateway import event_type_names
-from notifications.routing import rules
 from notifications.routing.stored_rules import read_rules
 from notifications.states import Channel, Priority
 from notifications.transports import registry
-from notifications.wishes import Preference
+from notifications.wishes import Preference, RuleSet
 from users import channel_choices
 from users.models import ChannelPreference, EventGroup, User
 from users.people.preferences import ChannelWish
@@ -140,10 +139,10 @@ def _place(wish: ChannelWish) -> int:
 
 
 def _in_effect(
-    defaults: Sequence[Preference], own: Sequence[Preference], event_type: str, group_id: int | None
+    defaults: RuleSet[Preference], own: RuleSet[Preference], event_type: str, group_id: int | None
 ) -> str:
     """Return the channels that are used, in their order, as routing decides it."""
-    found = rules.of_channels(defaults, event_type, group_id) | rules.of_channels(own, event_type, group_id)
+    found = defaults.of_channels(event_type, group_id) | own.of_channels(event_type, group_id)
     order = list(registry.channels())
     places = sorted(
         (found[channel].position if channel in found else place, place, channel)

@@ -82,11 +82,10 @@ def _group_name(recipient: Recipient, group_id: int | None) -> str | None:
 
 def _held(recipient: Recipient, now: datetime) -> dict[str, Any] | None:
     """Return why and until when a NORMAL event would wait now; CRITICAL ones pierce."""
-    reason = hours.closed(recipient.wishes, recipient.time_zone, now)
-    if reason is None:
+    stretch = hours.stretch(recipient.wishes, recipient.time_zone, now)
+    if stretch.closed is None:
         return None
-    until = hours.opens_at(recipient.wishes, recipient.time_zone, now)
-    return {"reason": reason, "until": until and to_ms(until)}
+    return {"reason": stretch.closed, "until": stretch.opens_at and to_ms(stretch.opens_at)}
 
 
 def shown(socket: Socket) -> dict[str, Any]:

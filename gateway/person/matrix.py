@@ -107,8 +107,8 @@ def _row(recipient: Recipient, scope: Scope) -> Row:
     policy = recipient.policy
     group = policy.group_of(scope.event_type) if scope.event_type else None
     group_id = scope.group.pk if scope.group else group.id if group else None
-    own = rules.of_channels(recipient.preferences, scope.event_type, group_id)
-    counting = rules.of_channels(policy.defaults, scope.event_type, group_id) | own
+    own = recipient.preferences.of_channels(scope.event_type, group_id)
+    counting = policy.defaults.of_channels(scope.event_type, group_id) | own
     order = rules.in_order(list(registry.channels()), counting, lambda channel: channel)
     return Row(
         scope.of,

@@ -150,7 +150,7 @@ def _count(carrier: Due, digest: Digest | None, now: datetime) -> None:
 def _repeats_until(row: Due, digest: Digest, now: datetime, *, name: str = "") -> datetime | None:
     """Count the event and return None if it is the first of its type, else until when it is collected."""
     counted = f"{row.event_type}.digest.{row.destination_id}"
-    once = Throttle(1, digest.period_s)
+    once = Throttle(1, round(digest.period.total_seconds()))
     return throttling.admit(once, row.person_id, counted, name or f"{row.source}/{row.event_id}", now=now)
 
 

@@ -1,39 +1,36 @@
 """Which events wait for others, to be sent with them as one message, and until when. Pure."""
 
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime
 
 from notifications.events import Recipient
-from notifications.routing import hours, rules
+from notifications.routing import hours
 from notifications.states import Channel, Priority
 from notifications.wishes import Digest
 from users.digest_modes import DigestMode
+
+Digests = Mapping[Channel, Digest]
+_NONE: Digests = {}
+
+
+def of_channels(event_type: str, priority: Priority, group_id: int | None, recipient: Recipient) -> Digests:
+    """Return what counts of each channel, also what says "off": the person's before the operator's.
+
+    A CRITICAL event never waits for others.
+    """
+    own, defaults = recipient.wishes.digests, recipient.policy.digests
+    if priority is Priority.CRITICAL or not (own or defaults):
+        return _NONE
+    found = own.of_channels(event_type, group_id)
+    return defaults.of_channels(event_type, group_id) | found if defaults else found
 
 
 def digest_for(
     channel: Channel, event_type: str, priority: Priority, group_id: int | None, recipient: Recipient
 ) -> Digest | None:
-    """Return the digest that the event goes with on a channel; a CRITICAL one never waits for others."""
-    own, defaults = recipient.wishes.digests, recipient.policy.digests
-    if priority is Priority.CRITICAL or not (own or defaults):
-        return None
-    return rules.digest_of(own, defaults, channel, event_type, group_id)
-
-
-def until_of(
-    event_type: str,
-    priority: Priority,
-    group_id: int | None,
-    recipient: Recipient,
-    now: datetime,
-    expires_at: datetime | None,
-    channel: Channel,
-    destination_id: int,
-) -> datetime | None:
-    """Return until when an event that is routed now waits for others; None: it goes at once."""
-    digest = digest_for(channel, event_type, priority, group_id, recipient)
-    if digest is None:
-        return None
-    return until(digest, recipient, event_type, destination_id, now, expires_at=expires_at)
+    """Return the digest that the event goes with on a channel."""
+    digest = of_channels(event_type, priority, group_id, recipient).get(channel)
+    return None if digest is None or digest.mode is DigestMode.OFF else digest
 
 
 def together(digest: Digest | None, other: Digest | None, event_type: str, other_type: str) -> bool:
@@ -72,11 +69,12 @@ def _due(
     now: datetime,
     repeats_until: datetime | None,
 ) -> datetime | None:
-    if digest.mode is DigestMode.REPEATS:
-        return repeats_until
-    if digest.mode is DigestMode.SCHEDULE:
+    mode = digest.mode
+    if mode is DigestMode.SCHEDULE:
         return hours.next_time(digest.times, digest.weekdays, recipient.time_zone, now)
-    due = now + timedelta(seconds=digest.period_s)
+    if mode is not DigestMode.INTERVAL:
+        return repeats_until
+    due = now + digest.period
     for waiting in recipient.open_digests:
         if waiting.destination_id == destination_id and waiting.due_at > now:
             group = recipient.policy.group_of(waiting.event_type)

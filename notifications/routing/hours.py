@@ -4,9 +4,11 @@ On the nights when the clock changes: a span begins at the first and ends at the
 that exists twice; a time that does not exist is the moment at which the clock is put forward.
 """
 
-from collections.abc import Collection, Sequence
+from bisect import bisect_right
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
+from operator import itemgetter
+from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from notifications.states import HoldReason
@@ -16,52 +18,100 @@ _DAY = timedelta(days=1)
 _AHEAD_DAYS = 8  # the same weekday comes again within these
 _AHEAD = _AHEAD_DAYS * _DAY
 _Moments = tuple[datetime, datetime]
+Spans = tuple[Span, ...]
 
 
-def closed(wishes: Wishes, time_zone: str, now: datetime) -> HoldReason | None:
-    """Return why nothing may be sent now, or None."""
+class Stretch(NamedTuple):
+    """A time in which nothing may be sent, or in which all may. It lasts until the next one starts."""
+
+    starts: datetime
+    closed: HoldReason | None
+    opens_at: datetime | None  # the end of what is closed, if there is one within a week
+
+
+_starts = itemgetter(0)
+_OPEN = Stretch(datetime.min.replace(tzinfo=UTC), None, None)
+
+
+def stretch(wishes: Wishes, time_zone: str, now: datetime) -> Stretch:
+    """Return the stretch that `now` lies in."""
     if not wishes.quiet and not wishes.windows:
-        return None
-    zone = zone_of(time_zone)
-    local = now.astimezone(zone)
-    if wishes.quiet and _is_inside(wishes.quiet, zone, local):
-        return HoldReason.QUIET_HOURS
-    if wishes.windows and not _is_inside(wishes.windows, zone, local):
-        return HoldReason.SEND_WINDOW
-    return None
+        return _OPEN
+    kept = _stretches(wishes.quiet, wishes.windows, time_zone, now.astimezone(UTC).toordinal())
+    return kept[bisect_right(kept, now, key=_starts) - 1]
 
 
 def opens_at(wishes: Wishes, time_zone: str, now: datetime) -> datetime | None:
     """Return the first moment from `now` on at which something may be sent; None: there is none in a week."""
-    zone, at = zone_of(time_zone), now
-    latest = now + _AHEAD
-    while at <= latest:
-        if quiet := _around(wishes.quiet, zone, at):
-            at = quiet[1]
-        elif not wishes.windows or _is_inside(wishes.windows, zone, at.astimezone(zone)):
+    found = stretch(wishes, time_zone, now)
+    return now if found.closed is None else found.opens_at
+
+
+@lru_cache(maxsize=4096)
+def _stretches(quiet: Spans, windows: Spans, time_zone: str, day: int) -> tuple[Stretch, ...]:
+    """Return the stretches of a day, midnight to midnight UTC: kept, as each of its events asks for them."""
+    zone, midnight = zone_of(time_zone), datetime.fromordinal(day).replace(tzinfo=UTC)
+    today = midnight.date()
+    changes = {
+        moment
+        for date_ in (today - 2 * _DAY, today - _DAY, today, today + _DAY)
+        for span in (*quiet, *windows)
+        if date_.weekday() in span.weekdays
+        for moment in _moments(zone, date_, span.starts, span.ends)
+        if midnight < moment < midnight + _DAY
+    }
+    return tuple(
+        Stretch(at, reason, _opens_at(quiet, windows, zone, at) if reason else None)
+        for at in (midnight, *sorted(changes))
+        for reason in (_closed(quiet, windows, zone, at),)
+    )
+
+
+def _closed(quiet: Spans, windows: Spans, zone: tzinfo, now: datetime) -> HoldReason | None:
+    if _around(quiet, zone, now):
+        return HoldReason.QUIET_HOURS
+    return HoldReason.SEND_WINDOW if windows and not _around(windows, zone, now) else None
+
+
+def _opens_at(quiet: Spans, windows: Spans, zone: tzinfo, now: datetime) -> datetime | None:
+    at = now
+    while at <= now + _AHEAD:
+        if span := _around(quiet, zone, at):
+            at = span[1]
+        elif not windows or _around(windows, zone, at):
             return at
-        elif (later := _next_start(wishes.windows, zone, at)) is None:
+        elif (later := _next_start(windows, zone, at)) is None:
             return None
         else:
             at = later
     return None
 
 
-def next_time(times: Sequence[time], weekdays: Collection[int], time_zone: str, now: datetime) -> datetime:
+def next_time(times: tuple[time, ...], weekdays: frozenset[int], time_zone: str, now: datetime) -> datetime:
     """Return the next moment after `now` at which the clock shows one of these times, on one of these days.
 
     A time that exists twice counts once, at its first occurrence.
     """
-    zone = zone_of(time_zone)
-    today = now.astimezone(zone).date()
-    days = [today + number * _DAY for number in range(-1, _AHEAD_DAYS + 1)]
+    for moment in _times(times, weekdays, time_zone, now.astimezone(UTC).toordinal()):
+        if moment > now:
+            return moment
+    raise ValueError("no time, or no weekday")
+
+
+@lru_cache(maxsize=4096)
+def _times(
+    times: tuple[time, ...], weekdays: frozenset[int], time_zone: str, day: int
+) -> tuple[datetime, ...]:
+    """Return when the clock shows these times, from midnight UTC of a day on, until a week later."""
+    zone, midnight = zone_of(time_zone), datetime.fromordinal(day).replace(tzinfo=UTC)
+    dates = [midnight.date() + number * _DAY for number in range(-1, _AHEAD_DAYS + 2)]
     moments = (
-        _instants(datetime.combine(day, at), zone)[0]
-        for day in days
-        if day.weekday() in weekdays
+        _instants(datetime.combine(date_, at), zone)[0]
+        for date_ in dates
+        if date_.weekday() in weekdays
         for at in times
     )
-    return min(moment for moment in moments if moment > now)
+    return tuple(sorted(moment for moment in moments if moment >= midnight))
 
 
 @lru_cache(maxsize=1024)
@@ -72,30 +122,7 @@ def zone_of(name: str) -> tzinfo:
         return UTC
 
 
-@lru_cache(maxsize=1024)
-def _changes_around(zone: tzinfo, day: date) -> bool:
-    before, after = (datetime.combine(day + days * _DAY, time(), zone) for days in (-1, 2))
-    return before.utcoffset() != after.utcoffset()
-
-
-def _is_inside(spans: Sequence[Span], zone: tzinfo, local: datetime) -> bool:
-    """Tell whether a moment is in one of these spans; what the clock shows says so, unless it changes."""
-    if _changes_around(zone, local.date()):
-        return _around(spans, zone, local.astimezone(UTC)) is not None
-    weekday, clock = local.weekday(), local.time()
-    for span in spans:
-        if span.starts < span.ends:
-            if span.starts <= clock < span.ends and weekday in span.weekdays:
-                return True
-        elif clock >= span.starts:
-            if weekday in span.weekdays:
-                return True
-        elif clock < span.ends and (weekday - 1) % 7 in span.weekdays:
-            return True
-    return False
-
-
-def _around(spans: Sequence[Span], zone: tzinfo, now: datetime) -> _Moments | None:
+def _around(spans: Spans, zone: tzinfo, now: datetime) -> _Moments | None:
     """Return the beginning and the end of a span that `now` lies in. It began today or yesterday."""
     if not spans:
         return None
@@ -110,7 +137,7 @@ def _around(spans: Sequence[Span], zone: tzinfo, now: datetime) -> _Moments | No
     return None
 
 
-def _next_start(spans: Sequence[Span], zone: tzinfo, now: datetime) -> datetime | None:
+def _next_start(spans: Spans, zone: tzinfo, now: datetime) -> datetime | None:
     today = now.astimezone(zone).date()
     days = [today + number * _DAY for number in range(_AHEAD_DAYS + 1)]
     found = (

@@ -26,10 +26,8 @@ def recheck(
     group = policy.group_of(event_type)
     if not (group is not None and group.mandatory):
         group_id = group.id if group else None
-        wanted = [
-            rules.of_channels(some, event_type, group_id) for some in (policy.defaults, recipient.preferences)
-        ]
-        rule = (wanted[0] | wanted[1]).get(channel)
+        own = recipient.preferences.of_channels(event_type, group_id)
+        rule = own.get(channel) or policy.defaults.of_channels(event_type, group_id).get(channel)
         if rule is not None and (unwanted := rules.unwanted(rule, priority)):
             return Timing(skip=unwanted)
     return timing(event_type, priority, group, recipient, now, expires_at, throttled_until)

@@ -3,9 +3,8 @@
 Pure: no I/O and no clock. The caller passes the recipient, their presence and the registered channels.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import partial
 from typing import NamedTuple
 
 from notifications.events import Address, ChannelChoice, Decision, Plan, PlanStep, Recipient
@@ -28,8 +27,15 @@ class _Event(NamedTuple):
     channels: Mapping[Channel, ChannelSpec]
     default_order: tuple[ChannelChoice, ...]
     usable: str  # the reason in the trace for which an address is chosen
-    collected: Callable[[Channel, int], datetime | None] | None  # until when a digest holds it on an address
+    event_type: str
+    now: datetime
+    expires_at: datetime | None
+    collected: digests.Digests  # which digest it goes with, of each channel
 
+
+# Each event compares with these several times, and a look into an enum takes longer than that.
+_CHOSEN, _SKIPPED, _HELD = Verdict.CHOSEN, Verdict.SKIPPED, Verdict.HELD
+_INFORMATIONAL, _DIGEST, _WEB = Priority.INFORMATIONAL, HoldReason.DIGEST, Channel.WEB
 
 _PIERCES = {reason: f"pierces {reason}" for reason in HoldReason}
 
@@ -60,12 +66,13 @@ def route(
     when = timing(event_type, priority, group, recipient, now, expires_at, throttled_until)
     usable = "usable" if when.pierces is None else _PIERCES[when.pierces]
     group_id = group.id if group else None
-    collected = None
-    if recipient.wishes.digests or policy.digests:
-        collected = partial(digests.until_of, event_type, priority, group_id, recipient, now, expires_at)
-    event = _Event(priority, recipient, online, when, requested, channels, default_order, usable, collected)
-    own = rules.of_channels(recipient.preferences, event_type, group_id)
-    defaults = rules.of_channels(policy.defaults, event_type, group_id) if policy.defaults else {}
+    collected = digests.of_channels(event_type, priority, group_id, recipient)
+    event = _Event(
+        priority, recipient, online, when, requested, channels, default_order, usable, event_type, now,
+        expires_at, collected,
+    )  # fmt: skip
+    own = recipient.preferences.of_channels(event_type, group_id)
+    defaults = policy.defaults.of_channels(event_type, group_id)
     plan = _plan(event, defaults | own if defaults else own)
     return _mandatory(plan, event, defaults) if group is not None and group.mandatory else plan
 
@@ -83,7 +90,7 @@ def _mandatory(plan: Plan, event: _Event, defaults: Rules) -> Plan:
 
 def _reaches(plan: Plan, priority: Priority) -> bool:
     """Tell whether the plan has an address: a page may be closed. An INFORMATIONAL event has only pages."""
-    return any(step.destination_id is not None or priority is Priority.INFORMATIONAL for step in plan.steps)
+    return any(step.destination_id is not None or priority is _INFORMATIONAL for step in plan.steps)
 
 
 def _plan(event: _Event, of_channels: Rules) -> Plan:
@@ -91,17 +98,17 @@ def _plan(event: _Event, of_channels: Rules) -> Plan:
     steps: list[PlanStep] = []
     for choice in _choices(event, of_channels, trace):
         for decision in _evaluate(choice, event, of_channels.get(choice.channel)):
-            if decision in trace:  # the producer named this channel twice
+            if event.requested and decision in trace:  # the producer named this channel twice
                 continue
             trace.append(decision)
             channel, verdict, _, pk, _ = decision
-            if verdict is not Verdict.CHOSEN:
+            if verdict is not _CHOSEN:
                 continue
             hold, until = _hold(channel, pk, event)
             steps.append(PlanStep(channel, pk, until, hold))
             if hold is not None:
-                trace.append(Decision(channel, Verdict.HELD, hold, pk, until))
-    web = of_channels.get(Channel.WEB)
+                trace.append(Decision(channel, _HELD, hold, pk, until))
+    web = of_channels.get(_WEB)
     silent = event.timing.silent or (web is not None and rules.unwanted(web, event.priority) is not None)
     return Plan(tuple(steps), tuple(trace), silent, event.timing.pierces)
 
@@ -110,8 +117,13 @@ def _hold(channel: Channel, pk: int | None, event: _Event) -> tuple[HoldReason |
     """Return why the step is held, and until when. A page gets it at once, if need be silently."""
     if pk is None:
         return None, None
-    if event.collected is not None and (until := event.collected(channel, pk)):
-        return HoldReason.DIGEST, until
+    digest = event.collected.get(channel)
+    if digest is not None:
+        until = digests.until(
+            digest, event.recipient, event.event_type, pk, event.now, expires_at=event.expires_at
+        )
+        if until is not None:
+            return _DIGEST, until
     return (None, None) if event.timing.hold is None else (event.timing.hold, event.timing.until)
 
 
@@ -125,12 +137,12 @@ def _choices(event: _Event, of_channels: Rules, trace: list[Decision]) -> Sequen
 def _resolve_active(event: _Event, trace: list[Decision]) -> list[ChannelChoice]:
     """Replace ACTIVE_SESSION by the live channels: an open page, a chat the recipient just wrote in."""
     resolved: list[ChannelChoice] = []
-    nothing = Decision(Channel.ACTIVE_SESSION, Verdict.SKIPPED, SkipReason.NO_SESSION)
+    nothing = Decision(Channel.ACTIVE_SESSION, _SKIPPED, SkipReason.NO_SESSION)
     for choice in event.requested:
         if choice.channel is not Channel.ACTIVE_SESSION:
             resolved.append(choice)
             continue
-        live = [Channel.WEB] if event.online else []
+        live = [_WEB] if event.online else []
         live += [address.channel for address in event.recipient.addresses if address.active]
         resolved += [ChannelChoice(channel, only_if_active=True) for channel in live]
         if not live and nothing not in trace:
@@ -142,29 +154,29 @@ def _evaluate(choice: ChannelChoice, event: _Event, rule: Preference | None) -> 
     """Return the decision on one channel, or one for each of the recipient's addresses on it."""
     channel = choice.channel
     if rule is not None and (unwanted := rules.unwanted(rule, event.priority)):
-        return [Decision(channel, Verdict.SKIPPED, unwanted)]
+        return [Decision(channel, _SKIPPED, unwanted)]
     spec = event.channels.get(channel)
     if spec is not None and spec.address is None:
-        verdict = (Verdict.CHOSEN, "online") if event.online else (Verdict.SKIPPED, SkipReason.NO_SESSION)
+        verdict = (_CHOSEN, "online") if event.online else (_SKIPPED, SkipReason.NO_SESSION)
         return [Decision(channel, *verdict)]
-    if event.priority is Priority.INFORMATIONAL:
-        return [Decision(channel, Verdict.SKIPPED, SkipReason.LIVE_ONLY)]
+    if event.priority is _INFORMATIONAL:
+        return [Decision(channel, _SKIPPED, SkipReason.LIVE_ONLY)]
     if spec is None or spec.transport is None:
-        return [Decision(channel, Verdict.SKIPPED, SkipReason.UNSUPPORTED)]
+        return [Decision(channel, _SKIPPED, SkipReason.UNSUPPORTED)]
     addresses = [address for address in event.recipient.addresses if address.channel is channel]
     if not addresses:
-        return [Decision(channel, Verdict.SKIPPED, SkipReason.NO_DESTINATION)]
+        return [Decision(channel, _SKIPPED, SkipReason.NO_DESTINATION)]
     return [_evaluate_address(address, choice.only_if_active, event) for address in addresses]
 
 
 def _evaluate_address(address: Address, only_if_active: bool, event: _Event) -> Decision:
     channel, pk, when = address.channel, address.id, event.timing
     if address.disabled_reason:
-        return Decision(channel, Verdict.SKIPPED, f"disabled: {address.disabled_reason}", pk)
+        return Decision(channel, _SKIPPED, f"disabled: {address.disabled_reason}", pk)
     if not address.verified:
-        return Decision(channel, Verdict.SKIPPED, SkipReason.UNVERIFIED, pk)
+        return Decision(channel, _SKIPPED, SkipReason.UNVERIFIED, pk)
     if only_if_active and not address.active:
-        return Decision(channel, Verdict.SKIPPED, SkipReason.NOT_ACTIVE, pk)
+        return Decision(channel, _SKIPPED, SkipReason.NOT_ACTIVE, pk)
     if when.skip is not None:
-        return Decision(channel, Verdict.SKIPPED, when.skip, pk, when.until)
-    return Decision(channel, Verdict.CHOSEN, event.usable, pk)
+        return Decision(channel, _SKIPPED, when.skip, pk, when.until)
+    return Decision(channel, _CHOSEN, event.usable, pk)

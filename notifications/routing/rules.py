@@ -3,13 +3,12 @@
 docs/preferences.md has the order as a table.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
 from notifications.states import Channel, Priority, SkipReason
-from notifications.wishes import Digest, Group, Mute, Preference, Throttle
-from users.digest_modes import DigestMode
+from notifications.wishes import Group, Mute, Preference, Throttle
 
 Rules = dict[Channel, Preference]
 T = TypeVar("T")
@@ -30,22 +29,6 @@ def _rank(rule: _Scoped, event_type: str, group_id: int | None) -> int:
     if rule.group_id is not None:
         return 1 if rule.group_id == group_id else -1
     return 0
-
-
-def of_channels(preferences: Iterable[Preference], event_type: str, group_id: int | None) -> Rules:
-    """Return the rule of each channel that has one, in the order of `_rank`."""
-    every: Rules = {}
-    of_group: Rules = {}
-    of_type: Rules = {}
-    for preference in preferences:
-        if preference.event_type:
-            if preference.event_type == event_type:
-                of_type[preference.channel] = preference
-        elif preference.group_id is None:
-            every[preference.channel] = preference
-        elif preference.group_id == group_id:
-            of_group[preference.channel] = preference
-    return every | of_group | of_type
 
 
 def in_order(order: Sequence[T], of_channels: Rules, channel_of: Callable[[T], Channel]) -> Sequence[T]:
@@ -87,15 +70,3 @@ def throttle_of(throttles: Sequence[Throttle], event_type: str, group: Group | N
     if own:
         return max(own, key=lambda one: _rank(one, event_type, group_id))
     return group.throttle if group else None
-
-
-def digest_of(
-    own: Iterable[Digest], defaults: Iterable[Digest], channel: Channel, event_type: str, group_id: int | None
-) -> Digest | None:
-    """Return the person's digest for the type on a channel, else the operator's; None: it goes at once."""
-    for digests in (own, defaults):
-        ranked = [(_rank(one, event_type, group_id), one) for one in digests if one.channel is channel]
-        rank, digest = max(ranked, key=lambda entry: entry[0], default=(-1, None))
-        if rank >= 0 and digest is not None:
-            return None if digest.mode is DigestMode.OFF else digest
-    return None

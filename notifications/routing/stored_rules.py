@@ -2,20 +2,22 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from notifications.states import Channel, Priority
 from notifications.wishes import (
     NO_POLICY,
+    NO_PREFERENCES,
     NO_WISHES,
     Digest,
     Group,
     Mute,
     Policy,
     Preference,
+    RuleSet,
     Span,
     Throttle,
     Wishes,
@@ -59,46 +61,52 @@ FROM users_eventgroup
 
 @dataclass(slots=True)
 class Rules:
-    """What was found: for each person, and for nobody in particular, the values of each kind."""
+    """What was found: of each person who has set something, and of the operator."""
 
     policy: Policy = NO_POLICY
-    _found: dict[int, dict[str, list[Any]]] = field(default_factory=dict)
+    _preferences: dict[int, RuleSet[Preference]] = field(default_factory=dict)
+    _wishes: dict[int, Wishes] = field(default_factory=dict)
 
-    def preferences_of(self, person_id: int) -> tuple[Preference, ...]:
-        return tuple(self._found[person_id]["preference"]) if person_id in self._found else ()
+    def preferences_of(self, person_id: int) -> RuleSet[Preference]:
+        return self._preferences.get(person_id, NO_PREFERENCES)
 
     def wishes_of(self, person_id: int) -> Wishes:
-        found = self._found.get(person_id)
-        if found is None or found.keys() <= {"preference"}:
-            return NO_WISHES
-        return Wishes(
-            mutes=tuple(found["mute"]),
-            throttles=tuple(found["throttle"]),
-            digests=tuple(found["digest"]),
-            quiet=tuple(found["quiet"]),
-            windows=tuple(found["window"]),
-            opted_out=frozenset(found["opted_out"]),
-        )
+        return self._wishes.get(person_id, NO_WISHES)
 
     def collects(self, person_id: int) -> bool:
         """Tell whether a digest of the person counts from the first event that waits."""
-        own = self._found[person_id].get("digest", ()) if person_id in self._found else ()
-        digests = (*own, *self.policy.digests)
+        digests = (*self.wishes_of(person_id).digests, *self.policy.digests)
         return any(digest.mode is DigestMode.INTERVAL for digest in digests)
+
+    def add(self, person_id: int, found: Mapping[str, Sequence[Any]]) -> None:
+        if preferences := found["preference"]:
+            self._preferences[person_id] = RuleSet(preferences)
+        if found.keys() - {"preference"}:
+            self._wishes[person_id] = Wishes(
+                mutes=tuple(found["mute"]),
+                throttles=tuple(found["throttle"]),
+                digests=RuleSet(found["digest"]),
+                quiet=tuple(found["quiet"]),
+                windows=tuple(found["window"]),
+                opted_out=frozenset(found["opted_out"]),
+            )
 
 
 def read_rules(person_ids: Sequence[int]) -> Rules:
     """Read the rules of these persons and of the operator."""
-    found: dict[int | None, dict[str, list[Any]]] = {}
+    found: dict[int | None, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
     with binary_cursor() as cursor:
         cursor.execute(_RULES, {"people": list(person_ids)})
         for person_id, kind, values in cursor:
-            kinds = found.setdefault(person_id, defaultdict(list))
-            kinds[kind].append(_MADE[kind](*json.loads(values)))
-    of_everybody = found.pop(None, None)
-    rules = Rules(_found={pk: kinds for pk, kinds in found.items() if pk is not None})
-    if of_everybody:
-        rules.policy = Policy(*(tuple(of_everybody[kind]) for kind in ("group", "preference", "digest")))
+            found[person_id][kind].append(_MADE[kind](*json.loads(values)))
+    rules = Rules()
+    for owner, kinds in found.items():
+        if owner is None:
+            rules.policy = Policy(
+                tuple(kinds["group"]), RuleSet(kinds["preference"]), RuleSet(kinds["digest"])
+            )
+        else:
+            rules.add(owner, kinds)
     return rules
 
 
@@ -130,9 +138,10 @@ def _digest(
     times: list[str],
     weekdays: list[int],
 ) -> Digest:
+    period = timedelta(seconds=period_s or 0)
     clock = tuple(map(time.fromisoformat, times))
     days = frozenset(weekdays)
-    return Digest(event_type, Channel(channel), DigestMode(mode), group_id, period_s or 0, clock, days)
+    return Digest(event_type, Channel(channel), DigestMode(mode), group_id, period, clock, days)
 
 
 def _group(

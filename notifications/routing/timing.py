@@ -48,19 +48,18 @@ def timing(
     muted, lifted_at = False, None
     if wishes.mutes and not (group is not None and group.mandatory):
         muted, lifted_at = rules.muted_until(wishes.mutes, event_type, group, now)
-    closed = hours.closed(wishes, recipient.time_zone, now)
+    stretch = hours.stretch(wishes, recipient.time_zone, now)
     critical = priority is Priority.CRITICAL
     if critical and not _keeps_from_piercing(group, recipient):
-        pierced = HoldReason.MUTED if muted else closed
+        pierced = HoldReason.MUTED if muted else stretch.closed
         return Timing(pierces=pierced) if pierced else NOW
     if muted and (not critical or lifted_at is None):
         return Timing(skip=SkipReason.MUTED, until=lifted_at)
     if throttled_until is not None and not critical:
         return Timing(skip=SkipReason.THROTTLED, until=throttled_until)
-    reason = HoldReason.MUTED if muted else closed
-    if reason is None:
-        return NOW
-    return _held(reason, hours.opens_at(wishes, recipient.time_zone, lifted_at or now), expires_at)
+    if muted and lifted_at is not None:
+        return _held(HoldReason.MUTED, hours.opens_at(wishes, recipient.time_zone, lifted_at), expires_at)
+    return NOW if stretch.closed is None else _held(stretch.closed, stretch.opens_at, expires_at)
 
 
 def _keeps_from_piercing(group: Group | None, recipient: Recipient) -> bool:

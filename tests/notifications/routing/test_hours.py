@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from notifications.routing.hours import closed, next_time, opens_at
+from notifications.routing.hours import next_time, opens_at, stretch
 from notifications.wishes import Span, Wishes
 from tests.notifications.routing.clocks import (
     CLOCKS,
@@ -61,14 +61,14 @@ def test_quiet_hours_end_when_the_persons_clock_says_so(zone, quiet, now, until,
 def test_both_occurrences_of_a_repeated_hour_are_quiet() -> None:
     wishes = Wishes(quiet=(span("22:00", "02:30"),))
     for local, fold in (("2026-10-25 02:10", 0), ("2026-10-25 02:50", 0), ("2026-10-25 02:10", 1)):
-        assert closed(wishes, ZURICH, at(ZURICH, local, fold)) == "quiet_hours"
-    assert closed(wishes, ZURICH, at(ZURICH, "2026-10-25 02:30", 1)) is None
+        assert stretch(wishes, ZURICH, at(ZURICH, local, fold)).closed == "quiet_hours"
+    assert stretch(wishes, ZURICH, at(ZURICH, "2026-10-25 02:30", 1)).closed is None
 
 
 def test_a_window_of_weekdays_opens_on_monday_after_a_friday_evening() -> None:
     office = Wishes(windows=(span("09:00", "17:00", range(5)),))
     friday = at(ZURICH, "2026-03-27 17:00")
-    assert closed(office, ZURICH, friday) == "send_window"
+    assert stretch(office, ZURICH, friday).closed == "send_window"
     assert opens_at(office, ZURICH, friday) == at(ZURICH, "2026-03-30 09:00")
 
 
@@ -106,7 +106,7 @@ def test_whatever_the_clock_does_sending_starts_again_at_the_right_minute(
     today = [now + k * QUARTER for k in range(96)]
     expected = next((one for one in today if one not in silent and (not windows or one in open_)), None)
     found = opens_at(wishes, zone, now)
-    assert (closed(wishes, zone, now) is None) is (found == now)
+    assert (stretch(wishes, zone, now).closed is None) is (found == now)
     if expected is None:
         assert found is None or found > today[-1]
     else:
@@ -132,7 +132,7 @@ def test_whatever_the_clock_does_sending_starts_again_at_the_right_minute(
     ],
 )
 def test_the_next_of_some_times_of_day(zone, times, days, now, due) -> None:
-    found = next_time([time.fromisoformat(one) for one in times.split()], days, zone, at(zone, now))
+    found = next_time(tuple(map(time.fromisoformat, times.split())), frozenset(days), zone, at(zone, now))
     assert found == at(zone, due)
 
 
@@ -140,7 +140,7 @@ def test_the_next_of_some_times_of_day(zone, times, days, now, due) -> None:
 @given(st.sampled_from(NIGHTS), st.integers(0, 96), TIMES, st.frozensets(st.integers(0, 6), min_size=1))
 def test_the_next_time_is_the_first_that_the_clock_shows(night, offset, wanted, days) -> None:
     now = night[1] + (offset - 48) * QUARTER
-    found = next_time([wanted], days, night[0], now)
+    found = next_time((wanted,), days, night[0], now)
     assert found > now
     shown = {}
     for moment, local in CLOCKS[night]:

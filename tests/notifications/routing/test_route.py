@@ -10,7 +10,7 @@ from notifications.events import Address, ChannelChoice, Recipient
 from notifications.routing.route import route
 from notifications.states import Channel, Priority
 from notifications.transports.registry import BUILT_IN
-from notifications.wishes import Preference
+from notifications.wishes import Preference, RuleSet
 
 WEB, TELEGRAM, EMAIL, ACTIVE = Channel.WEB, Channel.TELEGRAM, Channel.EMAIL, Channel.ACTIVE_SESSION
 SUPPORTED = {spec.channel: spec for spec in BUILT_IN}
@@ -23,7 +23,7 @@ def routed(*requested, addresses=(CHAT, MAIL), preferences=(), online=True, prio
         event_type="ORDER_FILLED",
         priority=priority,
         requested=tuple(requested),
-        recipient=Recipient(7, "ada", addresses=tuple(addresses), preferences=tuple(preferences)),
+        recipient=Recipient(7, "ada", addresses=tuple(addresses), preferences=RuleSet(preferences)),
         online=online,
         channels=SUPPORTED,
         default_order=tuple(map(ChannelChoice, SUPPORTED)),

@@ -10,7 +10,7 @@ from notifications.events import Address, ChannelChoice, Recipient
 from notifications.routing.route import route
 from notifications.states import Channel, Priority
 from notifications.transports.registry import BUILT_IN
-from notifications.wishes import Group, Mute, Policy, Preference, Wishes
+from notifications.wishes import Group, Mute, Policy, Preference, RuleSet, Wishes
 from tests.notifications.routing.clocks import CLOCKS, NIGHTS, QUARTER, SPANS, quarters_of
 
 WEB, TELEGRAM, EMAIL = Channel.WEB, Channel.TELEGRAM, Channel.EMAIL
@@ -85,8 +85,8 @@ def test_whatever_is_wished(
         priority=priority,
         requested=requested,
         recipient=Recipient(
-            7, "ada", night[0], "en", addresses, own, Wishes(wished, (), quiet, windows, opted_out),
-            Policy(GROUPS, defaults),
+            7, "ada", night[0], "en", addresses, RuleSet(own), Wishes(wished, (), quiet, windows, opted_out),
+            Policy(GROUPS, RuleSet(defaults)),
         ),
         online=online,
         channels=SUPPORTED,

@@ -16,6 +16,7 @@ from notifications.wishes import (
     Mute,
     Policy,
     Preference,
+    RuleSet,
     Span,
     Throttle,
     Wishes,
@@ -37,15 +38,15 @@ QUIET = Wishes(quiet=(Span(EVERY_DAY, time(22), time(7)),))
 OFFICE = Wishes(windows=(Span(frozenset(range(5)), time(9), time(17)),))
 MUTED, MUTED_UNTIL = Wishes(mutes=(Mute(),)), Wishes(mutes=(Mute(LATER),))
 
-QUARTER = timedelta(minutes=15)
+QUARTER, HOUR = timedelta(minutes=15), timedelta(hours=1)
 
 
 def digest(mode=DigestMode.INTERVAL, channel=EMAIL, event_type="", group_id=None, **more) -> Digest:
-    return Digest(event_type, channel, mode, group_id, **{"period_s": 900, "weekdays": EVERY_DAY} | more)
+    return Digest(event_type, channel, mode, group_id, **{"period": QUARTER, "weekdays": EVERY_DAY} | more)
 
 
 def digests(*some: Digest, **more) -> Wishes:
-    return Wishes(digests=some, **more)
+    return Wishes(digests=RuleSet(some), **more)
 
 
 AT_8_AND_18 = digest(DigestMode.SCHEDULE, times=(time(8), time(18)))
@@ -340,7 +341,7 @@ TABLE = [
     ),
     Row(
         "the digest of the type before that of its group", "TELEGRAM (EMAIL)", COLLECTED,
-        wishes=digests(AT_8_AND_18, digest(group_id=1, period_s=60), digest(event_type="ORDER_FILLED")),
+        wishes=digests(AT_8_AND_18, digest(group_id=1, period=HOUR), digest(event_type="ORDER_FILLED")),
         until=NOON + QUARTER,
     ),
     Row(
@@ -395,9 +396,9 @@ def test_the_table(row: Row) -> None:
             7,
             "ada",
             addresses=(Address(1, TELEGRAM), Address(2, EMAIL)),
-            preferences=row.preferences,
+            preferences=RuleSet(row.preferences),
             wishes=row.wishes,
-            policy=Policy(GROUPS, row.defaults, row.default_digests),
+            policy=Policy(GROUPS, RuleSet(row.defaults), RuleSet(row.default_digests)),
             open_digests=row.open_digests,
         ),
         online=row.online,
