@@ -104,20 +104,29 @@ def _new_ack(item: Planned[Envelope], answer: store.Stored, now: datetime) -> Ac
         code=answer.code,
         detail=_DETAIL.get(answer.code, ""),
         seq=answer.seq,
-        outcomes=held(item.plan) + skipped(item.plan),
+        outcomes=expected(item.plan),
         superseded_by=answer.superseded_by,
         state=answer.state,
         event_pk=answer.event_pk,
     )
 
 
-def held(plan: Plan) -> tuple[ChannelOutcome, ...]:
-    """Return the channels that wait for the person's time."""
-    return tuple(
-        ChannelOutcome(line.channel, DeliveryState.PENDING, _until(line.reason, line.until))
-        for line in plan.trace
-        if line.verdict is Verdict.HELD and line.until is not None
-    )
+def expected(plan: Plan) -> tuple[ChannelOutcome, ...]:
+    """Return what the plan of an event that was just accepted says of its channels, in its order.
+
+    Those that wait for the person's time are pending, and the first of the others. What follows it is tried
+    only if it fails, and has no outcome yet.
+    """
+    held = {(line.channel, line.destination_id) for line in plan.trace if line.verdict is Verdict.HELD}
+    first = next((line for line in plan.trace if line.verdict is Verdict.CHOSEN), None)
+    outcomes = []
+    for line in plan.trace:
+        if line.verdict is not Verdict.CHOSEN:
+            state = DeliveryState.SKIPPED if line.verdict is Verdict.SKIPPED else DeliveryState.PENDING
+            outcomes.append(ChannelOutcome(line.channel, state, _until(line.reason, line.until)))
+        elif line is first and (line.channel, line.destination_id) not in held:
+            outcomes.append(ChannelOutcome(line.channel, DeliveryState.PENDING))
+    return tuple(outcomes)
 
 
 def _until(reason: str, until: datetime | str | None) -> str:

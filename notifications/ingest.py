@@ -8,14 +8,14 @@ from datetime import datetime
 from notifications import dispatch, store
 from notifications.acks import skipped, stored_acks
 from notifications.effects import Effects
-from notifications.events import Ack, Envelope, rejected_ack
+from notifications.events import Ack, ChannelOutcome, Envelope, rejected_ack
 from notifications.live.push import PlannedEvent, push_accepted, push_informational
 from notifications.operations import overload, quotas
 from notifications.rendering import published
 from notifications.rendering.own_words import may_have_words
 from notifications.rendering.render import link_remark
 from notifications.routing.plan import plan_for
-from notifications.states import AckStatus, EndCode, Evidence, Priority, StoredAs
+from notifications.states import AckStatus, DeliveryState, EndCode, Evidence, Priority, StoredAs
 from notifications.topics import broadcast, subscriptions
 from runtime.failpoints import failpoint
 from users.people import rights
@@ -202,7 +202,13 @@ def _push_only(batch: list[tuple[int, PlannedEvent]], now: datetime) -> dict[int
         if count:
             web = item.plan.steps[0].channel
             acks[index] = Ack(
-                event_id, AckStatus.DELIVERED, True, now, delivered_via=web, evidence=Evidence.TRANSPORT
+                event_id,
+                AckStatus.DELIVERED,
+                True,
+                now,
+                delivered_via=web,
+                evidence=Evidence.TRANSPORT,
+                outcomes=(ChannelOutcome(web, DeliveryState.SENT), *skipped(item.plan)),
             )
         else:
             detail = "The user has no live session; INFORMATIONAL events are not stored."

@@ -1,19 +1,18 @@
 """`/users/{id}/destinations`: where channels reach a person, one by one, and a test message to each."""
 
-from typing import Any
-
 from asgiref.sync import sync_to_async
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Router
+from typing_extensions import TypedDict
 
 from gateway.api.bodies import json_body
-from gateway.api.openapi import profiles as documented
+from gateway.api.openapi.bodies import body
 from gateway.api.profiles import SCOPES
-from gateway.api.shown import destination_json, not_found
+from gateway.api.shown import PersonDestination, destination_json, not_found
 from gateway.auth.callers import Caller, KeyOrPerson, author_of, person_meant
 from gateway.codec import people
-from gateway.codec.problems import problem
+from gateway.codec.problems import Problem, problem
 from notifications.delivery import test_message
 from notifications.delivery.test_message import Prepared, TooManyTests
 from notifications.states import AttemptOutcome, Channel
@@ -26,7 +25,19 @@ from users.people.destinations import DestinationChange
 router = Router(auth=KeyOrPerson(*SCOPES))
 
 
-@router.get("/{external_id}/destinations", summary="A person's destinations")
+class PersonDestinations(TypedDict):
+    destinations: list[PersonDestination]
+
+
+class TestResult(TypedDict):
+    """The provider's answer; `sent` means that it took the message."""
+
+    outcome: AttemptOutcome
+    reason: str
+    provider_message_id: str
+
+
+@router.get("/{external_id}/destinations", response=PersonDestinations, summary="A person's destinations")
 async def list_destinations(request: HttpRequest, external_id: str) -> HttpResponse:
     """Return all of them. People ask for their own as `me`, here and below."""
     return await sync_to_async(_listed)(request.auth, external_id)  # type: ignore[attr-defined]
@@ -40,7 +51,12 @@ def _listed(caller: Caller, external_id: str) -> HttpResponse:
     return JsonResponse({"destinations": [destination_json(one) for one in found]})
 
 
-@router.post("/{external_id}/destinations", openapi_extra=documented.ADD, summary="Add a destination")
+@router.post(
+    "/{external_id}/destinations",
+    response={200: PersonDestination, 201: PersonDestination},
+    openapi_extra=body("NewDestination", people.ADDRESS, {"channel": "EMAIL", "address": "al@example.org"}),
+    summary="Add a destination",
+)
 async def add_destination(request: HttpRequest, external_id: str) -> HttpResponse:
     """Add an address; 200 if the person has it already. It is used once it is verified."""
     return await sync_to_async(_added)(request, external_id)
@@ -59,7 +75,8 @@ def _added(request: HttpRequest, external_id: str) -> HttpResponse:
 
 @router.patch(
     "/{external_id}/destinations/{int:destination_id}",
-    openapi_extra=documented.CHANGE,
+    response={200: PersonDestination, 409: Problem},
+    openapi_extra=body("DestinationChange", people.DESTINATION_CHANGE, {"label": "work"}),
     summary="Change a destination",
 )
 async def change_destination(request: HttpRequest, external_id: str, destination_id: int) -> HttpResponse:
@@ -82,7 +99,11 @@ def _changed(request: HttpRequest, external_id: str, destination_id: int) -> Htt
     return JsonResponse(destination_json(found))
 
 
-@router.delete("/{external_id}/destinations/{int:destination_id}", summary="Remove a destination")
+@router.delete(
+    "/{external_id}/destinations/{int:destination_id}",
+    response={204: None},
+    summary="Remove a destination",
+)
 async def remove_destination(request: HttpRequest, external_id: str, destination_id: int) -> HttpResponse:
     """Remove it. One that a source brought stays, disabled, if the person removes it."""
     return await sync_to_async(_removed)(request.auth, external_id, destination_id)  # type: ignore[attr-defined]
@@ -100,7 +121,7 @@ def _removed(caller: Caller, external_id: str, destination_id: int) -> HttpRespo
 # --- a test message -------------------------------------------------------------------------------------
 @router.post(
     "/{external_id}/destinations/{int:destination_id}/test",
-    openapi_extra=documented.TEST,
+    response={200: TestResult, 409: Problem},
     summary="Send a test message",
 )
 async def send_test_message(request: HttpRequest, external_id: str, destination_id: int) -> HttpResponse:
@@ -118,7 +139,7 @@ async def send_test_message(request: HttpRequest, external_id: str, destination_
     return JsonResponse(_outcome(AttemptOutcome.SENT, "", receipt.provider_message_id))
 
 
-def _outcome(outcome: AttemptOutcome, reason: str, provider_message_id: str = "") -> dict[str, Any]:
+def _outcome(outcome: AttemptOutcome, reason: str, provider_message_id: str = "") -> TestResult:
     return {"outcome": outcome, "reason": reason, "provider_message_id": provider_message_id}
 
 

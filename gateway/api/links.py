@@ -8,10 +8,10 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Router
+from typing_extensions import TypedDict
 
-from gateway.api.openapi import people as documented
 from gateway.api.profiles import SCOPES
-from gateway.api.shown import not_found
+from gateway.api.shown import Milliseconds, not_found
 from gateway.auth.callers import Caller, KeyOrPerson, person_meant
 from gateway.codec.problems import problem
 from notifications.bot.calls import bot_name
@@ -27,9 +27,16 @@ from users.models import User
 router = Router(auth=KeyOrPerson(*SCOPES))
 
 
+class Link(TypedDict):
+    """A deep link, good once, for ten minutes."""
+
+    url: str
+    expires_at: Milliseconds
+
+
 @router.post(
     "/{external_id}/destinations/telegram/link",
-    openapi_extra=documented.LINK,
+    response={201: Link},
     summary="A deep link that connects a Telegram chat",
 )
 async def create_link(request: HttpRequest, external_id: str) -> HttpResponse:
@@ -53,7 +60,8 @@ def _link(caller: Caller, external_id: str) -> HttpResponse:
     except linking.TooManyLinks as error:
         headers = {"Retry-After": str(error.retry_after_s)}
         return problem("too_many_links", "Use one of the links of the last ten minutes.", headers=headers)
-    return JsonResponse({"url": issued.url, "expires_at": to_ms(issued.expires_at)}, status=201)
+    body: Link = {"url": issued.url, "expires_at": to_ms(issued.expires_at)}
+    return JsonResponse(body, status=201)
 
 
 @dataclass(frozen=True, slots=True)

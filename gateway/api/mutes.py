@@ -5,10 +5,11 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Router
+from typing_extensions import TypedDict
 
 from gateway.api.bodies import json_body
-from gateway.api.openapi import profiles as documented
-from gateway.api.preferences import look_again, mute_json
+from gateway.api.openapi.bodies import body
+from gateway.api.preferences import MuteWished, look_again, mute_json
 from gateway.api.profiles import SCOPES
 from gateway.api.shown import not_found
 from gateway.auth.callers import Caller, KeyOrPerson, acting_as, person_meant
@@ -26,25 +27,38 @@ from users.people.values import Rejected, Remark
 router = Router(auth=KeyOrPerson(*SCOPES))
 
 
-@router.get("/{external_id}/mutes", summary="What a person has muted")
+class StoredMute(MuteWished):
+    id: int
+
+
+class Mutes(TypedDict):
+    mutes: list[StoredMute]
+
+
+@router.get("/{external_id}/mutes", response=Mutes, summary="What a person has muted")
 async def get_mutes(request: HttpRequest, external_id: str) -> HttpResponse:
     """Return the mutes that have not ended. People ask for their own as `me`."""
     return await sync_to_async(_mutes)(request.auth, external_id)  # type: ignore[attr-defined]
 
 
-@router.post("/{external_id}/mutes", openapi_extra=documented.MUTE, summary="Mute")
+@router.post(
+    "/{external_id}/mutes",
+    response={201: StoredMute},
+    openapi_extra=body("MuteRequest", MUTE, {"group": "prices", "until": 1795248734000}, required=False),
+    summary="Mute",
+)
 async def post_mute(request: HttpRequest, external_id: str) -> HttpResponse:
     """Mute a type, a group or everything. It takes the place of a mute of the same."""
     return await sync_to_async(_mute)(request, external_id)
 
 
-@router.delete("/{external_id}/mutes/{mute_id}", summary="Lift a mute")
+@router.delete("/{external_id}/mutes/{mute_id}", response={204: None}, summary="Lift a mute")
 async def delete_mute(request: HttpRequest, external_id: str, mute_id: int) -> HttpResponse:
     """Lift a mute before its time."""
     return await sync_to_async(_lift)(request, external_id, mute_id)
 
 
-def _shown(mute: Mute) -> dict[str, Any]:
+def _shown(mute: Mute) -> StoredMute:
     return {"id": mute.pk, **mute_json(mute)}
 
 

@@ -1,14 +1,18 @@
 """What operators ask over HTTP: lists of events and replays. Bodies and parameters to one domain call."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import redis
 from django.http import HttpRequest
+from typing_extensions import TypedDict
 
 from gateway.api.bodies import json_body
-from gateway.codec.limits import InvalidEvent, check_integer, check_text, check_time
+from gateway.api.shown import ms_or_none
+from gateway.codec.limits import InvalidEvent, check_time
+from gateway.codec.people import check_boolean, checked_object
+from gateway.codec.schema import Field, Kind, Values, integer, object_schema, text
 from notifications import dispatch
 from notifications.live.frames import to_ms
 from notifications.models import Event
@@ -22,27 +26,95 @@ from users.keys import LiveKey
 
 IDS_AT_MOST = 1_000
 REPLAYED_AT_MOST = 10_000  # of one call; the answer says how many remain
-_FILTER = ("user", "type", "priority", "state", "from", "to")
 
 
-def event_filter(source_id: int, given: Mapping[str, Any]) -> EventFilter:
-    """Return the filter that a caller means, among the events of their own source.
+def _member(members: Mapping[str, Any]) -> Callable[[Any, str], Any]:
+    """Return the check of a name, which gives the member."""
 
-    Raises: `InvalidEvent`.
-    """
-    for name in given:
-        if name not in _FILTER:
-            raise InvalidEvent("unknown_field", f"Known are {', '.join(_FILTER)}.", str(name)[:60])
-    state = _text(given, "state")
-    priority = _text(given, "priority")
+    def check(name: Any, field: str) -> Any:
+        if not isinstance(name, str) or name not in members:
+            raise InvalidEvent("unknown_value", f"One of {', '.join(members)}.", field)
+        return members[name]
+
+    return check
+
+
+def _check_time(value: Any, field: str) -> datetime:
+    return datetime.fromtimestamp(check_time(value, field) / 1000, UTC)
+
+
+def _nothing() -> None:
+    """The value of what was not given: it filters nothing."""
+
+
+_STATES = {state.value: state for state in EventState}
+_MOMENT = Kind(_check_time, {"type": "integer", "minimum": 0}, _nothing)
+FILTER = (
+    Field("user", text(), "the person's external id"),
+    Field("type", text(), "the event type, as it is shown"),
+    Field(
+        "priority",
+        Kind(_member(Priority.__members__), {"enum": list(Priority.__members__)}, _nothing),
+        "the priority",
+    ),
+    Field("state", Kind(_member(_STATES), {"enum": list(_STATES)}, _nothing), "the state"),
+    Field("from", _MOMENT, "accepted at or after, in Unix milliseconds"),
+    Field("to", _MOMENT, "accepted before, in Unix milliseconds"),
+)
+
+
+def _check_ids(value: Any, field: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not 1 <= len(value) <= IDS_AT_MOST:
+        raise InvalidEvent("out_of_range", f"A list of 1 to {IDS_AT_MOST} event ids.", field)
+    return tuple(sorted({text().check(item, field) for item in value}))
+
+
+def _check_filter(value: Any, field: str) -> Values:
+    return checked_object(FILTER, value, field)
+
+
+_FLAG = Kind(check_boolean, {"type": "boolean", "default": False}, bool)
+REPLAY = (
+    Field(
+        "event_ids",
+        Kind(
+            _check_ids,
+            {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": IDS_AT_MOST,
+                "items": {"type": "string", "maxLength": 200},
+            },
+            _nothing,
+        ),
+        "the events",
+    ),
+    Field(
+        "filter",
+        Kind(_check_filter, object_schema(FILTER, "EventFilter"), _nothing),
+        "instead of event_ids; {} is every dead letter",
+    ),
+    Field("dry_run", _FLAG, "only count"),
+    Field("force", _FLAG, "also what has been delivered"),
+    Field(
+        "limit",
+        Kind(
+            integer(REPLAYED_AT_MOST, 1).check, integer(REPLAYED_AT_MOST, 1).schema, lambda: REPLAYED_AT_MOST
+        ),
+        "so many at most; the answer says how many remain",
+    ),
+)
+
+
+def _event_filter(source_id: int, found: Values) -> EventFilter:
     return EventFilter(
         source_id=source_id,
-        user=_text(given, "user"),
-        event_type=_text(given, "type"),
-        priority=_member(Priority, priority, "priority") if priority else None,
-        states=(_member(EventState, state.upper(), "state"),) if state else (),
-        since=_time(given, "from"),
-        until=_time(given, "to"),
+        user=found["user"],
+        event_type=found["type"],
+        priority=found["priority"],
+        states=() if found["state"] is None else (found["state"],),
+        since=found["from"],
+        until=found["to"],
     )
 
 
@@ -55,37 +127,75 @@ def query(parameters: Mapping[str, str]) -> dict[str, Any]:
     return given
 
 
-def _text(given: Mapping[str, Any], name: str) -> str:
-    value = given.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise InvalidEvent("not_a_string", "Send text.", name)
-    return check_text(value, name, longest=200)
+class EventLine(TypedDict):
+    """An event in a list."""
+
+    event_id: str
+    user_id: str
+    seq: int
+    event_type: str
+    priority: str
+    timestamp: int
+    accepted_at: int
+    state: str
+    code: str
+    delivered_via: str | None
+    evidence: str
+    final_at: int | None
+    replay_id: str | None
+    replay_count: int
 
 
-def _member(enum: Any, name: str, field: str) -> Any:
-    if name not in enum.__members__:
-        raise InvalidEvent("unknown_value", f"One of {', '.join(enum.__members__)}.", field)
-    return enum[name]
+class EventPage(TypedDict):
+    """A page of events, the latest first. `next_cursor` is the `cursor` of the page after it."""
+
+    events: list[EventLine]
+    next_cursor: int | None
 
 
-def _time(given: Mapping[str, Any], name: str) -> datetime | None:
-    if given.get(name) is None:
-        return None
-    return datetime.fromtimestamp(check_time(given[name], name) / 1000, UTC)
+class SystemHealth(TypedDict):
+    overdue: int
+    orphaned: int
+    canary_age_s: dict[str, float | None]
 
 
-def listed(source_id: int, given: Mapping[str, Any], cursor: int | None, limit: int) -> dict[str, Any]:
+class EventStats(monitor.SourceStats):
+    """Counts of a source's events, and the health of the whole system."""
+
+    system: SystemHealth
+
+
+class ReplayPreview(TypedDict):
+    """How many events a replay would accept again, and how many not, by the reason."""
+
+    dry_run: Literal[True]
+    count: int
+    skipped: dict[str, int]
+
+
+class ReplayStarted(TypedDict):
+    """What a replay has accepted again. `remaining` is left for the next call."""
+
+    dry_run: Literal[False]
+    replay_id: str
+    count: int
+    skipped: dict[str, int]
+    remaining: int
+    last_due_at: int
+
+
+def listed(source_id: int, given: Mapping[str, Any], cursor: int | None, limit: int) -> EventPage:
     """Return one page of events, the latest first, and where the next one begins."""
-    events = search.page(event_filter(source_id, given), before=cursor, limit=limit)
+    events = search.page(
+        _event_filter(source_id, checked_object(FILTER, given, "")), before=cursor, limit=limit
+    )
     return {
         "events": [_line(event) for event in events],
         "next_cursor": events[-1].pk if len(events) == limit else None,
     }
 
 
-def _line(event: Event) -> dict[str, Any]:
+def _line(event: Event) -> EventLine:
     via = event.delivered_via
     return {
         "event_id": event.event_id,
@@ -99,13 +209,13 @@ def _line(event: Event) -> dict[str, Any]:
         "code": event.code,
         "delivered_via": None if via is None else Channel(via).name,
         "evidence": event.evidence.upper(),
-        "final_at": to_ms(event.final_at) if event.final_at else None,
+        "final_at": ms_or_none(event.final_at),
         "replay_id": str(event.replay_id) if event.replay_id else None,
         "replay_count": event.replay_count,
     }
 
 
-def stats(source_id: int, window_s: int) -> dict[str, Any]:
+def stats(source_id: int, window_s: int) -> EventStats:
     """Return a source's counts, and how the whole system fares. Redis away: canaries are `null`."""
     now = clock.now()
     try:
@@ -113,32 +223,30 @@ def stats(source_id: int, window_s: int) -> dict[str, Any]:
     except redis.RedisError:
         ages = dict.fromkeys(canary.queues())
     canaries = {queue: None if age is None else round(age, 1) for queue, age in ages.items()}
-    system = {
+    system: SystemHealth = {
         "overdue": monitor.overdue(now=now),
         "orphaned": monitor.orphaned(),
         "canary_age_s": canaries,
     }
-    return monitor.stats(source_id, now=now, window_s=window_s) | {"system": system}
+    return {**monitor.stats(source_id, now=now, window_s=window_s), "system": system}
 
 
 @commits_noticed()
-def replay_as_asked(request: HttpRequest) -> tuple[dict[str, Any], bool]:
-    """Replay what the body names, or count it. Return the answer, and whether anything was accepted.
+def replay_as_asked(request: HttpRequest) -> ReplayPreview | ReplayStarted:
+    """Replay what the body names, or count it.
 
     Raises: `InvalidEvent`.
     """
     key: LiveKey = request.auth  # type: ignore[attr-defined]
-    body = json_body(request)
-    which = _named(key.source_id, body)
-    force = _flag(body, "force")
-    limit = check_integer(body.get("limit", REPLAYED_AT_MOST), "limit", lowest=1, highest=REPLAYED_AT_MOST)
+    asked = checked_object(REPLAY, json_body(request), "")
+    which, force = _meant(key.source_id, asked), asked["force"]
     if EventState.DELIVERED in which.states and not force:
         raise InvalidEvent("force_needed", "Delivered events are sent again only with force.", "filter.state")
-    if _flag(body, "dry_run"):
+    if asked["dry_run"]:
         found = preview(which, force=force)
-        return {"dry_run": True, "count": found.count, "skipped": dict(+found.skipped)}, False
+        return {"dry_run": True, "count": found.count, "skipped": dict(+found.skipped)}
     by = Operator(Surface.API, f"{key.source_name} tsn_{key.prefix}")
-    done = replay(which, by=by, now=clock.now(), force=force, limit=limit)
+    done = replay(which, by=by, now=clock.now(), force=force, limit=asked["limit"])
     dispatch.run_effects_later(done.effects)
     return {
         "dry_run": False,
@@ -147,34 +255,15 @@ def replay_as_asked(request: HttpRequest) -> tuple[dict[str, Any], bool]:
         "skipped": dict(done.skipped),
         "remaining": done.remaining,
         "last_due_at": to_ms(done.paced_until),
-    }, True
+    }
 
 
-_BODY = ("event_ids", "filter", "dry_run", "force", "limit")
-
-
-def _named(source_id: int, body: dict[str, Any]) -> EventFilter:
-    """Return which events the body means: by ids or by a filter, which may be empty, but not by neither."""
-    for name in body:
-        if name not in _BODY:
-            raise InvalidEvent("unknown_field", f"Known are {', '.join(_BODY)}.", str(name)[:60])
-    if ("event_ids" in body) == ("filter" in body):
+def _meant(source_id: int, asked: Values) -> EventFilter:
+    """Return which events are meant: by ids or by a filter, which may be empty, but not by neither."""
+    if (asked["event_ids"] is None) == (asked["filter"] is None):
         raise InvalidEvent(
             "missing_field", "Give event_ids, or a filter; {} means every dead letter.", "filter"
         )
-    if "filter" in body:
-        if not isinstance(body["filter"], dict):
-            raise InvalidEvent("not_an_object", "An object; {} means every dead letter.", "filter")
-        return event_filter(source_id, body["filter"])
-    ids = body["event_ids"]
-    if not isinstance(ids, list) or not 1 <= len(ids) <= IDS_AT_MOST:
-        raise InvalidEvent("out_of_range", f"A list of 1 to {IDS_AT_MOST} event ids.", "event_ids")
-    texts = {_text({"event_ids": item}, "event_ids") for item in ids}
-    return EventFilter(source_id=source_id, event_ids=tuple(sorted(texts)))
-
-
-def _flag(body: dict[str, Any], name: str) -> bool:
-    value = body.get(name, False)
-    if not isinstance(value, bool):
-        raise InvalidEvent("not_a_boolean", "true or false.", name)
-    return value
+    if asked["filter"] is not None:
+        return _event_filter(source_id, asked["filter"])
+    return EventFilter(source_id=source_id, event_ids=asked["event_ids"])

@@ -1,22 +1,25 @@
 """What concerns one person: a ticket for their socket, whether they can be reached, signing them out."""
 
 from datetime import timedelta
-from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Router
+from typing_extensions import TypedDict
 
 from gateway.api.bodies import json_body
-from gateway.api.openapi import people as documented
-from gateway.api.reachability import reachability
+from gateway.api.openapi.bodies import body
+from gateway.api.reachability import Reachability, reachability
+from gateway.api.shown import Milliseconds
 from gateway.auth import tickets
 from gateway.auth.callers import Caller, KeyOrPerson, check_rule, person_meant
 from gateway.auth.credentials import of_session
 from gateway.auth.revocation import announce
 from gateway.auth.tickets import Grant, TicketsUnavailable
-from gateway.codec.limits import InvalidEvent, check_text
+from gateway.codec.limits import InvalidEvent
+from gateway.codec.people import checked_object
 from gateway.codec.problems import problem
+from gateway.codec.schema import Field, text
 from gateway.settings import edge_settings
 from notifications.live.frames import to_ms
 from runtime.postgres import clock
@@ -31,10 +34,26 @@ _RETRY_AFTER_S = 5
 _TICKET_SESSION_S = 3_600  # a socket signed in by an API key's ticket ends after this unless renewed
 
 
+class Ticket(TypedDict):
+    """Good once, for so many seconds."""
+
+    ticket: str
+    expires_in: int
+
+
+class SignedOut(TypedDict):
+    user_id: str
+    revoked_at: Milliseconds
+
+
+_TICKET = (Field("user_id", text(128), "the person; needed with an API key"),)
+
+
 @router.post(
     "/tickets",
     auth=KeyOrPerson("tickets"),
-    openapi_extra=documented.TICKET,
+    response={201: Ticket},
+    openapi_extra=body("TicketRequest", _TICKET, {"user_id": "demo"}, required=False),
     summary="A single-use ticket for a WebSocket",
 )
 async def create_ticket(request: HttpRequest) -> HttpResponse:
@@ -47,31 +66,21 @@ async def create_ticket(request: HttpRequest) -> HttpResponse:
 
 
 def _ticket(request: HttpRequest, caller: Caller) -> HttpResponse:
-    body = json_body(request) if request.body else {}
-    for name in body:
-        if name != "user_id":
-            raise InvalidEvent("unknown_field", "The only field is user_id.", str(name)[:60])
-    wanted = _user_id(body)
-    if wanted is not None:
+    wanted = checked_object(_TICKET, json_body(request), "")["user_id"] if request.body else ""
+    if wanted:
         check_rule(caller, wanted)
     person = caller.person if caller.key is None else _named(wanted)
-    if person is None or wanted not in {None, person.external_id}:
+    if person is None or wanted not in {"", person.external_id}:
         return _not_found()
-    ticket = tickets.issue(_grant(request, caller, person))
-    return JsonResponse({"ticket": ticket, "expires_in": edge_settings().ticket_s}, status=201)
+    issued: Ticket = {
+        "ticket": tickets.issue(_grant(request, caller, person)),
+        "expires_in": edge_settings().ticket_s,
+    }
+    return JsonResponse(issued, status=201)
 
 
-def _user_id(body: dict[str, Any]) -> str | None:
-    user_id = body.get("user_id")
-    if user_id is None:
-        return None
-    if not isinstance(user_id, str):
-        raise InvalidEvent("not_a_string", "Send text.", "user_id")
-    return check_text(user_id, "user_id", longest=128)
-
-
-def _named(user_id: str | None) -> User | None:
-    if user_id is None:
+def _named(user_id: str) -> User | None:
+    if not user_id:
         raise InvalidEvent("missing_field", "An API key names the person.", "user_id")
     return _active(user_id)
 
@@ -95,7 +104,7 @@ def _grant(request: HttpRequest, caller: Caller, person: User) -> Grant:
 @router.get(
     "/users/{external_id}/reachability",
     auth=KeyOrPerson("read"),
-    openapi_extra=documented.REACHABILITY,
+    response=Reachability,
     summary="What would reach a person now",
 )
 async def get_reachability(request: HttpRequest, external_id: str) -> HttpResponse:
@@ -109,7 +118,7 @@ async def get_reachability(request: HttpRequest, external_id: str) -> HttpRespon
 @router.post(
     "/users/{external_id}/revoke",
     auth=KeyOrPerson("admin"),
-    openapi_extra=documented.REVOKE,
+    response=SignedOut,
     summary="Sign a person out everywhere",
 )
 async def revoke(request: HttpRequest, external_id: str) -> HttpResponse:
@@ -123,7 +132,8 @@ def _revoke(caller: Caller, external_id: str) -> HttpResponse:
     if person is None:
         return _not_found()
     announce(sign_out_everywhere(User.objects.filter(pk=person.pk), now=now))
-    return JsonResponse({"user_id": person.external_id, "revoked_at": to_ms(now)})
+    done: SignedOut = {"user_id": person.external_id, "revoked_at": to_ms(now)}
+    return JsonResponse(done)
 
 
 def _not_found() -> HttpResponse:

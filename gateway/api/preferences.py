@@ -3,19 +3,21 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Router
+from typing_extensions import TypedDict
 
 from gateway.api.bodies import json_body
-from gateway.api.openapi import profiles as documented
+from gateway.api.openapi.bodies import as_answer, described
 from gateway.api.profiles import SCOPES
-from gateway.api.shown import not_found
+from gateway.api.shown import Milliseconds, not_found
 from gateway.auth.callers import Caller, KeyOrPerson, acting_as, person_meant
 from gateway.codec import wishes
 from gateway.codec.people import checked_object
+from gateway.codec.schema import object_schema
 from notifications import dispatch, store
 from notifications.live.frames import to_ms
 from notifications.states import Channel, Priority
@@ -36,7 +38,18 @@ class Section:
     write: Callable[[User, Any], None]
 
 
-def _of(wish: Any) -> dict[str, str]:
+class WishOf(TypedDict):
+    """What a wish is for: a type, a group, or everything."""
+
+    event_type: str
+    group: str
+
+
+class MuteWished(WishOf):
+    until: Milliseconds | None
+
+
+def _of(wish: Any) -> WishOf:
     return {"event_type": wish.event_type, "group": wish.group.name if wish.group else ""}
 
 
@@ -52,11 +65,11 @@ def _channels(person: User) -> list[dict[str, Any]]:
     ]
 
 
-def mute_json(mute: Mute) -> dict[str, Any]:
+def mute_json(mute: Mute) -> MuteWished:
     return {**_of(mute), "until": None if mute.until is None else to_ms(mute.until)}
 
 
-def _mutes(person: User) -> list[dict[str, Any]]:
+def _mutes(person: User) -> list[MuteWished]:
     return [mute_json(mute) for mute in preferences.mutes_of(person, now=clock.now())]
 
 
@@ -107,7 +120,15 @@ SECTIONS = {
 }
 
 
-@router.get("/{external_id}/preferences", summary="A person's preferences")
+_PREFERENCES = object_schema(wishes.PREFERENCES, "Preferences")
+Preferences = Annotated[dict[str, Any], as_answer(_PREFERENCES)]
+_EXAMPLE = {
+    "channels": [{"channel": "TELEGRAM"}, {"channel": "EMAIL", "min_priority": "CRITICAL"}],
+    "quiet_hours": [{"starts": "22:00", "ends": "07:00"}],
+}
+
+
+@router.get("/{external_id}/preferences", response=Preferences, summary="A person's preferences")
 async def get_preferences(request: HttpRequest, external_id: str) -> HttpResponse:
     """Return every section. People ask for their own as `me`."""
     return await sync_to_async(_answer)(request.auth, external_id)  # type: ignore[attr-defined]
@@ -115,7 +136,8 @@ async def get_preferences(request: HttpRequest, external_id: str) -> HttpRespons
 
 @router.put(
     "/{external_id}/preferences",
-    openapi_extra=documented.PREFERENCES,
+    response=Preferences,
+    openapi_extra=described(_PREFERENCES, _EXAMPLE),
     summary="Set a person's preferences",
 )
 async def put_preferences(request: HttpRequest, external_id: str) -> HttpResponse:
@@ -155,10 +177,22 @@ def _answer(caller: Caller, external_id: str) -> HttpResponse:
     return JsonResponse({name: section.read(person) for name, section in SECTIONS.items()})
 
 
+class GroupOfTypes(TypedDict):
+    name: str
+    label: str
+    event_types: list[str]
+    mandatory: bool
+    may_opt_out_of_piercing: bool
+
+
+class EventGroups(TypedDict):
+    groups: list[GroupOfTypes]
+
+
 groups_router = Router(auth=KeyOrPerson(*SCOPES))
 
 
-@groups_router.get("", summary="The groups of event types")
+@groups_router.get("", response=EventGroups, summary="The groups of event types")
 async def get_event_groups(request: HttpRequest) -> HttpResponse:
     """Return what people can mute, switch off or order together, and what the operator allows."""
     return await sync_to_async(_event_groups)()
@@ -168,7 +202,7 @@ def _event_groups() -> HttpResponse:
     return JsonResponse({"groups": [_group_json(group) for group in EventGroup.objects.all()]})
 
 
-def _group_json(group: EventGroup) -> dict[str, Any]:
+def _group_json(group: EventGroup) -> GroupOfTypes:
     return {
         "name": group.name,
         "label": group.label,

@@ -1,19 +1,19 @@
 """`DELETE /users/{id}` and `/users/{id}/export`: erasing a person, and all that is stored of them."""
 
-from typing import Any
+from typing import Literal
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Query, Router
+from typing_extensions import TypedDict
 
 from gateway.api import profiles
-from gateway.api.openapi import people as documented
-from gateway.api.preferences import SECTIONS
+from gateway.api.preferences import SECTIONS, Preferences
 from gateway.api.profiles import SCOPES
-from gateway.api.read import event_story
-from gateway.api.shown import not_found, person_json
+from gateway.api.read import EventStory, event_story
+from gateway.api.shown import Milliseconds, Person, ms_or_none, not_found, person_json
 from gateway.auth.callers import Caller, KeyOrPerson, PeopleKey, person_meant
 from gateway.codec.problems import problem
 from notifications import dispatch
@@ -28,13 +28,59 @@ from users.people.search import with_details
 
 router = Router()
 
+
+class ErasureProgress(TypedDict):
+    """`reference` stands for the person from now on."""
+
+    erasure: str
+    reference: str
+    state: Literal["running", "done"]
+    requested_at: Milliseconds
+    finished_at: Milliseconds | None
+
+
+class Marks(TypedDict):
+    seen: Milliseconds | None
+    read: Milliseconds | None
+    archived: Milliseconds | None
+    acknowledged: Milliseconds | None
+
+
+class ExportedEvent(EventStory):
+    source: str
+    seq: int
+    marks: Marks
+
+
+class ExportedPerson(Person):
+    username: str
+    email: str
+    last_login: Milliseconds | None
+
+
+class SignIn(TypedDict):
+    device: str
+    at: Milliseconds
+
+
+class Export(TypedDict):
+    """The person, and a page of their events with payload, words, deliveries and marks."""
+
+    person: ExportedPerson
+    preferences: Preferences
+    topics: list[str]
+    sign_ins: list[SignIn]
+    events: list[ExportedEvent]
+    next_cursor: int | None
+
+
 _AT_ONCE = 4  # chunks of events that the call itself erases; the rest follows in the background
 
 
 @profiles.router.delete(  # of that router, as Django finds a path once
     "/users/{external_id}",
     auth=PeopleKey(*SCOPES),
-    openapi_extra=documented.ERASE,
+    response={200: ErasureProgress, 202: ErasureProgress},
     summary="Erase a person",
 )
 async def erase(request: HttpRequest, external_id: str) -> HttpResponse:
@@ -62,7 +108,7 @@ def _erase(request: HttpRequest, external_id: str) -> HttpResponse:
 @router.get(
     "/erasures/{uuid:pk}",
     auth=PeopleKey(*SCOPES),
-    openapi_extra=documented.ERASURE,
+    response=ErasureProgress,
     summary="How far an erasure is",
 )
 async def get_erasure(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -73,20 +119,20 @@ async def get_erasure(request: HttpRequest, pk: UUID) -> HttpResponse:
     return JsonResponse(_shown(order))
 
 
-def _shown(order: Erasure) -> dict[str, Any]:
+def _shown(order: Erasure) -> ErasureProgress:
     return {
         "erasure": str(order.pk),
         "reference": order.person.external_id,
         "state": "done" if order.finished_at else "running",
         "requested_at": to_ms(order.at),
-        "finished_at": to_ms(order.finished_at) if order.finished_at else None,
+        "finished_at": ms_or_none(order.finished_at),
     }
 
 
 @router.get(
     "/users/{external_id}/export",
     auth=KeyOrPerson(*SCOPES),
-    openapi_extra=documented.EXPORT,
+    response=Export,
     summary="All that is stored of a person",
 )
 async def export(
@@ -104,7 +150,7 @@ def _export(request: HttpRequest, external_id: str, cursor: int, limit: int) -> 
     return not_found() if person is None else JsonResponse(exported(person, after=cursor, limit=limit))
 
 
-def exported(person: User, *, after: int, limit: int) -> dict[str, Any]:
+def exported(person: User, *, after: int, limit: int) -> Export:
     """Return the person, and up to `limit` of their events after this seq, the oldest first.
 
     `next_cursor` is `after` of the page that follows; None: this is the last.
@@ -112,7 +158,7 @@ def exported(person: User, *, after: int, limit: int) -> dict[str, Any]:
     events = _events(person, after, limit)
     whole = with_details(User.objects.filter(pk=person.pk)).get()
     return {
-        "person": person_json(whole) | _account(whole),
+        "person": _account(whole),
         "preferences": {name: section.read(whole) for name, section in SECTIONS.items()},
         "topics": list(whole.topic_subscriptions.values_list("topic", flat=True)),
         "sign_ins": [{"device": one.device, "at": to_ms(one.at)} for one in whole.sign_ins.all()],
@@ -121,11 +167,12 @@ def exported(person: User, *, after: int, limit: int) -> dict[str, Any]:
     }
 
 
-def _account(person: User) -> dict[str, Any]:
+def _account(person: User) -> ExportedPerson:
     return {
+        **person_json(person),
         "username": person.username,
         "email": person.email,
-        "last_login": to_ms(person.last_login) if person.last_login else None,
+        "last_login": ms_or_none(person.last_login),
     }
 
 
@@ -139,11 +186,15 @@ def _events(person: User, after: int, limit: int) -> list[Event]:
     )
 
 
-def _event(event: Event) -> dict[str, Any]:
-    marks = {name: getattr(event, f"{name}_at") for name in ("seen", "read", "archived", "acknowledged")}
+def _event(event: Event) -> ExportedEvent:
     return {
         "source": event.source.name,
         "seq": event.seq,
         **event_story(event, list(event.deliveries.all())),
-        "marks": {name: to_ms(at) if at else None for name, at in marks.items()},
+        "marks": {
+            "seen": ms_or_none(event.seen_at),
+            "read": ms_or_none(event.read_at),
+            "archived": ms_or_none(event.archived_at),
+            "acknowledged": ms_or_none(event.acknowledged_at),
+        },
     }

@@ -1,18 +1,20 @@
 """`/users` and `/users/{id}`: sources create, change and find people; a person sees and sets their own."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NotRequired
 
 from asgiref.sync import sync_to_async
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from ninja import Query, Router
+from typing_extensions import TypedDict
 
 from gateway.api.bodies import json_body
-from gateway.api.openapi import profiles as documented
-from gateway.api.shown import not_found, person_json, remark_json, warnings_of
+from gateway.api.openapi.bodies import body, described, query
+from gateway.api.shown import ChangeRemark, Person, not_found, person_json, remark_json, warnings_of
 from gateway.auth.callers import Caller, KeyOrPerson, PeopleKey, author_of, person_meant
 from gateway.codec import limits, people
 from gateway.codec.limits import InvalidEvent, check_text
+from gateway.codec.schema import Field, Kind, object_schema, text
 from runtime.postgres import clock
 from runtime.postgres.commits import commits_noticed
 from users.models import User
@@ -26,10 +28,27 @@ SCOPES = ("people", "admin")
 BULK = 1_000
 
 
+_EXAMPLE = {
+    "name": "Alice Liddell",
+    "locale": "de-CH",
+    "time_zone": "Europe/Zurich",
+    "groups": ["traders"],
+    "addresses": [{"channel": "TELEGRAM", "address": "100200300", "label": "phone"}],
+}
+
+
+class PersonChanged(Person):
+    """`warnings` are for sources: a person gets none."""
+
+    result: Result
+    warnings: list[ChangeRemark]
+
+
 @router.put(
     "/users/{external_id}",
     auth=PeopleKey(*SCOPES),
-    openapi_extra=documented.PUT,
+    response={200: PersonChanged, 201: PersonChanged},
+    openapi_extra=body("PersonFields", people.PERSON, _EXAMPLE),
     summary="Create a person, or change them",
 )
 async def put_person(request: HttpRequest, external_id: str) -> HttpResponse:
@@ -40,7 +59,8 @@ async def put_person(request: HttpRequest, external_id: str) -> HttpResponse:
 @router.patch(
     "/users/{external_id}",
     auth=KeyOrPerson(*SCOPES),
-    openapi_extra=documented.PATCH,
+    response=PersonChanged,
+    openapi_extra=body("PersonFields", people.PERSON, {"locale": "fr"}),
     summary="Change a person",
 )
 async def patch_person(request: HttpRequest, external_id: str) -> HttpResponse:
@@ -68,16 +88,19 @@ def _person_answer(external_id: str, caller: Caller, outcome: Outcome) -> HttpRe
     person = with_details(User.objects.filter(external_id=external_id)).first()
     if person is None:
         return not_found()  # erased meanwhile
-    said = {"result": outcome.result, **person_json(person)}
-    if caller.key is not None:
-        said["warnings"] = warnings_of([person], {external_id: outcome}).get(external_id, [])
+    found = {} if caller.key is None else warnings_of([person], {external_id: outcome})
+    said: PersonChanged = {
+        "result": outcome.result,
+        **person_json(person),
+        "warnings": found.get(external_id, []),
+    }
     return JsonResponse(said, status=201 if outcome.result is Result.CREATED else 200)
 
 
 @router.get(
     "/users/{external_id}",
     auth=KeyOrPerson(*SCOPES),
-    openapi_extra=documented.GET,
+    response=Person,
     summary="A person with their addresses",
 )
 async def get_person(request: HttpRequest, external_id: str) -> HttpResponse:
@@ -92,10 +115,39 @@ def _read(request: HttpRequest, external_id: str) -> HttpResponse:
 
 
 # --- many -----------------------------------------------------------------------------------------------
+class PersonResult(TypedDict):
+    """What became of one of the people; `code`, `detail` and `field` say why it was rejected."""
+
+    user_id: str
+    result: Result
+    code: NotRequired[str]
+    detail: NotRequired[str]
+    field: NotRequired[str]
+    warnings: NotRequired[list[ChangeRemark]]
+
+
+class PersonResults(TypedDict):
+    """A result for each, in order."""
+
+    results: list[PersonResult]
+
+
+_PEOPLE: dict[str, Any] = {
+    "title": "PeopleBatch",
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["users"],
+    "properties": {
+        "users": {"type": "array", "maxItems": BULK, "items": object_schema(people.ITEM, "PersonItem")}
+    },
+}
+
+
 @router.post(
     "/users",
     auth=PeopleKey(*SCOPES),
-    openapi_extra=documented.BULK,
+    response=PersonResults,
+    openapi_extra=described(_PEOPLE, {"users": [{"user_id": "alice", **_EXAMPLE}]}),
     summary="Create or change up to 1,000 people",
 )
 async def put_people(request: HttpRequest) -> HttpResponse:
@@ -107,23 +159,29 @@ async def put_people(request: HttpRequest) -> HttpResponse:
 def _put_many(request: HttpRequest) -> HttpResponse:
     author = author_of(request.auth)  # type: ignore[attr-defined]
     items = _items(json_body(request, longest=limits.BATCH_BYTES))
-    results: list[dict[str, Any]] = [{} for _ in items]
+    results: dict[int, PersonResult] = {}
     changes: list[tuple[int, Change]] = []
     for index, item in enumerate(items):
         try:
             changes.append((index, _change(item, author)))
         except InvalidEvent as error:
-            rejected = {"code": error.code, "detail": error.detail, "field": error.field}
-            results[index] = {"user_id": _named(item), "result": Result.REJECTED, **rejected}
+            results[index] = {
+                "user_id": _named(item),
+                "result": Result.REJECTED,
+                "code": error.code,
+                "detail": error.detail,
+                "field": error.field,
+            }
     outcomes = apply([change for _, change in changes], now=clock.now())
     warnings = _warnings(changes, outcomes)
     for (index, change), outcome in zip(changes, outcomes, strict=True):
         results[index] = {"user_id": change.external_id, "result": outcome.result}
         if outcome.rejected is not None:
-            results[index] |= remark_json(outcome.rejected)
+            results[index] = {**results[index], **remark_json(outcome.rejected)}
         elif found := warnings.get(change.external_id):
             results[index]["warnings"] = found
-    return JsonResponse({"results": results})
+    in_order: PersonResults = {"results": [results[index] for index in range(len(items))]}
+    return JsonResponse(in_order)
 
 
 def _items(body: dict[str, Any]) -> list[Any]:
@@ -162,7 +220,43 @@ def check_user_id(value: Any, field: str) -> str:
     return check_text(value, field, longest=128)
 
 
-@router.get("/users", auth=PeopleKey(*SCOPES), openapi_extra=documented.LIST, summary="Find people")
+class PeoplePage(TypedDict):
+    """A page of people, the oldest first. `next_cursor` is the `cursor` of the page after it."""
+
+    users: list[Person]
+    next_cursor: int | None
+
+
+def _check_ids(value: Any, field: str) -> tuple[str, ...]:
+    return tuple(check_text(one, field, longest=128) for one in value)
+
+
+def _check_true_or_false(value: Any, field: str) -> bool:
+    if value not in {"true", "false"}:
+        raise InvalidEvent("not_a_boolean", "Send true or false.", field)
+    return bool(value == "true")
+
+
+_SEARCH = (
+    Field(
+        "user_id",
+        Kind(_check_ids, {"type": "array", "items": {"type": "string", "maxLength": 128}}, tuple),
+        "these ids",
+    ),
+    Field("prefix", text(500), "beginning of the id"),
+    Field("search", text(500), "part of the id or of the name, or a whole address"),
+    Field("group", text(500), "members of this group"),
+    Field("active", Kind(_check_true_or_false, {"type": "boolean"}, lambda: None), "true or false"),
+)
+
+
+@router.get(
+    "/users",
+    auth=PeopleKey(*SCOPES),
+    response=PeoplePage,
+    openapi_extra=query(_SEARCH),
+    summary="Find people",
+)
 async def list_people(
     request: HttpRequest,
     cursor: int = Query(0, ge=0, lt=2**63),  # type: ignore[type-arg]
@@ -172,32 +266,24 @@ async def list_people(
     return JsonResponse(await sync_to_async(_page)(request, cursor, limit))
 
 
-_PARAMETERS = {"user_id", "prefix", "search", "group", "active", "cursor", "limit"}
-
-
-def _page(request: HttpRequest, cursor: int, limit: int) -> dict[str, Any]:
+def _page(request: HttpRequest, cursor: int, limit: int) -> PeoplePage:
     caller: Caller = request.auth  # type: ignore[attr-defined]
-    found = page(_search(request), rule=author_of(caller).rule, after=cursor, limit=limit)
+    found = page(_search(request.GET), rule=author_of(caller).rule, after=cursor, limit=limit)
     next_cursor = found[-1].pk if len(found) == limit else None
     return {"users": [person_json(person) for person in found], "next_cursor": next_cursor}
 
 
-def _search(request: HttpRequest) -> Search:
-    given = request.GET
-    for name in given:
-        if name not in _PARAMETERS:
-            detail = f"Remove this parameter; the known ones are {', '.join(sorted(_PARAMETERS))}."
-            raise InvalidEvent("unknown_field", detail, name[:60])
-    texts = {
-        name: check_text(given.get(name, ""), name, longest=500) for name in ("prefix", "search", "group")
+def _search(given: QueryDict) -> Search:
+    filters: dict[str, Any] = {
+        name: given[name] for name in given if name not in {"cursor", "limit", "user_id"}
     }
-    active = given.get("active")
-    if active not in {None, "true", "false"}:
-        raise InvalidEvent("not_a_boolean", "Send true or false.", "active")
+    if "user_id" in given:
+        filters["user_id"] = given.getlist("user_id")
+    found = people.checked_object(_SEARCH, filters, "")
     return Search(
-        ids=tuple(check_text(one, "user_id", longest=128) for one in given.getlist("user_id")),
-        prefix=texts["prefix"],
-        text=texts["search"],
-        group=texts["group"],
-        active=None if active is None else active == "true",
+        ids=found["user_id"],
+        prefix=found["prefix"],
+        text=found["search"],
+        group=found["group"],
+        active=found["active"],
     )

@@ -1,16 +1,123 @@
 """Reading one event with everything that happened to it."""
 
-from typing import Any
+from typing import Annotated, Any, NotRequired, cast
 
-from gateway.codec.acks import ack_to_json
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from gateway.api.shown import Milliseconds, ms_or_none
+from gateway.codec.acks import EventAck, ack_to_json
 from notifications import store
 from notifications.acks import event_ack
 from notifications.live.frames import to_ms
 from notifications.models import Broadcast, Delivery, Event
-from notifications.operations.timeline import timeline
+from notifications.operations.timeline import TimelineStep, timeline
 from notifications.states import Channel, Priority
 from notifications.topics.acks import broadcast_ack
 from runtime.postgres import clock
+
+
+class PlanStep(TypedDict):
+    """A channel to try. After a replay, with its number."""
+
+    channel: str
+    destination_id: int | None
+    hold_until: NotRequired[str]
+    hold_reason: NotRequired[str]
+    replay: NotRequired[int]
+
+
+class TraceLine(TypedDict):
+    """A decision on a channel, with its reason."""
+
+    channel: str
+    verdict: str
+    reason: str
+    destination_id: NotRequired[int | None]
+    until: NotRequired[str | None]
+    at: NotRequired[str]
+    replay: NotRequired[int]
+
+
+class AttemptStory(TypedDict):
+    number: int
+    started_at: Milliseconds
+    latency_ms: int
+    outcome: str
+    error: str
+
+
+class TemplateUsed(TypedDict):
+    template_id: int
+    name: str
+    number: int
+
+
+class DeliveryStory(TypedDict):
+    id: str
+    replay: int
+    channel: str
+    destination_id: int | None
+    state: str
+    failure_kind: str
+    error: str
+    possible_duplicate: bool
+    provider_message_id: str
+    template_version: TemplateUsed | None
+    ack_deadline: Milliseconds | None
+    merged_into: Annotated[str | None, Field(description="The delivery whose message it is in.")]
+    attempts: list[AttemptStory]
+
+
+class Ending(TypedDict):
+    """How an acceptance before a replay ended."""
+
+    state: str
+    code: str
+    delivered_via: str | None
+    evidence: str
+    final_at: Milliseconds
+    confirmed_at: Milliseconds | None
+    replayed_at: Milliseconds
+    replay_id: str
+    forced: bool
+
+
+class _AnyStory(TypedDict):
+    event_id: str
+    event_type: str
+    priority: str
+    timestamp: Milliseconds
+    accepted_at: Milliseconds
+    payload: dict[str, Any]
+    content: Annotated[dict[str, Any] | None, Field(description="The producer's own words.")]
+    metadata: dict[str, str]
+    correlation_id: str
+    topic: str
+    ack: EventAck
+
+
+class EventStory(_AnyStory):
+    """A person's event, with everything that happened to it."""
+
+    user_id: str
+    expires_at: Milliseconds | None
+    topic_event_id: Annotated[str | None, Field(description="The event to the topic that it came from.")]
+    plan: list[PlanStep]
+    trace: list[TraceLine]
+    deliveries: list[DeliveryStory]
+    replay_id: str | None
+    replay_count: int
+    history: list[Ending]
+    timeline: list[TimelineStep]
+
+
+class TopicEventStory(_AnyStory):
+    """An event to a topic, and how many persons' events are in which state."""
+
+    expires_at: Milliseconds
+    everybody_told: bool
+    counts: dict[str, int]
 
 
 def stored_pk(source_id: int, event_id: str) -> int | str | None:
@@ -26,7 +133,7 @@ def _deliveries(event: Event) -> list[Delivery]:
     return list(rows.order_by("position"))
 
 
-def story(pk: int | str) -> dict[str, Any]:
+def story(pk: int | str) -> EventStory | TopicEventStory:
     """Return the event with its ack, plan, trace, deliveries, attempts and timeline.
 
     Of an event to a topic: with its ack, and how many persons' events are in which state now.
@@ -37,7 +144,7 @@ def story(pk: int | str) -> dict[str, Any]:
     return event_story(event, _deliveries(event))
 
 
-def event_story(event: Event, deliveries: list[Delivery]) -> dict[str, Any]:
+def event_story(event: Event, deliveries: list[Delivery]) -> EventStory:
     """Return a person's event. Its deliveries are in their order, with what they refer to."""
     return {
         "event_id": event.event_id,
@@ -46,7 +153,7 @@ def event_story(event: Event, deliveries: list[Delivery]) -> dict[str, Any]:
         "priority": Priority(event.priority).name,
         "timestamp": to_ms(event.occurred_at),
         "accepted_at": to_ms(event.accepted_at),
-        "expires_at": to_ms(event.expires_at) if event.expires_at else None,
+        "expires_at": ms_or_none(event.expires_at),
         "payload": event.payload,
         "content": event.words,
         "metadata": event.metadata,
@@ -54,8 +161,8 @@ def event_story(event: Event, deliveries: list[Delivery]) -> dict[str, Any]:
         "topic": event.topic,
         "topic_event_id": event.broadcast.event_id if event.broadcast else None,
         "ack": ack_to_json(event_ack(event, deliveries, now=clock.now())),
-        "plan": [_named(step) for step in event.plan],
-        "trace": [_named(line) for line in event.trace],
+        "plan": [cast(PlanStep, _named(step)) for step in event.plan],
+        "trace": [cast(TraceLine, _named(line)) for line in event.trace],
         "deliveries": [_delivery(row) for row in deliveries],
         "replay_id": str(event.replay_id) if event.replay_id else None,
         "replay_count": event.replay_count,
@@ -64,7 +171,7 @@ def event_story(event: Event, deliveries: list[Delivery]) -> dict[str, Any]:
     }
 
 
-def _broadcast(row: Broadcast) -> dict[str, Any]:
+def _broadcast(row: Broadcast) -> TopicEventStory:
     return {
         "event_id": row.event_id,
         "topic": row.topic,
@@ -87,13 +194,13 @@ def _named(step: dict[str, Any]) -> dict[str, Any]:
     return {**step, "channel": Channel(step["channel"]).name}
 
 
-def _ended(end: dict[str, Any]) -> dict[str, Any]:
+def _ended(end: dict[str, Any]) -> Ending:
     """Return how an acceptance before a replay ended."""
     via = end["delivered_via"]
-    return end | {"delivered_via": None if via is None else Channel(via).name}
+    return cast(Ending, end | {"delivered_via": None if via is None else Channel(via).name})
 
 
-def _delivery(row: Delivery) -> dict[str, Any]:
+def _delivery(row: Delivery) -> DeliveryStory:
     return {
         "id": str(row.pk),
         "replay": row.replay,
@@ -106,7 +213,7 @@ def _delivery(row: Delivery) -> dict[str, Any]:
         "provider_message_id": row.provider_message_id,
         "merged_into": str(row.merged_into) if row.merged_into else None,
         "template_version": _template_version(row),
-        "ack_deadline": to_ms(row.ack_deadline) if row.ack_deadline else None,
+        "ack_deadline": ms_or_none(row.ack_deadline),
         "attempts": [
             {
                 "number": attempt.number,
@@ -120,7 +227,7 @@ def _delivery(row: Delivery) -> dict[str, Any]:
     }
 
 
-def _template_version(row: Delivery) -> dict[str, Any] | None:
+def _template_version(row: Delivery) -> TemplateUsed | None:
     """Return the stored wording that was sent; None: a shipped one, or the producer's own words."""
     version = row.template_version
     if version is None:

@@ -1,19 +1,21 @@
 """`/templates`: stored wordings, for a team that keeps them in a repository and publishes them by script."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from asgiref.sync import sync_to_async
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Router
+from typing_extensions import TypedDict
 
 from gateway.api.bodies import json_body
-from gateway.api.openapi import templates as documented
+from gateway.api.openapi.bodies import body
+from gateway.api.shown import Milliseconds
 from gateway.auth.bearer import SourceKey
-from gateway.codec.limits import InvalidEvent, check_text
-from gateway.codec.problems import problem
+from gateway.codec import templates
+from gateway.codec.limits import InvalidEvent
+from gateway.codec.people import checked_object
+from gateway.codec.problems import Problem, problem
+from gateway.codec.schema import Values
 from notifications.authoring import drafts
 from notifications.authoring.drafts import NotPublishable
 from notifications.authoring.preview import Preview, Sample, previews
@@ -21,20 +23,71 @@ from notifications.authoring.validation import Finding, findings
 from notifications.live.frames import to_ms
 from notifications.models import MessageTemplate, TemplateVersion
 from notifications.operations.replay import Operator
-from notifications.rendering.sandbox import MAX_SOURCE_CHARS
-from notifications.states import Channel, Priority, Surface
-from notifications.transports import registry
+from notifications.states import Channel, Surface
 from runtime.postgres import clock
 from runtime.postgres.commits import commits_noticed
 from users.keys import LiveKey
 
 router = Router(auth=SourceKey("admin"))
 
-_FIELDS = ("event_type", "is_family", "channel", "locale", "title", "body")
-_SAMPLE = ("event_type", "payload", "locale", "time_zone", "priority")
+
+_EXAMPLE = {"event_type": "ORDER_FILLED", "locale": "de", "title": "{{ payload.symbol }} ausgeführt"}
+_EXAMPLE_SAMPLE = {"payload": {"symbol": "BTC/USDT"}, "locale": "de", "time_zone": "Europe/Zurich"}
 
 
-@router.get("", openapi_extra=documented.LIST, summary="The stored templates")
+class PublishedVersion(TypedDict):
+    version: int
+    title: str
+    body: str
+    at: Milliseconds
+    by: str
+
+
+class StoredTemplate(TypedDict):
+    """`channel` null: every one; `locale` empty: every language; `published` null: the shipped wording."""
+
+    id: int
+    event_type: str
+    is_family: bool
+    channel: str | None
+    locale: str
+    title: str
+    body: str
+    is_draft: bool
+    published: PublishedVersion | None
+
+
+class TemplateFinding(TypedDict):
+    level: str
+    field: str
+    line: int | None
+    text: str
+
+
+class WrittenTemplate(StoredTemplate):
+    findings: list[TemplateFinding]
+
+
+class StoredTemplates(TypedDict):
+    templates: list[StoredTemplate]
+
+
+class PreviewedMessage(TypedDict):
+    title: str
+    text: str
+    html: str
+    uses_template: bool
+    problem: str
+
+
+class TemplatePreview(TypedDict):
+    """What is wrong with a text, and the message on each channel."""
+
+    findings: list[TemplateFinding]
+    channels: dict[str, PreviewedMessage]
+
+
+@router.get("", response=StoredTemplates, summary="The stored templates")
 async def list_templates(request: HttpRequest) -> HttpResponse:
     """Return all of them, each with its draft and the version in use."""
     rows = MessageTemplate.objects.select_related("published")
@@ -42,7 +95,12 @@ async def list_templates(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"templates": found})
 
 
-@router.put("", openapi_extra=documented.PUT, summary="Write a template, and publish it")
+@router.put(
+    "",
+    response={200: WrittenTemplate, 409: Problem},
+    openapi_extra=body("TemplateText", templates.PUT, _EXAMPLE | {"publish": True}),
+    summary="Write a template, and publish it",
+)
 async def put_template(request: HttpRequest) -> HttpResponse:
     """Create the template for a type, channel and language, or change its text. Idempotent.
 
@@ -51,13 +109,23 @@ async def put_template(request: HttpRequest) -> HttpResponse:
     return await sync_to_async(_put)(request)
 
 
-@router.post("/preview", openapi_extra=documented.PREVIEW, summary="A template on every channel")
+@router.post(
+    "/preview",
+    response=TemplatePreview,
+    openapi_extra=body("TemplateToPreview", templates.PREVIEW, _EXAMPLE | {"sample": _EXAMPLE_SAMPLE}),
+    summary="A template on every channel",
+)
 async def preview_template(request: HttpRequest) -> HttpResponse:
     """Return what is wrong with a text, and the messages that it would make. Nothing is stored or sent."""
     return await sync_to_async(_preview)(request)
 
 
-@router.put("/{template_id}/published", openapi_extra=documented.PUBLISHED, summary="The version in use")
+@router.put(
+    "/{template_id}/published",
+    response=StoredTemplate,
+    openapi_extra=body("VersionToUse", templates.VERSION, {"version": 1}),
+    summary="The version in use",
+)
 async def use_version(request: HttpRequest, template_id: int) -> HttpResponse:
     """Use an earlier version again, or with null none: the shipped wording. Idempotent."""
     return await sync_to_async(_use)(request, template_id)
@@ -65,9 +133,8 @@ async def use_version(request: HttpRequest, template_id: int) -> HttpResponse:
 
 @commits_noticed()
 def _put(request: HttpRequest) -> HttpResponse:
-    body = _known(json_body(request), (*_FIELDS, "publish"))
-    wanted = _template(body)
-    publishes = _flag(body, "publish")
+    given = checked_object(templates.PUT, json_body(request), "")
+    wanted, publishes = _template(given), given["publish"]
     try:
         template = drafts.put(wanted, publishes=publishes, by=_operator(request), now=clock.now())
     except IntegrityError:
@@ -77,30 +144,24 @@ def _put(request: HttpRequest) -> HttpResponse:
         return problem(
             "invalid_template", f"{detail}. Nothing has changed.", findings=_shown(refusal.findings)
         )
-    return JsonResponse(_template_json(template) | {"findings": _shown(findings(template))})
+    written: WrittenTemplate = {**_template_json(template), "findings": _shown(findings(template))}
+    return JsonResponse(written)
 
 
 def _preview(request: HttpRequest) -> HttpResponse:
-    body = _known(json_body(request), (*_FIELDS, "sample"))
-    template = _template(body)
-    given = body.get("sample", {})
-    if not isinstance(given, dict):
-        raise InvalidEvent("not_an_object", "Send a JSON object.", "sample")
-    shown = previews(template, _sample(_known(given, _SAMPLE), template), now=clock.now())
-    return JsonResponse(
-        {
-            "findings": _shown(findings(template)),
-            "channels": {one.channel.name: _message(one) for one in shown},
-        }
-    )
+    given = checked_object(templates.PREVIEW, json_body(request), "")
+    template = _template(given)
+    shown = previews(template, _sample(given["sample"], template), now=clock.now())
+    answer: TemplatePreview = {
+        "findings": _shown(findings(template)),
+        "channels": {one.channel.name: _message(one) for one in shown},
+    }
+    return JsonResponse(answer)
 
 
 @commits_noticed()
 def _use(request: HttpRequest, template_id: int) -> HttpResponse:
-    body = _known(json_body(request), ("version",))
-    number = body.get("version")
-    if number is not None and (isinstance(number, bool) or not isinstance(number, int)):
-        raise InvalidEvent("not_an_integer", "The number of a version, or null.", "version")
+    number = checked_object(templates.VERSION, json_body(request), "")["version"]
     template = MessageTemplate.objects.select_related("published").filter(pk=template_id).first()
     if template is None:
         return problem("not_found", "There is no template with this id; GET /templates lists them.")
@@ -121,22 +182,15 @@ def _operator(request: HttpRequest) -> Operator:
     return Operator(Surface.API, f"{key.source_name} tsn_{key.prefix}")
 
 
-def _known(body: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    for name in body:
-        if name not in names:
-            raise InvalidEvent("unknown_field", f"Known are {', '.join(names)}.", str(name)[:60])
-    return body
-
-
-def _template(body: Mapping[str, Any]) -> MessageTemplate:
+def _template(given: Values) -> MessageTemplate:
     """Return the template that a body describes, not stored yet. Raises: `InvalidEvent`."""
     template = MessageTemplate(
-        event_type=_text(body, "event_type", 100),
-        is_family=_flag(body, "is_family"),
-        channel=_channel(body),
-        locale=_text(body, "locale", 16),
-        draft_title=_text(body, "title", MAX_SOURCE_CHARS),
-        draft_body=_text(body, "body", MAX_SOURCE_CHARS),
+        event_type=given["event_type"],
+        is_family=given["is_family"],
+        channel=given["channel"],
+        locale=given["locale"],
+        draft_title=given["title"],
+        draft_body=given["body"],
     )
     try:
         template.clean_fields(exclude={"stem"})
@@ -146,47 +200,17 @@ def _template(body: Mapping[str, Any]) -> MessageTemplate:
     return template
 
 
-def _sample(given: Mapping[str, Any], template: MessageTemplate) -> Sample:
-    payload = given.get("payload", {})
-    if not isinstance(payload, dict):
-        raise InvalidEvent("not_an_object", "Send a JSON object.", "sample.payload")
-    priority = given.get("priority", Priority.NORMAL.name)
-    if priority not in Priority.__members__:
-        raise InvalidEvent("unknown_value", f"One of {', '.join(Priority.__members__)}.", "sample.priority")
+def _sample(given: Values, template: MessageTemplate) -> Sample:
     return Sample(
-        event_type=_text(given, "event_type", 100) or template.event_type,
-        payload=payload,
-        locale=_text(given, "locale", 16) or template.locale or "en",
-        time_zone=_text(given, "time_zone", 64) or "UTC",
-        priority=Priority[priority],
+        event_type=given["event_type"] or template.event_type,
+        payload=given["payload"],
+        locale=given["locale"] or template.locale or "en",
+        time_zone=given["time_zone"] or "UTC",
+        priority=given["priority"],
     )
 
 
-def _text(body: Mapping[str, Any], name: str, longest: int) -> str:
-    value = body.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise InvalidEvent("not_a_string", "Send text.", name)
-    return check_text(value, name, longest=longest)
-
-
-def _flag(body: Mapping[str, Any], name: str) -> bool:
-    value = body.get(name, False)
-    if not isinstance(value, bool):
-        raise InvalidEvent("not_a_boolean", "true or false.", name)
-    return value
-
-
-def _channel(body: Mapping[str, Any]) -> int | None:
-    name = body.get("channel")
-    names = [channel.name for channel in registry.channels()]
-    if name is not None and name not in names:
-        raise InvalidEvent("unknown_value", f"One of {', '.join(names)}; null: every channel.", "channel")
-    return None if name is None else int(Channel[name])
-
-
-def _template_json(template: MessageTemplate) -> dict[str, Any]:
+def _template_json(template: MessageTemplate) -> StoredTemplate:
     version = template.published
     return {
         "id": template.pk,
@@ -201,7 +225,7 @@ def _template_json(template: MessageTemplate) -> dict[str, Any]:
     }
 
 
-def _version_json(version: TemplateVersion) -> dict[str, Any]:
+def _version_json(version: TemplateVersion) -> PublishedVersion:
     return {
         "version": version.number,
         "title": version.title,
@@ -211,11 +235,11 @@ def _version_json(version: TemplateVersion) -> dict[str, Any]:
     }
 
 
-def _shown(found: list[Finding]) -> list[dict[str, Any]]:
+def _shown(found: list[Finding]) -> list[TemplateFinding]:
     return [{"level": one.level, "field": one.field, "line": one.line, "text": one.text} for one in found]
 
 
-def _message(one: Preview) -> dict[str, Any]:
+def _message(one: Preview) -> PreviewedMessage:
     message = one.message
     return {
         "title": message.title,

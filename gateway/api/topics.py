@@ -6,6 +6,7 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Router
+from typing_extensions import TypedDict
 
 from gateway.auth.callers import Caller, KeyOrPerson, person_meant
 from gateway.codec.problems import problem
@@ -16,16 +17,21 @@ from users.models import User
 
 router = Router(auth=KeyOrPerson("admin"))
 
+
+class Topics(TypedDict):
+    topics: list[str]
+
+
 Asked = Callable[[User, bool], list[str] | subscriptions.Refused]
 
 
-@router.get("/{external_id}/topics", summary="The topics that a person follows")
+@router.get("/{external_id}/topics", response=Topics, summary="The topics that a person follows")
 async def list_topics(request: HttpRequest, external_id: str) -> HttpResponse:
     """Return those that they follow and may follow now. People ask for themselves as `me`."""
     return await _answer(request, external_id, lambda person, _: subscriptions.followed(person.pk))
 
 
-@router.put("/{external_id}/topics/{topic}", summary="Follow a topic")
+@router.put("/{external_id}/topics/{topic}", response=Topics, summary="Follow a topic")
 async def follow_topic(request: HttpRequest, external_id: str, topic: str) -> HttpResponse:
     """Let the person follow the topic, on all of their sockets, until they unsubscribe. Idempotent."""
 
@@ -36,7 +42,7 @@ async def follow_topic(request: HttpRequest, external_id: str, topic: str) -> Ht
     return await _answer(request, external_id, follow)
 
 
-@router.delete("/{external_id}/topics/{topic}", summary="Follow a topic no more")
+@router.delete("/{external_id}/topics/{topic}", response=Topics, summary="Follow a topic no more")
 async def leave_topic(request: HttpRequest, external_id: str, topic: str) -> HttpResponse:
     """Let the person follow the topic no more. Idempotent."""
     return await _answer(

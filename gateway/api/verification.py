@@ -4,14 +4,15 @@ from asgiref.sync import sync_to_async
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Router
+from typing_extensions import TypedDict
 
 from gateway.api.bodies import json_body
-from gateway.api.openapi import profiles as documented
+from gateway.api.openapi.bodies import body
 from gateway.api.profiles import SCOPES
-from gateway.api.shown import destination_json, not_found
+from gateway.api.shown import Milliseconds, PersonDestination, destination_json, not_found
 from gateway.auth.callers import Caller, KeyOrPerson, person_meant
 from gateway.codec import people
-from gateway.codec.problems import problem
+from gateway.codec.problems import Problem, problem
 from notifications.delivery import verifying
 from notifications.delivery.verifying import Prepared
 from notifications.live.frames import to_ms
@@ -24,9 +25,14 @@ from users.verification import TooManyCodes, WrongCode
 router = Router(auth=KeyOrPerson(*SCOPES))
 
 
+class CodeSent(TypedDict):
+    expires_at: Milliseconds
+
+
 @router.post(
     "/{external_id}/destinations/{int:destination_id}/verify",
-    openapi_extra=documented.VERIFY,
+    response={200: PersonDestination, 202: CodeSent, 409: Problem},
+    openapi_extra=body("VerificationCode", people.CODE, {"code": "123456"}, required=False),
     summary="Verify an address by a code",
 )
 async def verify_destination(request: HttpRequest, external_id: str, destination_id: int) -> HttpResponse:

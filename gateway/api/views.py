@@ -1,14 +1,11 @@
 """`/api/v1`: each operation authenticates, makes one domain call and translates the answer."""
 
-from typing import Any
-
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import register_converter
 from django.urls.converters import StringConverter
-from ninja import NinjaAPI, Query
+from ninja import Query
 from ninja.errors import ValidationError
-from ninja.openapi.schema import OpenAPISchema
 
 from gateway.api import (
     destinations,
@@ -24,7 +21,8 @@ from gateway.api import (
     topics,
     verification,
 )
-from gateway.api.openapi import events as documented
+from gateway.api.openapi import document
+from gateway.api.openapi.bodies import body, query
 from gateway.api.sources import keys
 from gateway.auth.bearer import AuthFailed, SourceKey
 from gateway.auth.callers import person_of_request
@@ -46,17 +44,7 @@ class _EventId(StringConverter):
 register_converter(_EventId, "event_id")
 
 
-class _Api(NinjaAPI):
-    """With what `gateway/ingress/http.py` answers, before Django, in the document."""
-
-    def get_openapi_schema(self, **how: Any) -> OpenAPISchema:
-        schema = super().get_openapi_schema(**how)
-        for path, operation in documented.PUBLISHING.items():
-            schema["paths"].setdefault(path, {})["post"] = operation
-        return schema
-
-
-api = _Api(title="Tocsin", version="1", description=documented.DESCRIPTION, docs_url="/docs")
+api = document.api()
 api.add_router("", people.router)
 api.add_router("", profiles.router)
 api.add_router("", privacy.router)
@@ -64,7 +52,13 @@ api.add_router("/templates", templates.router)
 api.add_router("/keys", keys.router)
 
 
-@api.get("/events", auth=SourceKey("read"), summary="Events, the latest first", openapi_extra=documented.LIST)
+@api.get(
+    "/events",
+    auth=SourceKey("read"),
+    response=operate.EventPage,
+    openapi_extra=query(operate.FILTER),
+    summary="Events, the latest first",
+)
 async def list_events(
     request: HttpRequest,
     cursor: int | None = Query(None, ge=1, lt=2**63),  # type: ignore[type-arg]
@@ -76,7 +70,12 @@ async def list_events(
     return JsonResponse(await sync_to_async(operate.listed)(source_id, given, cursor, limit))
 
 
-@api.get("/events/stats", auth=SourceKey("read"), summary="Counts, and whether the guarantee is kept")
+@api.get(
+    "/events/stats",
+    auth=SourceKey("read"),
+    response=operate.EventStats,
+    summary="Counts, and whether the guarantee is kept",
+)
 async def event_stats(
     request: HttpRequest,
     window_s: int = Query(3600, ge=1, le=86_400),  # type: ignore[type-arg]
@@ -89,13 +88,18 @@ async def event_stats(
 @api.post(
     "/events/replay",
     auth=SourceKey("replay"),
-    openapi_extra=documented.REPLAY,
+    response={200: operate.ReplayPreview, 202: operate.ReplayStarted},
+    openapi_extra=body(
+        "ReplayRequest",
+        operate.REPLAY,
+        {"filter": {"priority": "CRITICAL", "state": "failed"}, "dry_run": True},
+    ),
     summary="Send dead letters once more",
 )
 async def replay_events(request: HttpRequest) -> HttpResponse:
     """Accept failed or expired events again, under their own ids, or count them with `dry_run`."""
-    answer, accepted = await sync_to_async(operate.replay_as_asked)(request)
-    return JsonResponse(answer, status=202 if accepted else 200)
+    answer = await sync_to_async(operate.replay_as_asked)(request)
+    return JsonResponse(answer, status=200 if answer["dry_run"] else 202)
 
 
 @api.get("/events/replay", auth=SourceKey("read"), include_in_schema=False)
@@ -104,7 +108,10 @@ async def get_event_named_replay(request: HttpRequest, wait: float = Query(0, ge
     return await _event(request, "replay", wait)
 
 
-@api.get("/event", auth=SourceKey("read"), summary="One event, by an id of any form")
+_STORY = read.EventStory | read.TopicEventStory
+
+
+@api.get("/event", auth=SourceKey("read"), response=_STORY, summary="One event, by an id of any form")
 async def get_event_by_id(
     request: HttpRequest,
     event_id: str,
@@ -114,7 +121,12 @@ async def get_event_by_id(
     return await _event(request, event_id, wait)
 
 
-@api.get("/events/{event_id:event_id}", auth=SourceKey("read"), summary="One event, with its whole story")
+@api.get(
+    "/events/{event_id:event_id}",
+    auth=SourceKey("read"),
+    response=_STORY,
+    summary="One event, with its whole story",
+)
 async def get_event(request: HttpRequest, event_id: str, wait: float = Query(0, ge=0)) -> HttpResponse:  # type: ignore[type-arg]
     """Return the ack as it stands, the plan, the trace, every delivery and every attempt."""
     return await _event(request, event_id, wait)
@@ -133,7 +145,7 @@ async def _event(request: HttpRequest, event_id: str, wait: float) -> HttpRespon
 _LAST_SEQ = 2**63 - 1
 
 
-@api.get("/users/{external_id}/inbox", auth=None, summary="A person's inbox")
+@api.get("/users/{external_id}/inbox", auth=None, response=inbox.Inbox, summary="A person's inbox")
 def get_inbox(
     request: HttpRequest,
     external_id: str,

@@ -188,6 +188,7 @@ PERSON = (
     ),
     Field("addresses", _addresses(ADDRESS), "where channels reach the person"),
 )
+ITEM = (Field("user_id", text(128), "your own id of the person", required=True), *PERSON)
 RECIPIENT = (
     *_PROFILE,
     Field("addresses", _addresses(_ADDRESS_OF_RECIPIENT), "where channels reach the person"),

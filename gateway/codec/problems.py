@@ -1,9 +1,10 @@
 """Errors as RFC 9457 problem documents, each with a machine-readable `code` and what to do."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NotRequired
 
 from django.http import JsonResponse
+from typing_extensions import TypedDict
 
 from gateway.codec.limits import InvalidEvent
 from notifications.events import Ack
@@ -70,19 +71,32 @@ def _until_midnight_s() -> int:
     return 86_400 - (now.hour * 3_600 + now.minute * 60 + now.second)
 
 
+class Problem(TypedDict):
+    """A problem document of RFC 9457. Some codes add members of their own."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    field: NotRequired[str]
+    event_id: NotRequired[str]
+
+
 def problem(
     code: str, detail: str, *, status: int = 0, headers: dict[str, str] | None = None, **more: Any
 ) -> JsonResponse:
     """Return a problem document. `more` stands beside the standard members, empty ones left out."""
     status = status or _STATUS.get(code, 422)
-    body = {
+    body: Problem = {
         "type": f"urn:tocsin:problem:{code}",
         "title": code.replace("_", " ").capitalize(),
         "status": status,
         "detail": detail,
         "code": code,
-    } | {key: value for key, value in more.items() if value or value == 0}
-    response = JsonResponse(body, status=status, content_type="application/problem+json")
+    }
+    added = {key: value for key, value in more.items() if value or value == 0}
+    response = JsonResponse({**body, **added}, status=status, content_type="application/problem+json")
     for name, value in (retry_after(code) | (headers or {})).items():
         response[name] = value
     return response

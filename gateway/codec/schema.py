@@ -59,15 +59,30 @@ def reject_unknown(given: Iterable[str], known: Iterable[str]) -> None:
 
 def properties(fields: Iterable[Field]) -> dict[str, Any]:
     """Return the JSON schema of each field by its name."""
-    return {field.name: {**field.kind.schema, "description": field.description} for field in fields}
+    return {field.name: _schema(field) | {"description": field.description} for field in fields}
 
 
-def object_schema(fields: Iterable[Field]) -> dict[str, Any]:
-    """Return the JSON schema of an object with these fields and no others."""
+def _schema(field: Field) -> dict[str, Any]:
+    """Return the field's schema; unless it is required, null is allowed too, as "not sent"."""
+    schema = dict(field.kind.schema)
+    if not field.required and schema.get("type") == "object":
+        return {"anyOf": [schema, {"type": "null"}]}
+    if not field.required and "type" in schema:
+        schema["type"] = [schema["type"], "null"]
+    if not field.required and "enum" in schema:
+        schema["enum"] = [*schema["enum"], None]
+    return schema
+
+
+def object_schema(fields: Iterable[Field], name: str = "") -> dict[str, Any]:
+    """Return the JSON schema of an object with these fields and no others.
+
+    With a name, the OpenAPI document describes the object once, under this name.
+    """
     fields = tuple(fields)
     required = [field.name for field in fields if field.required]
     schema = {"type": "object", "additionalProperties": False, "properties": properties(fields)}
-    return schema | {"required": required} if required else schema
+    return schema | ({"required": required} if required else {}) | ({"title": name} if name else {})
 
 
 def text(longest: int = 200) -> Kind:

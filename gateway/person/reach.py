@@ -1,10 +1,8 @@
 """What would happen to a CRITICAL event now, and a drill that tries it."""
 
-from typing import Any
-
 from django.http import HttpRequest, QueryDict
 
-from gateway.api.reachability import reachability
+from gateway.api.reachability import ReachedChannel, reachability
 from gateway.person.addresses import send_test
 from gateway.person.refusals import Refused
 from gateway.person.shell import Values, page
@@ -45,7 +43,7 @@ def _read(request: HttpRequest, person: User) -> Values:
     }
 
 
-def _channel(entry: dict[str, Any], addresses: dict[int, Destination]) -> Values:
+def _channel(entry: ReachedChannel, addresses: dict[int, Destination]) -> Values:
     rows = [
         {"address": addresses[one["id"]].masked, "usable": one["usable"], "reason": _reason(one["reason"])}
         for one in entry["destinations"]

@@ -3,6 +3,9 @@
 import json
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import NotRequired, cast
+
+from typing_extensions import TypedDict
 
 from notifications import store
 from notifications.events import JsonObject
@@ -10,7 +13,7 @@ from notifications.live.frames import own_words, stored_content
 from notifications.models import Event
 from notifications.rendering import published
 from notifications.rendering.render import render
-from notifications.states import Channel, Evidence
+from notifications.states import Channel, EventState, Evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,37 @@ class Position:
     unread: int
 
 
+class InboxItem(TypedDict):
+    seq: int
+    event_id: str
+    source: str
+    event_type: str
+    priority: str
+    timestamp: int
+    title: str
+    body: str
+    url: NotRequired[str]
+    image: NotRequired[str]
+    actions: NotRequired[list[JsonObject]]
+    blocks: NotRequired[list[JsonObject]]
+    payload: JsonObject
+    topic: str
+    state: EventState
+    seen: bool
+    read: bool
+    acknowledged: bool
+
+
+class Inbox(TypedDict):
+    """A page of stored events, the newest first. `next_before` is `before` of the page after it."""
+
+    items: list[InboxItem]
+    unread: int
+    seq: int
+    epoch: str
+    next_before: int | None
+
+
 def position(person_id: int) -> Position:
     cursor = store.inbox.cursor_of(person_id)
     return Position(cursor.last_seq, str(cursor.epoch), unread(person_id))
@@ -31,7 +65,7 @@ def unread(person_id: int) -> int:
     return Event.objects.filter(person_id=person_id, read_at__isnull=True, archived_at__isnull=True).count()
 
 
-def page(person_id: int, *, time_zone: str, locale: str, before: int | None, limit: int) -> list[JsonObject]:
+def page(person_id: int, *, time_zone: str, locale: str, before: int | None, limit: int) -> list[InboxItem]:
     """Return up to `limit` items with a `seq` below `before`, newest first, without archived events."""
     events = Event.objects.filter(person_id=person_id, archived_at__isnull=True).order_by("-seq")
     events = events.select_related("source")
@@ -44,7 +78,7 @@ def page(person_id: int, *, time_zone: str, locale: str, before: int | None, lim
 
 def with_totals(
     person_id: int, *, time_zone: str, locale: str, before: int | None, limit: int, size_max: int = 0
-) -> JsonObject:
+) -> Inbox:
     """Return a page, where the next one begins (None: this is the last), and the inbox's totals.
 
     With `size_max` the page ends before it has more bytes of JSON.
@@ -64,13 +98,13 @@ def with_totals(
     }
 
 
-def within(items: list[JsonObject], size_max: int) -> list[JsonObject]:
+def within(items: list[InboxItem], size_max: int) -> list[InboxItem]:
     """Return the first items that have together at most so many bytes of JSON, and at least one."""
     sizes = accumulate(len(json.dumps(item)) for item in items)
     return [item for item, size in zip(items, sizes, strict=True) if size <= size_max] or items[:1]
 
 
-def item(event: Event, time_zone: str, locale: str) -> JsonObject:
+def item(event: Event, time_zone: str, locale: str) -> InboxItem:
     content = stored_content(event, time_zone, locale)
     message = render(content, Channel.WEB, key=event.event_id)
     return {
@@ -82,10 +116,10 @@ def item(event: Event, time_zone: str, locale: str) -> JsonObject:
         "timestamp": content.timestamp_ms,
         "title": message.title,
         "body": message.text,
-        **own_words(message),
+        **cast(InboxItem, own_words(message)),
         "payload": event.payload,
         "topic": event.topic,
-        "state": event.state,
+        "state": EventState(event.state),
         "seen": event.seen_at is not None,
         "read": event.read_at is not None,
         "acknowledged": event.evidence == Evidence.HUMAN,

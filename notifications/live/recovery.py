@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from notifications.events import EventName, JsonObject
+from notifications.events import EventName
 from notifications.live import inbox
 from notifications.live.frames import Head, event_frame, stored_content, to_ms
 from notifications.models import Delivery, Event, InboxCursor
@@ -51,7 +51,7 @@ class SessionStart:
     position: inbox.Position
     recovered: bool
     after: int
-    items: list[JsonObject] | None = None
+    items: list[inbox.InboxItem] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from typing import Any
 from django.db import connection
 from django.db.models import Count, Exists, Min, OuterRef, Subquery
 from django.db.models.functions import Coalesce, Greatest
+from typing_extensions import TypedDict
 
 from notifications import store
-from notifications.events import JsonObject
 from notifications.models import Broadcast, Delivery, Event
 from notifications.operations import canary
 from notifications.settings import pipeline_settings
@@ -120,7 +120,19 @@ WHERE source_id = %s AND accepted_at >= %s AND state = %s AND replay_count = 0
 """
 
 
-def stats(source_id: int, *, now: datetime, window_s: int) -> JsonObject:
+class Latency(TypedDict):
+    p50: int | None
+    p99: int | None
+
+
+class SourceStats(TypedDict):
+    window_s: int
+    by: dict[str, dict[str, int]]
+    delivered_within_ms: Latency
+    oldest_critical_s: float
+
+
+def stats(source_id: int, *, now: datetime, window_s: int) -> SourceStats:
     """Return the counts of a source's events that were accepted in the window, and how long they took."""
     since = now - timedelta(seconds=window_s)
     counts: dict[str, dict[str, int]] = {name: {} for name in _SETS.values()}

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
+
+from typing_extensions import TypedDict
 
 from notifications.events import JsonObject
 from notifications.live.frames import stored_content, to_ms
@@ -47,10 +49,20 @@ _HELD: dict[str, str] = {
 }
 
 
-def timeline(event: Event, deliveries: Iterable[Delivery]) -> list[JsonObject]:
+Level = Literal["info", "ok", "warn", "error"]
+
+
+class TimelineStep(TypedDict):
+    at: int
+    kind: str
+    text: str
+    level: Level
+    channel: str | None
+
+
+def timeline(event: Event, deliveries: Iterable[Delivery]) -> list[TimelineStep]:
     """Return the steps of an event, oldest first.
 
-    A step is `{"at": Unix ms, "kind", "text", "level": info|ok|warn|error, "channel": name or None}`.
     `deliveries` come with their `tries` prefetched.
     """
     steps = [_step(event.accepted_at, "accepted", gettext("accepted as seq %(seq)d") % {"seq": event.seq})]
@@ -76,7 +88,7 @@ def timeline(event: Event, deliveries: Iterable[Delivery]) -> list[JsonObject]:
         text = gettext("the person acknowledged it, evidence HUMAN")
         pressed = (row.channel for row in rows if row.ended_at == event.acknowledged_at and _was_pressed(row))
         steps.append(_step(event.acknowledged_at, "acknowledged", text, "ok", next(pressed, Channel.WEB)))
-    return sorted(steps, key=lambda step: int(step["at"]))
+    return sorted(steps, key=lambda step: step["at"])
 
 
 def _was_pressed(row: Delivery) -> bool:
@@ -93,14 +105,14 @@ def _evidence_at_the_end(event: Event) -> str:
 
 
 def _step(
-    at: datetime | int, kind: str, text: str, level: str = "info", channel: int | None = None
-) -> JsonObject:
+    at: datetime | int, kind: str, text: str, level: Level = "info", channel: int | None = None
+) -> TimelineStep:
     name = None if channel is None else Channel(channel).name
     at_ms = at if isinstance(at, int) else to_ms(at)
     return {"at": at_ms, "kind": kind, "text": text, "level": level, "channel": name}
 
 
-def _replayed(end: JsonObject) -> list[JsonObject]:
+def _replayed(end: JsonObject) -> list[TimelineStep]:
     """Return the end of an acceptance, and the replay that followed it."""
     text = gettext("accepted again by replay %(id)s") % {"id": end["replay_id"]}
     text += gettext(", forced: a possible duplicate") if end["forced"] else ""
@@ -110,7 +122,7 @@ def _replayed(end: JsonObject) -> list[JsonObject]:
     ]
 
 
-def _routed(event: Event, line: dict[str, Any]) -> JsonObject:
+def _routed(event: Event, line: dict[str, Any]) -> TimelineStep:
     name = Channel(line["channel"]).name
     replay = line.get("replay", 0)
     at: datetime | int = event.history[replay - 1]["replayed_at"] if replay else event.accepted_at
@@ -149,7 +161,7 @@ def _until(line: dict[str, Any]) -> str:
     return gettext(" until %(time)s") % {"time": at}
 
 
-def _delivery_steps(row: Delivery, *, first: bool) -> list[JsonObject]:
+def _delivery_steps(row: Delivery, *, first: bool) -> list[TimelineStep]:
     name = Channel(row.channel).name
     steps = []
     if not first:
@@ -201,7 +213,7 @@ _WAITS: dict[str, str] = {
     **_HELD,
 }
 
-_ENDINGS = {
+_ENDINGS: dict[DeliveryState, tuple[str, str, Level]] = {
     DeliveryState.CONFIRMED: ("confirmed", gettext_noop("confirmed by the client"), "ok"),
     DeliveryState.FAILED: ("failed", gettext_noop("failed"), "error"),
     DeliveryState.SKIPPED: ("skipped", gettext_noop("skipped"), "info"),
@@ -211,7 +223,7 @@ _ENDINGS = {
 }
 
 
-def _attempt(row: Delivery, attempt: Attempt, name: str) -> JsonObject:
+def _attempt(row: Delivery, attempt: Attempt, name: str) -> TimelineStep:
     if attempt.outcome == AttemptOutcome.SENT:
         if row.channel == Channel.WEB:
             text = gettext("pushed to the page, which has %(left)s s to confirm")
@@ -242,7 +254,7 @@ def _seconds_left(row: Delivery, attempt: Attempt) -> str:
     return f"{left:.1f}"
 
 
-def _told(at: datetime | int, state: str, code: str, channel: int | None, evidence: str) -> JsonObject:
+def _told(at: datetime | int, state: str, code: str, channel: int | None, evidence: str) -> TimelineStep:
     if state == EventState.DELIVERED and channel is not None:
         values = {"channel": Channel(channel).name, "evidence": evidence.upper()}
         text = gettext("final ack: DELIVERED via %(channel)s, evidence %(evidence)s") % values

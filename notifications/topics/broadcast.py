@@ -3,16 +3,27 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from notifications import store
 from notifications.effects import Effects, FanOut
-from notifications.events import Ack, Envelope, rejected_ack
+from notifications.events import Ack, ChannelOutcome, Envelope, rejected_ack
 from notifications.live import pubsub
 from notifications.live.frames import event_frame
 from notifications.models import Broadcast
 from notifications.rendering.locales import languages
-from notifications.states import AckStatus, Channel, EndCode, EventState, Evidence, Priority, StoredAs
+from notifications.states import (
+    AckStatus,
+    Channel,
+    DeliveryState,
+    EndCode,
+    EventState,
+    Evidence,
+    Priority,
+    SkipReason,
+    StoredAs,
+)
 from notifications.topics import subscriptions
 from notifications.topics.acks import ack_of_answer
 from notifications.topics.fan_out import content_of
@@ -48,7 +59,9 @@ def push_live(batch: Sequence[Envelope], *, now: datetime) -> list[Ack]:
 def _live_ack(envelope: Envelope, processes: int, now: datetime) -> Ack:
     if not processes:
         detail = "No live session follows this topic; INFORMATIONAL events are not kept."
-        return rejected_ack(envelope.event_id, EndCode.NO_SESSION, detail, now)
+        nobody = rejected_ack(envelope.event_id, EndCode.NO_SESSION, detail, now)
+        unheard = ChannelOutcome(Channel.WEB, DeliveryState.SKIPPED, SkipReason.NO_SESSION)
+        return replace(nobody, outcomes=(unheard,))
     return Ack(
         envelope.event_id,
         AckStatus.DELIVERED,
@@ -57,6 +70,7 @@ def _live_ack(envelope: Envelope, processes: int, now: datetime) -> Ack:
         counts={"processes": processes},
         delivered_via=Channel.WEB,
         evidence=Evidence.TRANSPORT,
+        outcomes=(ChannelOutcome(Channel.WEB, DeliveryState.SENT),),
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from config.env import ROOT
 from gateway import close_codes
-from gateway.api.openapi.events import EVENT
+from gateway.api.openapi.publishing import EVENT
 from gateway.codec import fields
 from gateway.codec.schema import Field
 from gateway.sockets.consumer import SessionConsumer

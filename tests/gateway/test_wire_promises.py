@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from config.env import ROOT
-from gateway.api.openapi.events import EVENT
+from gateway.api.openapi.publishing import EVENT
 from notifications.models import Event
 from proto.tocsin.v1 import user_events_pb2 as wire
 from tests.gateway.good_events import event_json, event_message

@@ -205,6 +205,9 @@ ADDED_FIELDS: Fields = {
         "code": (11, "string"),
         "counts": (12, "map<string, int32>"),
         "superseded_by": (13, "string"),
+        "state": (14, "string"),
+        "detail": (15, "string"),
+        "field": (16, "string"),
     },
     "ChannelOutcome": {
         "channel": (1, "ChannelType"),

@@ -273,7 +273,7 @@ class ChannelPreference(_message.Message):
     def __init__(self, channel: _Optional[_Union[ChannelType, str]] = ..., only_if_active: _Optional[bool] = ...) -> None: ...
 
 class EventAck(_message.Message):
-    __slots__ = ("event_id", "status", "error_message", "delivered_via", "evidence", "final", "duplicate", "seq", "at", "outcomes", "code", "counts", "superseded_by")
+    __slots__ = ("event_id", "status", "error_message", "delivered_via", "evidence", "final", "duplicate", "seq", "at", "outcomes", "code", "counts", "superseded_by", "state", "detail", "field")
     class CountsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -294,6 +294,9 @@ class EventAck(_message.Message):
     CODE_FIELD_NUMBER: _ClassVar[int]
     COUNTS_FIELD_NUMBER: _ClassVar[int]
     SUPERSEDED_BY_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    FIELD_FIELD_NUMBER: _ClassVar[int]
     event_id: str
     status: AckStatus
     error_message: str
@@ -307,7 +310,10 @@ class EventAck(_message.Message):
     code: str
     counts: _containers.ScalarMap[str, int]
     superseded_by: str
-    def __init__(self, event_id: _Optional[str] = ..., status: _Optional[_Union[AckStatus, str]] = ..., error_message: _Optional[str] = ..., delivered_via: _Optional[_Union[ChannelType, str]] = ..., evidence: _Optional[_Union[Evidence, str]] = ..., final: _Optional[bool] = ..., duplicate: _Optional[bool] = ..., seq: _Optional[int] = ..., at: _Optional[int] = ..., outcomes: _Optional[_Iterable[_Union[ChannelOutcome, _Mapping]]] = ..., code: _Optional[str] = ..., counts: _Optional[_Mapping[str, int]] = ..., superseded_by: _Optional[str] = ...) -> None: ...
+    state: str
+    detail: str
+    field: str
+    def __init__(self, event_id: _Optional[str] = ..., status: _Optional[_Union[AckStatus, str]] = ..., error_message: _Optional[str] = ..., delivered_via: _Optional[_Union[ChannelType, str]] = ..., evidence: _Optional[_Union[Evidence, str]] = ..., final: _Optional[bool] = ..., duplicate: _Optional[bool] = ..., seq: _Optional[int] = ..., at: _Optional[int] = ..., outcomes: _Optional[_Iterable[_Union[ChannelOutcome, _Mapping]]] = ..., code: _Optional[str] = ..., counts: _Optional[_Mapping[str, int]] = ..., superseded_by: _Optional[str] = ..., state: _Optional[str] = ..., detail: _Optional[str] = ..., field: _Optional[str] = ...) -> None: ...
 
 class ChannelOutcome(_message.Message):
     __slots__ = ("channel", "state", "reason")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from config.env import ROOT
-from gateway.codec.acks import ack_to_json, ack_to_protobuf, acks_to_protobuf
+from gateway.codec.acks import EventAck, ack_to_json, ack_to_protobuf, acks_to_protobuf
 from notifications.events import Ack, ChannelOutcome, rejected_ack
 from notifications.states import Channel, EventState, Evidence
 from proto.tocsin.v1 import user_events_pb2 as wire
@@ -43,9 +43,11 @@ def test_every_field_of_an_ack_stands_in_its_json() -> None:
         "code": "",
         "detail": "",
         "field": "",
+        "error_message": "",
         "duplicate": True,
         "seq": 7,
         "counts": {"delivered": 2},
+        "superseded_by": "",
         "delivered_via": "TELEGRAM",
         "evidence": "TRANSPORT",
         "at": AT_MS,
@@ -71,7 +73,21 @@ def test_every_field_of_an_ack_stands_in_its_protobuf() -> None:
             wire.ChannelOutcome(channel=wire.TELEGRAM, state="sent"),
         ],
         counts={"delivered": 2},
+        state="delivered",
     )
+
+
+def test_the_names_of_the_json_are_those_of_the_protobuf() -> None:
+    names = {field.name for field in wire.EventAck.DESCRIPTOR.fields}
+    assert set(ack_to_json(DELIVERED)) == names == set(EventAck.__annotations__)
+
+
+def test_what_is_at_fault_is_said_whole_and_in_parts() -> None:
+    ack = rejected_ack("e-1", "unknown_value", "Send another.", AT, field="delivery")
+    shown, message = ack_to_json(ack), wire.EventAck.FromString(ack_to_protobuf(ack))
+    for said in (shown["error_message"], message.error_message):
+        assert said == "delivery: Send another."
+    assert (shown["field"], shown["detail"]) == (message.field, message.detail)
 
 
 def test_a_refusal_in_protobuf_says_what_and_where() -> None:

@@ -57,11 +57,19 @@ def test_the_acks_of_a_stream_say_the_same(stream: Stream, ann) -> None:
     assert [ack.duplicate for ack in stream.acks()] == [False, True]
 
 
-def test_a_duplicate_of_an_event_under_way_says_how_far_it_is(producer: Producer, chat) -> None:
+def test_an_event_under_way_says_what_is_tried_first_from_its_first_ack_on(producer: Producer, chat) -> None:
     event = event_json()
     first, again = producer.post("/events", json=event).json(), producer.post("/events", json=event).json()
-    assert ("WEB", "skipped") in in_json(first)
-    assert set(in_json(again)) == {("WEB", "skipped"), ("TELEGRAM", "pending"), ("EMAIL", "skipped")}
+    assert in_json(first) == [("WEB", "skipped"), ("TELEGRAM", "pending"), ("EMAIL", "skipped")]
+    assert first["outcomes"] == again["outcomes"]
+    assert first["outcomes"] == producer.get(f"/events/{event['event_id']}").json()["ack"]["outcomes"]
+
+
+def test_an_informational_event_says_where_it_went(producer: Producer, open_page, ann) -> None:
+    event = event_json(delivery={"priority": "INFORMATIONAL"})
+    assert in_json(producer.post("/events", json=event).json())[0] == ("WEB", "skipped")
+    open_page(ann)
+    assert in_json(producer.post("/events", json=event).json())[0] == ("WEB", "sent")
 
 
 def test_a_duplicate_of_a_delivered_event_says_where_it_was_delivered(
