@@ -285,6 +285,8 @@ def test_the_rights_of_a_source_about_people_are_edited(client, rows) -> None:
     form = {
         "name": "exchange",
         "max_priority": 2,
+        "events_per_day": 0,
+        "open_events": 0,
         "may_create_people": "on",
         "may_vouch": "on",
         "people_prefixes": "eu-,ch-",

@@ -75,7 +75,13 @@ def test_a_sources_types_are_chosen_and_a_misspelled_one_is_named(client, db) ->
     page = reverse("admin:users_source_change", args=[source.pk])
     shown = client.get(page).content.decode()
     assert '<option value="ORDER_FILLED">' in shown
-    form = {"name": "exchange", "max_priority": 2, "event_types": ["ORDER_FILLED", "ORDER_FILED", "", ""]}
+    form = {
+        "name": "exchange",
+        "max_priority": 2,
+        "events_per_day": 0,
+        "open_events": 0,
+        "event_types": ["ORDER_FILLED", "ORDER_FILED", "", ""],
+    }
     answer = client.post(page, form, follow=True)
     source.refresh_from_db()
     assert source.event_types == ["ORDER_FILLED", "ORDER_FILED"]
