@@ -30,7 +30,7 @@ run: $(RUN_READY)
 	@$(BIN)/python -m sandbox.system
 
 test: $(DEV_READY)
-	@$(BIN)/python -m pytest $(or $(ARGS),-n 2)
+	@$(BIN)/python -m pytest $(or $(ARGS),-n 3)
 
 check: $(DEV_READY)
 	$(BIN)/ruff format --check .

@@ -45,7 +45,6 @@ def test_every_field_of_an_ack_stands_in_its_json() -> None:
         "field": "",
         "error_message": "",
         "duplicate": True,
-        "superseded_by": "",
         "seq": 7,
         "counts": {"delivered": 2},
         "superseded_by": "",
