@@ -6,32 +6,17 @@
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
-from hashlib import sha256
 
 from django.db import transaction
 from django.db.models import QuerySet
 
 from users.encryption import digests
 from users.models import Destination, DestinationQuerySet, LinkToken, User
+from users.people.tokens import Refusal, TooMany, digest
 
 VALID_FOR = timedelta(minutes=10)
 _AT_ONCE = 5  # links that one person may get within `VALID_FOR`
 _TOKEN_BYTES = 16
-
-
-class TooManyLinks(Exception):
-    """The person has had enough links for now."""
-
-    def __init__(self, retry_after_s: int) -> None:
-        super().__init__(retry_after_s)
-        self.retry_after_s = retry_after_s
-
-
-class Refusal(StrEnum):
-    UNKNOWN = "unknown"
-    EXPIRED = "expired"
-    USED = "used"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +35,21 @@ class Linked:
 
 @transaction.atomic
 def issue(person: User, kind: int, *, now: datetime) -> Issued:
-    """Return a new token for an address on the channel `kind`. Raises: `TooManyLinks`."""
+    """Return a new token for an address on the channel `kind`. Raises: `TooMany`."""
     User.objects.select_for_update().only("pk").get(pk=person.pk)  # counted one after the other
     recent = person.link_tokens.filter(created_at__gt=now - VALID_FOR).order_by("created_at")
     if len(times := list(recent.values_list("created_at", flat=True))) >= _AT_ONCE:
         free_at = times[-_AT_ONCE] + VALID_FOR
-        raise TooManyLinks(max(1, round((free_at - now).total_seconds())))
+        raise TooMany(max(1, round((free_at - now).total_seconds())))
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     expires_at = now + VALID_FOR
-    person.link_tokens.create(kind=kind, token_digest=_digest(token), created_at=now, expires_at=expires_at)
+    person.link_tokens.create(kind=kind, token_digest=digest(token), created_at=now, expires_at=expires_at)
     return Issued(token, expires_at)
 
 
 def open_link(token: str, kind: int, address: str, *, now: datetime) -> LinkToken | Refusal:
     """Bind the link to this address, if it is the first to open it. Needs a transaction."""
-    found = _locked().filter(token_digest=_digest(token), kind=kind).first()
+    found = _locked().filter(token_digest=digest(token), kind=kind).first()
     if found is None or not found.user.is_active:
         return Refusal.UNKNOWN
     refusal = _refusal(found, kind, address, now)
@@ -135,7 +120,3 @@ def _refusal(link: LinkToken, kind: int, address: str, now: datetime) -> Refusal
 def _end(link: LinkToken, now: datetime) -> None:
     link.ended_at = now
     link.save(update_fields=["ended_at"])
-
-
-def _digest(token: str) -> bytes:
-    return sha256(token.encode()).digest()

@@ -8,8 +8,6 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
-from hashlib import sha256
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
@@ -18,6 +16,7 @@ from users.acting import set_actor
 from users.encryption import digests
 from users.models import Destination, PersonChange, User, Verification
 from users.people.destinations import find
+from users.people.tokens import Refusal, TooMany, digest
 from users.people.values import Rejected, Remark
 
 VALID_FOR = timedelta(minutes=15)
@@ -28,26 +27,10 @@ _OF_PERSON = ((6, VALID_FOR), (20, _DAY))
 _TOKEN_BYTES = 16
 
 
-class TooManyCodes(Exception):
-    """The person or the address has had enough codes for now."""
-
-    def __init__(self, retry_after_s: int) -> None:
-        super().__init__(retry_after_s)
-        self.retry_after_s = retry_after_s
-
-
 class WrongCode(Exception):
     def __init__(self, tries_left: int) -> None:
         super().__init__(tries_left)
         self.tries_left = tries_left
-
-
-class Refusal(StrEnum):
-    """Why a link is worth nothing."""
-
-    UNKNOWN = "unknown"
-    EXPIRED = "expired"
-    USED = "used"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +47,7 @@ class Started:
 def start(person: User, pk: int, *, now: datetime) -> Started:
     """Return a new code and a token for a destination; those before are over.
 
-    Raises: `Rejected`, `TooManyCodes`.
+    Raises: `Rejected`, `TooMany`.
     """
     _lock(person)
     destination = find(person, pk)
@@ -78,7 +61,7 @@ def start(person: User, pk: int, *, now: datetime) -> Started:
     made = person.verifications.create(
         destination=destination,
         address_digest=current,
-        code_digest=_digests_of_code(token_digest := _digest(token), code)[0],
+        code_digest=_digests_of_code(token_digest := digest(token), code)[0],
         token_digest=token_digest,
         created_at=now,
         expires_at=now + VALID_FOR,
@@ -110,9 +93,9 @@ def confirm(person: User, pk: int, code: str, *, now: datetime) -> Destination:
 
 def look_up(token: str, *, now: datetime) -> tuple[Verification | None, Refusal | None]:
     """Return what a link is about, and why it is worth nothing, if so. Changes nothing."""
-    digest = _digest(token)
-    found = Verification.objects.select_related("user", "destination").filter(token_digest=digest).first()
-    if found is None or not secrets.compare_digest(bytes(found.token_digest), digest):
+    wanted = digest(token)
+    found = Verification.objects.select_related("user", "destination").filter(token_digest=wanted).first()
+    if found is None or not secrets.compare_digest(bytes(found.token_digest), wanted):
         return None, Refusal.UNKNOWN
     return found, _refusal(found, now)
 
@@ -181,7 +164,7 @@ def _check_limit(
         recent = sent.filter(created_at__gt=now - within).order_by("-created_at")
         times = list(recent.values_list("created_at", flat=True)[:count])
         if len(times) == count:
-            raise TooManyCodes(max(1, round((times[-1] + within - now).total_seconds())))
+            raise TooMany(max(1, round((times[-1] + within - now).total_seconds())))
 
 
 def _count_wrong(one: Verification, now: datetime) -> int:
@@ -222,7 +205,3 @@ def _is_code(one: Verification, code: str) -> bool:
 def _digests_of_code(token_digest: bytes, code: str) -> list[bytes]:
     """A code has few digits, so its digest needs a key; the token's makes it differ from row to row."""
     return digests(["verification code", token_digest.hex(), code])
-
-
-def _digest(token: str) -> bytes:
-    return sha256(token.encode()).digest()

@@ -1,4 +1,4 @@
-"""The tab of a person's preferences: which channels for what, mutes, hours, throttles, and what pierces."""
+"""The tab of a person's preferences: channels, mutes, hours, throttles, digests, and what pierces."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +16,7 @@ from gateway.admin.event_type_choice import LIST
 from gateway.admin.matrix import MatrixForm, scopes_of
 from gateway.admin.tabs import Visit
 from gateway.admin.wish_forms import (
+    DigestForm,
     HoursForm,
     MuteForm,
     ThrottleForm,
@@ -27,6 +28,7 @@ from runtime.postgres import clock
 from users.acting import acting
 from users.models import EventGroup, Hours, PersonChange, User
 from users.people import preferences
+from users.people.preferences import DigestWish
 
 TAB = "preferences"
 
@@ -39,6 +41,7 @@ _ONE_MORE: dict[str, Any] = {
 _Mutes = formset_factory(MuteForm, **_ONE_MORE)
 _Hours = formset_factory(HoursForm, **_ONE_MORE)
 _Throttles = formset_factory(ThrottleForm, **_ONE_MORE)
+_Digests = formset_factory(DigestForm, **_ONE_MORE)
 
 
 class OptOutForm(forms.Form):
@@ -56,11 +59,12 @@ class _Forms:
     mutes: Any
     hours: Any
     throttles: Any
+    digests: Any
     opt_outs: OptOutForm
 
     def are_valid(self) -> bool:
         """Check every part, so that each says what is wrong with it."""
-        parts = (self.matrix, self.mutes, self.hours, self.throttles, self.opt_outs)
+        parts = (self.matrix, self.mutes, self.hours, self.throttles, self.digests, self.opt_outs)
         checked = [part.is_valid() for part in parts]
         return all(checked)
 
@@ -99,8 +103,15 @@ def _forms(person: User, further_types: list[str], data: Any = None) -> _Forms:
         _Mutes(data, initial=mutes, prefix="mutes"),
         _Hours(data, initial=hours, prefix="hours"),
         _Throttles(data, initial=throttles, prefix="throttles"),
+        _Digests(data, initial=list(map(_digest, preferences.digests_of(person))), prefix="digests"),
         OptOutForm(data, initial={"groups": preferences.opted_out_of(person)}),
     )
+
+
+def _digest(wish: DigestWish) -> dict[str, Any]:
+    """Return a stored wish as the form shows it."""
+    times = ", ".join(f"{one:%H:%M}" for one in wish.times)
+    return {**wish._asdict(), **scope_of(wish), "times": times, "weekdays": list(wish.weekdays)}
 
 
 def _page(visit: Visit, shown: _Forms) -> HttpResponse:
@@ -112,6 +123,12 @@ def _page(visit: Visit, shown: _Forms) -> HttpResponse:
             shown.hours,
         ),
         ("Throttles", "What is more of one type is in the inbox alone.", shown.throttles),
+        (
+            "Digests",
+            "What these would send one by one goes as one message: some time after the first that waits, at"
+            " times on the person's clock, or when a type repeats. A CRITICAL event never waits for others.",
+            shown.digests,
+        ),
     ]
     rows = shown.matrix.rows()
     return visit.page(
@@ -139,11 +156,13 @@ def _save(person: User, shown: _Forms) -> None:
             preferences.set_hours(kind)(person, [wish for its, wish in of_kind if its == kind])
     if shown.throttles.has_changed():
         preferences.set_throttles(person, shown.throttles.wishes())
+    if shown.digests.has_changed():
+        preferences.set_digests(person, shown.digests.wishes())
     if shown.opt_outs.has_changed():
         preferences.set_opted_out(person, list(shown.opt_outs.cleaned_data["groups"]))
     transaction.on_commit(lambda: look_again(person))
 
 
 def _types_of(person: User) -> set[str]:
-    rows = (person.channel_preferences, person.mutes, person.throttles)
+    rows = (person.channel_preferences, person.mutes, person.throttles, person.digests)
     return {name for one in rows for name in one.values_list("event_type", flat=True) if name}

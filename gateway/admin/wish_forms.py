@@ -1,22 +1,26 @@
-"""The rows of a person's mutes, quiet hours and throttles as forms, and what they say as wishes."""
+"""The rows of a person's mutes, quiet hours, throttles and digests as forms, and what they say as wishes."""
 
 from collections.abc import Iterable
 from typing import Any
 
 from django import forms
+from django.contrib.postgres.forms import SimpleArrayField
 from django.forms import BaseFormSet
 from unfold.widgets import (
     INPUT_CLASSES,
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
 )
 
 from gateway.admin.event_type_choice import EventTypeInput
 from notifications.routing.stored_rules import read_policy
 from runtime.postgres import clock
-from users.models import EventGroup, Hours, Weekday
-from users.people.preferences import HoursWish, MuteWish, ThrottleWish
+from users import channel_choices
+from users.digest_modes import DigestMode
+from users.models import Digest, EventGroup, Hours, Weekday
+from users.people.preferences import DigestWish, HoursWish, MuteWish, ThrottleWish
 
 EVERY, TYPE = "every", "type"
 
@@ -43,6 +47,10 @@ class ScopeForm(forms.Form):
         """Return the scope as the wishes name it."""
         values = self.cleaned_data
         return {"event_type": values["event_type"], "group": self._groups.get(values["scope"])}
+
+    def key(self) -> Any:
+        """Return what no second row may have."""
+        return tuple(self.of().items())
 
 
 def scope_of(wish: Any) -> dict[str, str]:
@@ -110,6 +118,57 @@ class HoursForm(forms.Form):
         values = self.cleaned_data
         return HoursWish(tuple(sorted(values["weekdays"])), values["starts"], values["ends"])
 
+    def key(self) -> Any:
+        return self.wish()
+
+
+class DigestForm(ScopeForm):
+    channel = forms.TypedChoiceField(
+        label="Channel", choices=channel_choices.destination_kinds, coerce=int, widget=UnfoldAdminSelectWidget
+    )
+    mode = forms.ChoiceField(
+        label="Goes together", choices=DigestMode.choices, widget=UnfoldAdminSelectWidget
+    )
+    period_s = forms.IntegerField(
+        label="Period in seconds",
+        required=False,
+        min_value=1,
+        max_value=86_400,  # as over the API
+        widget=UnfoldAdminIntegerFieldWidget,
+    )
+    times = SimpleArrayField(
+        forms.TimeField(), label="Times, as 08:00, 18:00", required=False, widget=UnfoldAdminTextInputWidget
+    )
+    weekdays = forms.TypedMultipleChoiceField(
+        label="On",
+        choices=[(day.value, day.label[:2]) for day in Weekday],
+        coerce=int,
+        initial=[day.value for day in Weekday],
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+    )
+
+    def clean(self) -> None:
+        super().clean()
+        values = self.cleaned_data
+        if not values.get("scope"):
+            self.add_error("scope", "Say what it is for.")
+        if "mode" in values and not {"period_s", "times"} & self.errors.keys():
+            Digest(mode=values["mode"], period_s=values["period_s"], times=values["times"]).clean()
+
+    def key(self) -> Any:
+        return self.cleaned_data["channel"], super().key()
+
+    def wish(self) -> DigestWish:
+        values = self.cleaned_data
+        return DigestWish(
+            values["channel"],
+            values["mode"],
+            **self.of(),
+            period_s=values["period_s"],
+            times=tuple(values["times"]),
+            weekdays=tuple(sorted(values["weekdays"])),
+        )
+
 
 class WishFormSet(BaseFormSet):  # type: ignore[type-arg]
     """Rows of wishes; an empty one at the end is for another."""
@@ -127,7 +186,6 @@ class WishFormSet(BaseFormSet):  # type: ignore[type-arg]
             return
         seen = set()
         for form in self.kept():
-            key = tuple(form.of().items()) if isinstance(form, ScopeForm) else form.wish()
-            if key in seen:
+            if (key := form.key()) in seen:
                 raise forms.ValidationError("Name each once.")
             seen.add(key)

@@ -23,6 +23,7 @@ from runtime.postgres import clock
 from runtime.postgres.commits import commits_noticed
 from users import linking
 from users.models import User
+from users.people.tokens import TooMany
 
 router = Router(auth=KeyOrPerson(*SCOPES))
 
@@ -57,7 +58,7 @@ def _link(caller: Caller, external_id: str) -> HttpResponse:
     except TransportError as error:
         detail = f"The bot's name is not known, as Telegram did not say it ({error.reason}). Try again later."
         return problem("unavailable", detail, headers={"Retry-After": "5"})
-    except linking.TooManyLinks as error:
+    except TooMany as error:
         headers = {"Retry-After": str(error.retry_after_s)}
         return problem("too_many_links", "Use one of the links of the last ten minutes.", headers=headers)
     body: Link = {"url": issued.url, "expires_at": to_ms(issued.expires_at)}
@@ -71,7 +72,7 @@ class Issued:
 
 
 def issue(person: User) -> Issued:
-    """Return a new link for a chat of the person. Raises: `TransportError`, `linking.TooManyLinks`."""
+    """Return a new link for a chat of the person. Raises: `TransportError`, `TooMany`."""
     name = bot_name()
     issued = linking.issue(person, Channel.TELEGRAM, now=clock.now())
     return Issued(deep_link(name, issued.token), issued.expires_at)

@@ -20,7 +20,8 @@ from notifications.transports.base import PermanentError, TransportError
 from runtime.postgres import clock
 from runtime.postgres.commits import commits_noticed
 from users import verification
-from users.verification import TooManyCodes, WrongCode
+from users.people.tokens import TooMany
+from users.verification import WrongCode
 
 router = Router(auth=KeyOrPerson(*SCOPES))
 
@@ -63,7 +64,7 @@ def _started_or_confirmed(request: HttpRequest, external_id: str, pk: int) -> Ht
         return verifying.prepare(person, pk, now=clock.now())
     except WrongCode as error:
         return problem("code_wrong", _advice(error.tries_left), field="code", tries_left=error.tries_left)
-    except TooManyCodes as error:
+    except TooMany as error:
         headers = {"Retry-After": str(error.retry_after_s)}
         return problem("too_many_codes", "Enter the latest code, or ask again later.", headers=headers)
 

@@ -21,12 +21,12 @@ from notifications.transports.base import TransportError
 from notifications.transports.spec import VerifiedBy
 from runtime.postgres import clock
 from users import verification
-from users.linking import TooManyLinks
 from users.models import Destination, User
 from users.people import destinations
 from users.people.destinations import DISABLED_BY_PERSON, REMOVED_BY_PERSON, DestinationChange
+from users.people.tokens import TooMany
 from users.people.values import Author
-from users.verification import TooManyCodes, WrongCode
+from users.verification import WrongCode
 
 T = TypeVar("T")
 
@@ -99,7 +99,7 @@ def _link(person: User, form: QueryDict) -> str:
     """Say where the person connects a chat: they open the link in Telegram, and confirm it there."""
     try:
         url = links.issue(person).url
-    except TooManyLinks:
+    except TooMany:
         raise Refused(gettext("Use one of the links of the last ten minutes.")) from None
     except TransportError as error:
         text = gettext("Telegram does not answer now: %(reason)s. Try again later.")
@@ -134,7 +134,7 @@ def _limited(what: Callable[[], T]) -> T:
         if error.tries_left:
             raise Refused(gettext("This is not the latest code. Look again, and enter that one.")) from None
         raise Refused(gettext("This was not the code either, and the last try: ask for a new one.")) from None
-    except TooManyCodes as error:
+    except TooMany as error:
         minutes = -(-error.retry_after_s // 60)
         text = gettext("You have had enough codes for now; ask again in %(minutes)d minutes.")
         raise Refused(text % {"minutes": minutes}) from None

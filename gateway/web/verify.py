@@ -15,7 +15,7 @@ from runtime.postgres.away import DATABASE_AWAY
 from users import verification
 from users.locales import DEFAULT
 from users.models import Verification
-from users.verification import Refusal
+from users.people.tokens import Refusal
 
 _STATUS = {None: 200, Refusal.UNKNOWN: 404, Refusal.EXPIRED: 410, Refusal.USED: 410}
 

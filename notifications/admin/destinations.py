@@ -13,8 +13,8 @@ from notifications.transports.spec import VerifiedBy
 from runtime.postgres import clock
 from users.admin import DestinationAdmin as Addresses
 from users.models import Destination
+from users.people.tokens import TooMany
 from users.people.values import Rejected
-from users.verification import TooManyCodes
 
 _WAYS = {
     VerifiedBy.CODE: "by a code or a link that is sent there",
@@ -51,7 +51,7 @@ def send_code(destination: Destination) -> str:
         async_to_sync(verifying.send)(prepared)
     except Rejected as error:
         return error.remark.detail
-    except TooManyCodes as error:
+    except TooMany as error:
         return f"enough codes for now; again in {error.retry_after_s} s"
     except TransportError as error:
         return f"the code was not sent: {error.reason}"

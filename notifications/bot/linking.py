@@ -8,8 +8,9 @@ from notifications.rendering.locales import gettext, speaking
 from notifications.transports.telegram.answers import Change
 from notifications.transports.telegram.updates import Pressed
 from users import linking
-from users.linking import Linked, Refusal
+from users.linking import Linked
 from users.models import User
+from users.people.tokens import Refusal
 
 BUTTON = "link"
 _YES, _NO = "yes", "no"

@@ -5,10 +5,12 @@ from collections.abc import Callable
 from notifications import store
 from notifications.bot.conversation import Conversation
 from notifications.rendering.locales import gettext
+from notifications.routing.stored_rules import read_rules
 from notifications.states import Channel
 from notifications.transports import registry
 from notifications.transports.telegram.answers import Change, Rows
 from notifications.transports.telegram.updates import Pressed
+from users.digest_modes import DigestMode
 from users.models import ChannelPreference, DefaultPreference, EventGroup, User
 from users.people import preferences
 from users.people.preferences import MuteWish
@@ -19,7 +21,7 @@ _ON, _OFF = "on", "off"
 
 
 def show(talk: Conversation, person: User) -> None:
-    talk.say(_text(), _buttons(talk, person))
+    talk.say(_text(person), _buttons(talk, person))
 
 
 def on_pressed(talk: Conversation, press: Pressed, rest: str) -> str:
@@ -33,7 +35,7 @@ def on_pressed(talk: Conversation, press: Pressed, rest: str) -> str:
     if not switch(talk.person, int(number), wanted == _ON):
         return gettext("This button does nothing any more.")
     talk.effects.add(store.look_again(talk.person.pk, now=talk.now))
-    talk.answers.append(Change(press.message_id, _text(), _buttons(talk, talk.person)))
+    talk.answers.append(Change(press.message_id, _text(talk.person), _buttons(talk, talk.person)))
     return ""
 
 
@@ -76,8 +78,37 @@ def switched_on(person: User) -> dict[Channel, bool]:
     return {channel: chosen.get(int(channel), True) for channel in registry.channels()}
 
 
-def _text() -> str:
-    return gettext("Where may messages go, and which ones? Press to switch on or off.")
+def _text(person: User) -> str:
+    asked = gettext("Where may messages go, and which ones? Press to switch on or off.")
+    return "\n".join([asked, *_digests(person)])
+
+
+def _digests(person: User) -> list[str]:
+    """Return a line on each digest: the person's, and the operator's where the person has none."""
+    rules = read_rules([person.pk])
+    own = rules.wishes_of(person.pk).digests
+    of_every_type = {one.channel for one in own if not one.event_type and one.group_id is None}
+    defaults = [one for one in rules.policy.digests if one.channel not in of_every_type]
+    found = {(one.channel, one.event_type, one.group_id): one for one in (*defaults, *own)}
+    labels = dict(EventGroup.objects.values_list("pk", "label"))
+    return [
+        _sentence(one.mode)
+        % {
+            "channel": gettext(registry.spec(one.channel).label),
+            "what": one.event_type or labels.get(one.group_id or 0) or gettext("everything"),
+            "times": ", ".join(f"{at:%H:%M}" for at in one.times),
+        }
+        for one in found.values()
+        if one.mode is not DigestMode.OFF
+    ]
+
+
+def _sentence(mode: DigestMode) -> str:
+    if mode is DigestMode.SCHEDULE:
+        return gettext("%(channel)s, %(what)s: together as one message at %(times)s")
+    if mode is DigestMode.REPEATS:
+        return gettext("%(channel)s, %(what)s: together as one message when they repeat")
+    return gettext("%(channel)s, %(what)s: together as one message at intervals")
 
 
 def _buttons(talk: Conversation, person: User) -> Rows:

@@ -51,6 +51,7 @@ class Tried:
     receipt: Receipt | None = None
     error: TransportError | None = None
     template_version: int | None = None
+    member_versions: tuple[int | None, ...] = ()
 
 
 def record(batch: Sequence[Tried], clock: Clock) -> Effects:
@@ -85,10 +86,11 @@ def record(batch: Sequence[Tried], clock: Clock) -> Effects:
 def _each(tried: Tried) -> Iterator[Tried]:
     """Yield the result of a message for each event in it."""
     yield tried
-    for member in tried.claimed.members:
+    members = tried.claimed.members
+    for member, version in zip(members, tried.member_versions or [None] * len(members), strict=True):
         assert isinstance(member, Claimed)
         receipt = replace(tried.receipt, moved_to="") if tried.receipt else None  # the carrier's moves it
-        yield replace(tried, claimed=member, receipt=receipt)
+        yield replace(tried, claimed=member, receipt=receipt, template_version=version)
 
 
 def retry_while_database_away(write: Callable[[], T]) -> T:

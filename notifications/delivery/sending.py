@@ -40,4 +40,4 @@ async def _try(row: Claimed, message: Message, clock: Clock) -> Tried:
     except Exception as failure:  # a bug in a transport must not lose the row
         log.exception("transport_bug", extra={"delivery_id": row.delivery_id, "channel": row.channel.name})
         error = OutcomeUnknown(f"unexpected {type(failure).__name__}")
-    return Tried(row, started_at, clock(), receipt, error, message.template_version)
+    return Tried(row, started_at, clock(), receipt, error, message.template_version, message.member_versions)

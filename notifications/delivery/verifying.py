@@ -33,7 +33,7 @@ class Prepared:
 
 
 def prepare(person: User, pk: int, *, now: datetime) -> Prepared:
-    """Make a code for the person's destination. Raises: `Rejected`, `TooManyCodes`."""
+    """Make a code for the person's destination. Raises: `Rejected`, `TooMany`."""
     destination = destinations.find(person, pk)
     channel = Channel(destination.kind)
     _check_takes_codes(channel)

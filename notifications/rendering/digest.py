@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from notifications.events import Content
 from notifications.rendering.conventions.dates import local_time
@@ -18,7 +18,12 @@ from notifications.transports.base import Message
 from notifications.transports.spec import ChannelSpec
 from notifications.words import Block, Run, plain_text
 
-_Entry = tuple[Block, ...]
+
+class _Entry(NamedTuple):
+    """One event's part of the list, and the stored wording that it was made from."""
+
+    blocks: tuple[Block, ...]
+    template_version: int | None
 
 
 def render_digest(contents: Sequence[Content], channel: Channel, *, key: str) -> Message:
@@ -28,13 +33,17 @@ def render_digest(contents: Sequence[Content], channel: Channel, *, key: str) ->
     one has each event's title and body.
     """
     spec = registry.spec(channel)
-    newest_first = sorted(contents, key=lambda one: (one.timestamp_ms, one.seq), reverse=True)
-    entries = [_entry(one, spec) for one in newest_first]
+    places = range(len(contents))
+    newest_first = sorted(places, key=lambda at: (contents[at].timestamp_ms, contents[at].seq), reverse=True)
+    entries = [_entry(contents[at], spec) for at in newest_first]
     with Using(locale_of(contents[0].locale)):
         title = _count(
             ngettext("%(count)s notification", "%(count)s notifications", len(entries)), len(entries)
         )
-        return _fitted(key, title, entries, spec)
+        message, shown = _fitted(key, title, entries, spec)
+    versions = {at: one.template_version for at, one in zip(newest_first[:shown], entries, strict=False)}
+    first, *others = map(versions.get, places)
+    return replace(message, template_version=first, member_versions=tuple(others))
 
 
 def _count(sentence: str, count: int) -> str:
@@ -42,15 +51,15 @@ def _count(sentence: str, count: int) -> str:
 
 
 def _entry(content: Content, spec: ChannelSpec) -> _Entry:
-    """Return one event's part of the list."""
     shown = outline(content, spec.channel)
     with Using(locale_of(content.locale)):
         when = local_time(content.timestamp_ms, zone_of(content.time_zone))
     head = (Run(shown.title, bold=True, url=shown.url), Run(f" · {when}"))
     if spec.fit.max_units is not None:
-        return (Block(head, depth=1, marker="•", apart=False),)
+        return _Entry((Block(head, depth=1, marker="•", apart=False),), shown.template_version)
     body = shown.blocks or ((Block((Run(shown.text),)),) if shown.text else ())
-    return (Block(head, depth=1, marker="•"), *(_below(block) for block in body))
+    blocks = (Block(head, depth=1, marker="•"), *(_below(block) for block in body))
+    return _Entry(blocks, shown.template_version)
 
 
 def _below(block: Block) -> Block:
@@ -58,18 +67,18 @@ def _below(block: Block) -> Block:
     return Block(block.runs, block.depth + 1, block.marker, block.code, apart=False)
 
 
-def _fitted(key: str, title: str, entries: Sequence[_Entry], spec: ChannelSpec) -> Message:
-    """Return the message with as many entries as fit."""
+def _fitted(key: str, title: str, entries: Sequence[_Entry], spec: ChannelSpec) -> tuple[Message, int]:
+    """Return the message with as many entries as fit, and their number."""
     longest = spec.fit.max_units
     whole = _message(key, title, entries, 0, spec)
     if longest is None or _length(whole) <= longest:
-        return whole
+        return whole, len(entries)
     fits, too_many = 0, len(entries)
     while too_many - fits > 1:
         middle = (fits + too_many) // 2
         shorter = _message(key, title, entries[:middle], len(entries) - middle, spec)
         fits, too_many = (middle, too_many) if _length(shorter) < longest else (fits, middle)
-    return _message(key, title, entries[:fits], len(entries) - fits, spec)
+    return _message(key, title, entries[:fits], len(entries) - fits, spec), fits
 
 
 def _length(message: Message) -> int:
@@ -77,7 +86,7 @@ def _length(message: Message) -> int:
 
 
 def _message(key: str, title: str, entries: Sequence[_Entry], left_out: int, spec: ChannelSpec) -> Message:
-    blocks = tuple(block for entry in entries for block in entry)
+    blocks = tuple(block for entry in entries for block in entry.blocks)
     if left_out:
         more = _count(
             ngettext(

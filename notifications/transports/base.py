@@ -74,7 +74,8 @@ class Message:
 
     `title` is one line without control characters. `html` is the channel's markup (Telegram's subset, or a
     complete e-mail document), and empty if the channel has none. `key` is the idempotency key: the same for
-    every attempt of one delivery. `template_version` is the stored wording that it was made from, if any.
+    every attempt of one delivery. `template_version` is the stored wording that it was made from, if any;
+    `member_versions` are those of the other events in a digest.
     `acknowledge_label` is the text of a button with which the person acknowledges the event, and empty if
     there is none.
 
@@ -87,6 +88,7 @@ class Message:
     text: str
     html: str = ""
     template_version: int | None = None
+    member_versions: tuple[int | None, ...] = ()
     acknowledge_label: str = ""
     url: str = ""
     image: str = ""

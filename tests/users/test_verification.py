@@ -10,8 +10,9 @@ from users import verification
 from users.models import Destination, User, Verification
 from users.people import destinations
 from users.people.destinations import DestinationChange
+from users.people.tokens import Refusal, TooMany
 from users.people.values import Author, Rejected
-from users.verification import Refusal, Started, TooManyCodes, WrongCode
+from users.verification import Started, WrongCode
 
 NOW = datetime(2026, 11, 28, 9, 0, tzinfo=UTC)
 EMAIL = 3
@@ -164,7 +165,7 @@ def test_a_new_key_leaves_what_was_sent_valid(mailbox, settings) -> None:
 
 # --- limits ---------------------------------------------------------------------------------------------
 def wait_of(one: Destination, now: datetime) -> int:
-    with pytest.raises(TooManyCodes) as caught:
+    with pytest.raises(TooMany) as caught:
         start(one, now)
     return caught.value.retry_after_s
 
@@ -228,7 +229,7 @@ def together(*calls) -> list:
     def run(call):
         try:
             return call()
-        except (Rejected, TooManyCodes, WrongCode) as error:
+        except (Rejected, TooMany, WrongCode) as error:
             return error
         finally:
             connection.close()

@@ -1,6 +1,6 @@
 """A person's pages in the admin: what operators see there, do there, and what they must not."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from notifications.states import Channel
 from users.models import ChannelPreference, Destination, EventGroup, Hours, Mute, Reactivation, Source, User
+from users.people.preferences import DigestWish, digests_of
 
 NOW = datetime.now(UTC)
 
@@ -214,9 +215,44 @@ def test_mutes_hours_throttles_and_opt_outs_are_set(client, ada, prices) -> None
     assert ada.hours.exists()
 
 
+def test_digests_are_set_for_a_group_and_a_type(client, ada, prices) -> None:
+    form = form_of(client, ada) | {
+        "digests-0-scope": "prices",
+        "digests-0-channel": "2",
+        "digests-0-mode": "schedule",
+        "digests-0-times": "08:00, 18:30",
+        "digests-0-weekdays": ["0", "4"],
+    }
+    save(client, ada, **form)
+    form = form_of(client, ada) | {
+        "digests-1-scope": "type",
+        "digests-1-event_type": "price.low",
+        "digests-1-channel": "3",
+        "digests-1-mode": "interval",
+        "digests-1-period_s": "900",
+    }
+    save(client, ada, **form)
+    first, second = digests_of(ada)
+    assert {first, second} == {
+        DigestWish(2, "schedule", group=prices, times=(time(8), time(18, 30)), weekdays=(0, 4)),
+        DigestWish(3, "interval", "price.low", period_s=900),
+    }
+    before = set(ada.digests.values_list("pk"))
+    save(client, ada, **form_of(client, ada))
+    assert set(ada.digests.values_list("pk")) == before
+    save(client, ada, **form_of(client, ada) | {"digests-0-DELETE": "on", "digests-1-DELETE": "on"})
+    assert not ada.digests.exists()
+
+
+DIGEST = {"digests-0-scope": "every", "digests-0-channel": "2"}
+
+
 @pytest.mark.parametrize(
     ("fields", "error"),
     [
+        (DIGEST | {"digests-0-mode": "schedule"}, "Name a time of day."),
+        (DIGEST | {"digests-0-mode": "interval"}, "Give a period."),
+        (DIGEST | {"digests-0-scope": "", "digests-0-mode": "off"}, "Say what it is for."),
         ({"mutes-0-scope": "type"}, "name the type, or neither"),
         ({"mutes-0-scope": "every", "mutes-0-until": "2020-01-01T00:00"}, "Name a time to come."),
         ({"mutes-0-scope": "prices"}, "is mandatory"),

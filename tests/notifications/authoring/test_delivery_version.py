@@ -1,5 +1,7 @@
 """The version of the wording stands on the delivery, and a broken one loses no event."""
 
+from datetime import timedelta
+
 import pytest
 
 from gateway.api.read import story
@@ -46,6 +48,20 @@ def test_a_message_that_could_not_be_sent_names_the_last_version_that_was_tried(
     provider(TemporaryError("busy"))
     row = attempt(desk, desk.event(ada, chat))
     assert (row.state, row.template_version) == ("deferred", version)
+
+
+def test_each_event_in_a_digest_names_the_version_of_its_part(desk, ada, chat, provider, publish) -> None:
+    version = publish(title="Filled, says {{ name|lower }}")
+    ada.digests.create(channel=Channel.TELEGRAM, mode="interval", period_s=900)
+    fake = provider()
+    ingest([desk.envelope(ada, "e1"), desk.envelope(ada, "e3")], now=desk.now)
+    ingest([desk.envelope(ada, "e2", event_type="PRICE_ALERT")], now=desk.now)
+    due = desk.now + timedelta(minutes=15)
+    list(attempt_many([str(Delivery.objects.first().pk)], clock=lambda: due, run_effects=unused))
+    [(_, message)] = fake.sent
+    assert message.text.count("Filled, says order filled") == 2
+    rows = Delivery.objects.order_by("event__event_id").values_list("event__event_id", "template_version")
+    assert list(rows) == [("e1", version.pk), ("e2", None), ("e3", version.pk)]
 
 
 def test_a_frame_names_its_version_too(desk, ada, open_page, publish) -> None:

@@ -1,6 +1,6 @@
 """What a person can say to the bot."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
 
@@ -9,7 +9,7 @@ from notifications.models import Event
 from notifications.routing.recipients import load
 from notifications.states import Channel, Priority
 from tests.notifications.bot.chats import CHAT, buttons, changed, said, toast
-from users.models import Destination, EventGroup
+from users.models import DefaultDigest, Destination, EventGroup
 
 HELP = "/status shows what comes here"
 
@@ -80,6 +80,19 @@ def test_preferences_are_buttons_that_set_what_they_say(bot, ada, chat) -> None:
         assert list(buttons(change)) == ["✅ Web page", "✅ Telegram", "⬜ E-mail"]
     assert "Switched on: Web page, Telegram" in said(bot.write("/status"))
     assert list(buttons(changed(bot.press(buttons(change)["⬜ E-mail"]))))[-1] == "✅ E-mail"
+
+
+def test_preferences_name_the_digests(bot, ada, chat) -> None:
+    DefaultDigest.objects.create(channel=Channel.TELEGRAM, mode="interval", period_s=900)
+    DefaultDigest.objects.create(channel=Channel.EMAIL, mode="repeats", period_s=900)
+    ada.digests.create(channel=Channel.EMAIL, mode="off")
+    ada.digests.create(
+        channel=Channel.TELEGRAM, event_type="NEWS", mode="schedule", times=[time(8), time(18)]
+    )
+    assert said(bot.write("/preferences")).splitlines()[1:] == [
+        "Telegram, everything: together as one message at intervals",
+        "Telegram, NEWS: together as one message at 08:00, 18:00",
+    ]
 
 
 def test_switching_a_channel_leaves_its_place_in_the_order(bot, ada, chat, mailbox) -> None:

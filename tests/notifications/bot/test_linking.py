@@ -8,8 +8,8 @@ from notifications.models import Event
 from notifications.states import Channel
 from tests.notifications.bot.chats import CHAT, Bot, buttons, changed, said
 from users import linking
-from users.linking import TooManyLinks
 from users.models import Destination, LinkToken
+from users.people.tokens import TooMany
 
 TELEGRAM = int(Channel.TELEGRAM)
 
@@ -132,7 +132,7 @@ def test_a_notice_that_was_cut_off_comes_with_the_second_delivery(bot, ada, mail
 def test_five_links_in_ten_minutes_are_enough(ada, now) -> None:
     for second in range(5):
         linking.issue(ada, TELEGRAM, now=now + timedelta(seconds=second))
-    with pytest.raises(TooManyLinks) as caught:
+    with pytest.raises(TooMany) as caught:
         linking.issue(ada, TELEGRAM, now=now + timedelta(seconds=60))
     assert caught.value.retry_after_s == 540
     assert linking.issue(ada, TELEGRAM, now=now + timedelta(seconds=600)).token
