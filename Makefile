@@ -14,6 +14,7 @@ help:
 	@echo "make test    run the tests; ARGS=tests/gateway runs some"
 	@echo "make check   format, linters, types, import layers, wire contract"
 	@echo "make check-client   build the Python client, and try its wheel beside other packages"
+	@echo "make schemathesis   ask the API what its document says, at length; EXAMPLES=200 for each call"
 	@echo "make bench   measure; SCRIPT=live/fanout.py runs one, SIZE=quick a short one"
 	@echo "make chaos   faults against real processes; SCENARIO=L1 runs one, SIZE=short a quick one, SEED=7"
 	@echo "make chaos-mutants   break the product on purpose; MUTANT=m07 breaks it in one way"
@@ -46,6 +47,9 @@ check: $(DEV_READY)
 
 check-client: $(DEV_READY)
 	$(BIN)/python clients/python/check_wheel.py
+
+schemathesis: $(DEV_READY)
+	@SCHEMATHESIS_EXAMPLES=$(or $(EXAMPLES),50) $(BIN)/python -m pytest -q --timeout 3600 tests/openapi/test_schemathesis.py
 
 LIVE_BENCHMARKS := $(addprefix live/,fanout.py latency.py broadcast.py memory.py confirmed.py)
 

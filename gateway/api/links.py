@@ -13,7 +13,7 @@ from typing_extensions import TypedDict
 from gateway.api.profiles import SCOPES
 from gateway.api.shown import Milliseconds, not_found
 from gateway.auth.callers import Caller, KeyOrPerson, person_meant
-from gateway.codec.problems import problem
+from gateway.codec.problems import Problem, problem
 from notifications.bot.calls import bot_name
 from notifications.bot.linking import deep_link
 from notifications.live.frames import to_ms
@@ -37,7 +37,7 @@ class Link(TypedDict):
 
 @router.post(
     "/{external_id}/destinations/telegram/link",
-    response={201: Link},
+    response={201: Link, 409: Problem},
     summary="A deep link that connects a Telegram chat",
 )
 async def create_link(request: HttpRequest, external_id: str) -> HttpResponse:

@@ -18,7 +18,7 @@ from gateway.auth.revocation import announce
 from gateway.auth.tickets import Grant, TicketsUnavailable
 from gateway.codec.limits import InvalidEvent
 from gateway.codec.people import checked_object
-from gateway.codec.problems import problem
+from gateway.codec.problems import Problem, problem
 from gateway.codec.schema import Field, text
 from gateway.settings import edge_settings
 from notifications.live.frames import to_ms
@@ -52,7 +52,7 @@ _TICKET = (Field("user_id", text(128), "the person; needed with an API key"),)
 @router.post(
     "/tickets",
     auth=KeyOrPerson("tickets"),
-    response={201: Ticket},
+    response={201: Ticket, 404: Problem},
     openapi_extra=body("TicketRequest", _TICKET, {"user_id": "demo"}, required=False),
     summary="A single-use ticket for a WebSocket",
 )

@@ -24,14 +24,14 @@ def missing(what: str, required: str) -> None:
     pytest.skip(what)
 
 
-def install_packages() -> None:
-    """Install what the lock file names, unless it is there."""
+def install_packages(folder: Path = CLIENT) -> None:
+    """Install what the lock file of a folder names, unless it is there."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         missing(_NO_NODE, "TOCSIN_REQUIRE_NODE")
-    installed, wanted = CLIENT / "node_modules/.package-lock.json", CLIENT / "package-lock.json"
-    with _alone():
+    installed, wanted = folder / "node_modules/.package-lock.json", folder / "package-lock.json"
+    with _alone(folder):
         if not installed.exists() or installed.stat().st_mtime < wanted.stat().st_mtime:
-            run("npm", "ci", cwd=CLIENT)
+            run("npm", "ci", cwd=folder)
 
 
 def pack(folder: Path) -> Path:
@@ -42,9 +42,9 @@ def pack(folder: Path) -> Path:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    """Let no other process that runs tests write to the client's folder meanwhile."""
-    with (CLIENT / "package.json").open() as lock:
+def _alone(folder: Path = CLIENT) -> Iterator[None]:
+    """Let no other process that runs tests write to the folder meanwhile."""
+    with (folder / "package.json").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
