@@ -47,6 +47,7 @@ class SourceGrant:
     may_vouch: bool = False  # for the addresses of a recipient
     events_per_day: int = 0  # 0: no limit
     open_events: int = 0  # at the same time; 0: no limit
+    callback: bool = False  # final acks go to a callback of it
 
 
 class EventName(NamedTuple):
@@ -120,7 +121,7 @@ class Envelope:
     words: Words | None = None
     raw: bytes = b""
     recipient: Details | None = None  # who `user_id` is, to create or complete the person just in time
-    reply_to: str = ""  # where the final ack goes besides GET: "" or "stream"
+    reply_to: str = ""  # where the final ack goes besides GET: "", "stream" or "callback"
 
     @property
     def deadline_ms(self) -> int:

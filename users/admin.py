@@ -17,7 +17,7 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
-from users import channel_choices, source_admin, wishes_admin  # noqa: F401  register their models
+from users import channel_choices, wishes_admin  # noqa: F401  registers the event groups
 from users.acting import acting
 from users.acting_admin import ActsAsOperator
 from users.encryption import digests
@@ -30,6 +30,7 @@ from users.models import (
     User,
 )
 from users.reactivation import enable
+from users.sources import callback_admin, source_admin  # noqa: F401  register their models
 
 admin.site.unregister(Group)
 

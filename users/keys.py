@@ -34,7 +34,8 @@ UPDATE users_apikey SET last_used_at = %b WHERE id IN (
 _LIVE = """
 SELECT k.prefix, k.secret_digest, k.scopes, s.id, s.name, s.event_types, s.max_priority, s.topic_prefixes,
   s.may_create_people, s.may_vouch, s.people_prefixes, s.people_groups,
-  s.link_hosts, k.last_used_at, k.rate_per_s, k.burst, s.events_per_day, s.open_events
+  s.link_hosts, k.last_used_at, k.rate_per_s, k.burst, s.events_per_day, s.open_events,
+  EXISTS (SELECT FROM users_callback c WHERE c.source_id = s.id AND c.disabled_at IS NULL)
 FROM users_apikey k JOIN users_source s ON s.id = k.source_id
 WHERE k.prefix = ANY(%b::text[]) AND s.enabled AND k.revoked_at IS NULL
   AND (k.expires_at IS NULL OR k.expires_at > %b)
@@ -63,6 +64,7 @@ class LiveKey:
     burst: int | None = None
     events_per_day: int = 0  # of the source; 0: no limit
     open_events: int = 0
+    callback: bool = False  # final acks go to a callback of the source
 
     @property
     def people(self) -> PeopleRule:

@@ -162,6 +162,9 @@ SANDBOX_URL = ""
 # Channels from other packages: dotted paths of their declarations. CONTRIBUTING.md has the recipe.
 TOCSIN_CHANNELS = env.list("TOCSIN_CHANNELS", default=[])
 
+# Hosts that callbacks of sources may lead to although they are not public, over http or another port too.
+CALLBACK_PRIVATE_HOSTS = env.list("CALLBACK_PRIVATE_HOSTS", default=[])
+
 # Where people reach the gateway, for links in messages to them. Empty: those messages have no link.
 TOCSIN_PUBLIC_URL = env.str("TOCSIN_PUBLIC_URL", default="").rstrip("/")
 

@@ -16,7 +16,7 @@ from notifications.admin.templates import MessageTemplateAdmin
 from notifications.models import MessageTemplate
 from users.admin import ChannelPreferenceAdmin
 from users.models import ChannelPreference, EventGroup, Source
-from users.source_admin import SourceAdmin
+from users.sources.source_admin import SourceAdmin
 from users.wishes_admin import EventGroupAdmin
 
 admin.site.unregister([ChannelPreference, EventGroup, Source, MessageTemplate])

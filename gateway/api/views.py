@@ -23,7 +23,7 @@ from gateway.api import (
 )
 from gateway.api.openapi import document
 from gateway.api.openapi.bodies import body, query
-from gateway.api.sources import keys
+from gateway.api.sources import callbacks, keys
 from gateway.auth.bearer import AuthFailed, SourceKey
 from gateway.auth.callers import person_of_request
 from gateway.auth.key_rates import RateLimited
@@ -50,6 +50,7 @@ api.add_router("", profiles.router)
 api.add_router("", privacy.router)
 api.add_router("/templates", templates.router)
 api.add_router("/keys", keys.router)
+api.add_router("/callback", callbacks.router)
 
 
 @api.get(

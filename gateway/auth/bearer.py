@@ -63,6 +63,7 @@ def grant_of_key(key: LiveKey) -> SourceGrant:
         may_vouch=key.may_vouch,
         events_per_day=key.events_per_day,
         open_events=key.open_events,
+        callback=key.callback,
     )
 
 

@@ -156,6 +156,7 @@ def _envelope(given: Mapping[str, Any], source: SourceGrant, raw: bytes, reply_t
     content["expires_at_ms"] = content.pop("expires_at")
     content["words"] = content.pop("content")
     digest = _digest(content)
+    reply_to = reply_to or ("callback" if source.callback else "")
     return Envelope(source=source, raw=raw, reply_to=reply_to, digest=digest, recipient=recipient, **content)
 
 

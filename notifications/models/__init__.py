@@ -2,6 +2,7 @@
 
 from notifications.models.bot import BotUpdate, MessageEdit
 from notifications.models.broadcast import Broadcast
+from notifications.models.callback_message import CallbackMessage
 from notifications.models.delivery import Attempt, Delivery
 from notifications.models.event import DeadLetter, Event, InboxCursor
 from notifications.models.message_template import MessageTemplate, TemplateChange, TemplateVersion
@@ -12,6 +13,7 @@ __all__ = [
     "Attempt",
     "BotUpdate",
     "Broadcast",
+    "CallbackMessage",
     "DeadLetter",
     "Delivery",
     "Event",

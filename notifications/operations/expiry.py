@@ -4,6 +4,7 @@ import logging
 from datetime import datetime, timedelta
 
 from notifications.models import BotUpdate
+from notifications.operations import callbacks
 from users import linking, verification
 
 log = logging.getLogger(__name__)
@@ -16,5 +17,9 @@ def forget_expired(*, now: datetime) -> None:
     updates, _ = BotUpdate.objects.filter(taken_at__lt=now - _REPEATED_WITHIN).delete()
     links = linking.forget_expired(now=now)
     codes = verification.forget_expired(now=now)
-    if updates or links or codes:
-        log.info("expired_forgotten", extra={"updates": updates, "links": links, "codes": codes})
+    acks = callbacks.forget_old(now=now)
+    if updates or links or codes or acks:
+        log.info(
+            "expired_forgotten",
+            extra={"updates": updates, "links": links, "codes": codes, "callbacks": acks},
+        )

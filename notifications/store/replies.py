@@ -23,7 +23,7 @@ from users.models import Source
 _TAKE = """
 WITH due AS MATERIALIZED (
     SELECT id FROM notifications_event
-    WHERE reply_to = 'stream' AND replied_at IS NULL AND final_at IS NOT NULL
+    WHERE reply_to = %b::text AND replied_at IS NULL AND final_at IS NOT NULL
     ORDER BY final_at LIMIT %b FOR UPDATE SKIP LOCKED
 )
 UPDATE notifications_event e SET replied_at = %b FROM due, users_source s
@@ -85,14 +85,14 @@ _TABLES = ("notifications_event", "notifications_broadcast")
 _HELD = 0x70C52  # key of the advisory lock: held while it is found out which acks a stream has
 
 
-def take_replies_due(*, now: datetime, limit: int) -> list[Ended]:
+def take_replies_due(*, now: datetime, limit: int, reply_to: str = "stream") -> list[Ended]:
     """Mark final acks as sent and return them, the oldest first. The caller sends them, and then commits.
 
     Guarantee: without that commit they stay due, so a crash may double an ack and never loses one.
     """
     _share()
     with binary_cursor() as cursor:
-        rows = cursor.execute(_TAKE, [limit, now], binary=True).fetchall()
+        rows = cursor.execute(_TAKE, [reply_to, limit, now], binary=True).fetchall()
         tried = _tried(cursor, [row[0] for row in rows]) if rows else {}
     endings = [
         Ended._make((*columns, _parsed(plan), _parsed(trace), tried.get(columns[0], [])))
@@ -101,11 +101,11 @@ def take_replies_due(*, now: datetime, limit: int) -> list[Ended]:
     return sorted(endings, key=lambda ending: ending.final_at)
 
 
-def take_broadcast_replies_due(*, now: datetime, limit: int) -> list[Broadcast]:
+def take_broadcast_replies_due(*, now: datetime, limit: int, reply_to: str = "stream") -> list[Broadcast]:
     """Do the same as `take_replies_due` for the final acks of broadcasts."""
     _share()
     due = Broadcast.objects.select_for_update(skip_locked=True, of=("self",)).filter(
-        replied_at__isnull=True, final_at__isnull=False, reply_to="stream"
+        replied_at__isnull=True, final_at__isnull=False, reply_to=reply_to
     )
     rows = list(due.select_related("source").order_by("final_at")[:limit])
     if rows:

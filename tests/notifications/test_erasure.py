@@ -96,6 +96,7 @@ KEPT = {
     "notifications.Broadcast": {  # for all followers of a topic
         *{"event_id", "topic", "event_type", "content", "raw", "digest", "counts", "code", "reply_to"}
     },
+    "notifications.CallbackMessage": {"event_id", "body", "last_error"},  # an ack: ids, codes and times
     "notifications.Delivery": {"provider_message_id"},  # a number that proves the delivery
     "notifications.Event": {"event_id", "event_type", "code", "reply_to", "history"},  # ids, codes and times
     "notifications.MessageTemplate": {
@@ -107,6 +108,7 @@ KEPT = {
     "users.ApiKey": {"prefix", "secret_digest", "scopes"},
     "users.DefaultDigest": {"times", "weekdays"},
     "users.Digest": {"times", "weekdays"},  # deleted; numbers
+    "users.Callback": {"url", "secret", "old_secret", "owner_email", "disabled_reason"},  # a source's
     "users.EventGroup": {"name", "label", "event_types"},
     "users.Hours": {"weekdays"},  # deleted; numbers
     "users.PersonChange": {"subject"},  # the name of a table

@@ -29,6 +29,7 @@ from tests.notifications.desk import claim
 from users import keys
 from users.models import (
     ApiKey,
+    Callback,
     ChannelPreference,
     DefaultDigest,
     DefaultPreference,
@@ -66,6 +67,7 @@ def rows(db):
     DefaultPreference.objects.create(group=group, channel=3)
     DefaultDigest.objects.create(group=group, channel=3, mode="interval", period_s=900)
     source = Source.objects.create(name="exchange", event_types=["ORDER_FILLED"])
+    Callback.objects.create(source=source, url="https://hooks.example.com/acks", secret="whsec_AAAA")
     keys.issue(source, ["publish"])
     Quarantine.objects.create(
         ingress="streams", entry_id="1-0", code="malformed", reason="?", content=b"\xff"
@@ -184,6 +186,7 @@ def test_the_admin_knows_every_model_that_operators_ask_for() -> None:
         EventGroup,
         Source,
         ApiKey,
+        Callback,
         Event,
         Delivery,
         Quarantine,

@@ -1,5 +1,6 @@
 """The tables of people and sources, one module a subject."""
 
+from users.models.callbacks import Callback
 from users.models.changes import PersonChange
 from users.models.destinations import Destination, DestinationQuerySet, Reactivation
 from users.models.erasures import Erasure
@@ -15,6 +16,7 @@ from users.models.verification import Verification
 __all__ = [
     "TOPIC",
     "ApiKey",
+    "Callback",
     "ChannelPreference",
     "DefaultDigest",
     "DefaultPreference",

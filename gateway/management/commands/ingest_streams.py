@@ -1,4 +1,4 @@
-"""`manage.py ingest_streams`: consume the Redis stream and answer on the reply streams."""
+"""`manage.py ingest_streams`: consume the Redis stream, and send acks to reply streams and callbacks."""
 
 import gc
 import os
@@ -10,14 +10,14 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from gateway.ingress import replies, streams
+from gateway.ingress import callbacks, replies, streams
 from notifications import dispatch
 from runtime.postgres import clock
 from runtime.start import refuse_unsafe_start
 
 
 class Command(BaseCommand):
-    help = "Consume events from the Redis stream tocsin:events and write acks to tocsin:acks:<source>."
+    help = "Consume the Redis stream tocsin:events; send acks to tocsin:acks:<source> and callbacks."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -34,13 +34,18 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stopping.set())
         _collect_seldom()
         client = streams.connect(settings.REDIS_URL)
-        outbox = threading.Thread(target=replies.run, args=(client, stopping), name="replies")
-        outbox.start()
+        outboxes = [
+            threading.Thread(target=replies.run, args=(client, stopping), name="replies"),
+            threading.Thread(target=callbacks.run, args=(stopping,), name="callbacks"),
+        ]
+        for outbox in outboxes:
+            outbox.start()
         try:
             streams.StreamIngress(client, consumer).run(stopping)
         finally:
             stopping.set()
-            outbox.join()
+            for outbox in outboxes:
+                outbox.join()
             dispatch.flush()
 
 

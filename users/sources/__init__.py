@@ -1,0 +1,1 @@
+"""Sources: their admin pages and their callbacks."""
