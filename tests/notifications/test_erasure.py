@@ -11,7 +11,8 @@ from django.contrib.auth.models import Group
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.postgres.fields import ArrayField
 from django.core.management import call_command
-from django.db import models
+from django.db import models, transaction
+from django.utils import timezone
 
 from notifications import store
 from notifications.acks import event_ack
@@ -35,6 +36,7 @@ from notifications.states import Channel, Priority
 from notifications.store.erasure.mentions import quotes
 from notifications.transports.base import MessageError
 from runtime.redis.client import client
+from tests.notifications import processes
 from users import keys
 from users.acting import acting
 from users.models import (
@@ -47,7 +49,7 @@ from users.models import (
     Reactivation,
     User,
 )
-from users.people.erasing import Operator
+from users.people.erasing import Operator, sought
 
 MARK = "m4rk3r"
 ROOT = Operator(Erasure.Surface.COMMAND, "root")
@@ -337,6 +339,35 @@ def test_an_interrupted_erasure_goes_on_where_it_was(desk, ada, chat, now, monke
     erasure.advance_all(clock=lambda: now, chunks=2)
     order.refresh_from_db()
     assert (order.finished_at, order.events) == (now, 3)
+
+
+ERASER = """
+import sys, django
+django.setup()
+from django.utils import timezone
+from notifications.operations import erasure
+erasure.CHUNK = 1
+erasure.advance_all(clock=timezone.now, chunks=100)
+"""
+
+
+def test_an_erasure_whose_process_was_killed_goes_on(transactional_db, desk, ada, chat, now) -> None:
+    for number in range(4):
+        desk.event(ada, chat, event_id=f"e{number}")
+    order = erasure.begin(ada.pk, by=ROOT, now=now)
+    with transaction.atomic():  # which lets the process come as far as the third event
+        Event.objects.select_for_update().get(event_id="e2")
+        process = processes.start(ERASER)
+        processes.wait_for_lock(process)
+        process.kill()
+        process.communicate()
+    order.refresh_from_db()
+    assert order.finished_at is None
+    later = timezone.now() + timedelta(minutes=5)
+    erasure.advance_all(clock=lambda: later, chunks=10)
+    order.refresh_from_db()
+    assert (order.finished_at, order.events, sought(order)) == (later, 4, [])
+    assert not Destination.objects.filter(user=ada).exists()
 
 
 def test_the_command_asks_for_a_person_and_says_what_it_did(desk, ada, chat, capsys) -> None:

@@ -1,6 +1,6 @@
-"""No combination of wishes loses a CRITICAL event, or sends what is switched off.
+"""No combination of wishes loses a CRITICAL event, lets it wait for others, or sends what is switched off.
 
-What is on, muted and quiet is judged by code that shares nothing with the product's.
+What is on, muted, quiet and collected is judged by code that shares nothing with the product's.
 """
 
 from hypothesis import HealthCheck, given, settings
@@ -10,8 +10,9 @@ from notifications.events import Address, ChannelChoice, Recipient
 from notifications.routing.route import route
 from notifications.states import Channel, Priority
 from notifications.transports.registry import BUILT_IN
-from notifications.wishes import Group, Mute, Policy, Preference, RuleSet, Wishes
-from tests.notifications.routing.clocks import CLOCKS, NIGHTS, QUARTER, SPANS, quarters_of
+from notifications.wishes import Digest, Group, Mute, Policy, Preference, RuleSet, Wishes
+from tests.notifications.routing.clocks import CLOCKS, NIGHTS, QUARTER, SPANS, TIMES, quarters_of
+from users.digest_modes import DigestMode
 
 WEB, TELEGRAM, EMAIL = Channel.WEB, Channel.TELEGRAM, Channel.EMAIL
 SUPPORTED = {spec.channel: spec for spec in BUILT_IN}
@@ -50,17 +51,34 @@ ADDRESSES = st.lists(
     unique_by=lambda address: address.id,
 ).map(tuple)
 REQUESTED = st.lists(st.builds(ChannelChoice, CHANNELS), max_size=3).map(tuple)
+MODES = st.sampled_from(sorted(DigestMode))
 MUTES = st.lists(st.tuples(SCOPES, st.none() | st.integers(-20, 200)), max_size=2)
 
 
-def is_off(rules_of_all, event_type, channel, priority) -> bool:
-    """Tell whether the most specific rule of the first who has one keeps the event off the channel."""
+def digests(scopes):
+    made = st.tuples(scopes, st.sampled_from([TELEGRAM, EMAIL]), MODES, st.integers(1, 96), TIMES)
+    unique = st.lists(made, max_size=3, unique_by=lambda digest: (digest[0], digest[1]))
+    return unique.map(
+        lambda found: RuleSet(
+            Digest(of[0], channel, mode, of[1], period * QUARTER, (at,), frozenset(range(7)))
+            for of, channel, mode, period, at in found
+        )
+    )
+
+
+def most_specific(rules_of_all, event_type, channel):
+    """Return the most specific rule of the first who has one."""
     for rules_of_one in rules_of_all:
         for of in ((event_type, None), ("", GROUP_OF[event_type]), ("", None)):
             for rule in rules_of_one:
                 if (rule.event_type, rule.group_id) == of and rule.channel == channel:
-                    return not (rule.enabled and priority >= rule.min_priority)
-    return False
+                    return rule
+    return None
+
+
+def is_off(rules_of_all, event_type, channel, priority) -> bool:
+    rule = most_specific(rules_of_all, event_type, channel)
+    return rule is not None and not (rule.enabled and priority >= rule.min_priority)
 
 
 def applies(mute, event_type, now) -> bool:
@@ -73,10 +91,11 @@ def applies(mute, event_type, now) -> bool:
     st.sampled_from(NIGHTS), st.integers(0, 64), TYPES, st.sampled_from(Priority), st.booleans(), REQUESTED,
     ADDRESSES, rules(SCOPES), rules(st.sampled_from([("", None), ("", 1), ("", 2), ("", 3)])),
     MUTES, SPANS, SPANS, st.frozensets(st.integers(1, 3)), st.none() | st.integers(1, 300),
+    digests(SCOPES), digests(st.sampled_from([("", None), ("", 1), ("", 2), ("", 3)])),
 )  # fmt: skip
 def test_whatever_is_wished(
     night, offset, event_type, priority, online, requested, addresses, own, defaults,
-    mutes, quiet, windows, opted_out, expires_in,
+    mutes, quiet, windows, opted_out, expires_in, own_digests, default_digests,
 ) -> None:  # fmt: skip
     now = night[1] + offset * QUARTER
     wished = tuple(Mute(None if ends is None else now + ends * QUARTER, *of) for of, ends in mutes)
@@ -85,8 +104,9 @@ def test_whatever_is_wished(
         priority=priority,
         requested=requested,
         recipient=Recipient(
-            7, "ada", night[0], "en", addresses, RuleSet(own), Wishes(wished, (), quiet, windows, opted_out),
-            Policy(GROUPS, RuleSet(defaults)),
+            7, "ada", night[0], "en", addresses, RuleSet(own),
+            Wishes(wished, (), quiet, windows, opted_out, own_digests),
+            Policy(GROUPS, RuleSet(defaults), default_digests),
         ),
         online=online,
         channels=SUPPORTED,
@@ -117,10 +137,24 @@ def test_whatever_is_wished(
     def is_closed(moment) -> bool:
         return moment in silent or bool(windows and moment not in open_)
 
+    collected = {step.destination_id for step in plan.steps if step.hold_reason == "digest"}
+    assert not collected or priority is not Priority.CRITICAL, "a CRITICAL event waits for others"
+    for step in plan.steps:
+        digest = most_specific((own_digests, default_digests), event_type, step.channel)
+        waits = digest is not None and digest.mode in {"interval", "schedule"}
+        if step.destination_id in collected:
+            assert waits, "nobody wishes it in a digest"
+            assert step.hold_until > now
+            assert step.hold_until > clock[-1][0] or not is_closed(step.hold_until)
+            assert expires_in is None or step.hold_until < now + expires_in * QUARTER
+        elif step.destination_id and waits and priority is not Priority.CRITICAL and expires_in is None:
+            never = not any(not is_closed(moment) for moment, _ in clock)
+            assert never, "it does not wait for the others of its digest"
+
     pierces = priority is Priority.CRITICAL and not (event_type == "PRICE" and 3 in opted_out)
     if pierces:
         assert mandatory or sent == usable, "a CRITICAL event lost a channel"
-        assert not any(step.hold_until for step in plan.steps)
+        assert not any(step.hold_until for step in plan.steps if step.destination_id not in collected)
         assert (plan.pierces is not None) == (muted or is_closed(now)), "it says so, and only then"
         return
     assert plan.pierces is None
@@ -128,7 +162,8 @@ def test_whatever_is_wished(
         assert not sent, "muted"
     if muted or is_closed(now):
         assert plan.silent
-        waits = {step.hold_until for step in plan.steps if step.destination_id is not None}
+        alone = [step for step in plan.steps if step.destination_id not in {None, *collected}]
+        waits = {step.hold_until for step in alone}
         assert None not in waits and len(waits) <= 1
         for until in waits:
             assert until > now and (until > clock[-1][0] or not is_closed(until))
@@ -139,4 +174,4 @@ def test_whatever_is_wished(
             assert any(applies(mute, event_type, now) and mute.until is None for mute in wished)
     else:
         assert mandatory or sent == usable
-        assert not any(step.hold_until for step in plan.steps)
+        assert not any(step.hold_until for step in plan.steps if step.destination_id not in collected)

@@ -1,22 +1,17 @@
 """A process that dies in the middle of a fan-out: who had their event has it, and the others get it."""
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 
 import pytest
-from django.db import connection
 
-from config.env import ROOT
 from notifications import store
 from notifications.ingest import ingest
 from notifications.models import Broadcast, Delivery, Event
 from notifications.states import Channel, Priority
 from notifications.sweep import sweep
 from notifications.topics import fan_out, subscriptions
+from tests.notifications import processes
 from users.models import TopicRule, TopicSubscription, User
 
 PERSONS, CHUNK = 1_000, 300
@@ -45,23 +40,7 @@ store.broadcasts.accept([Broadcast(
 
 
 def run(program: str, *args: str, crash: str) -> int:
-    name = connection.settings_dict["NAME"]
-    environment = {
-        "DATABASE_URL": urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl(),
-        "DJANGO_SETTINGS_MODULE": "config.settings.test",
-        "TOCSIN_CRASH": crash,
-        "TOCSIN_FAN_OUT_CHUNK": str(CHUNK),
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", program, *args],
-        cwd=ROOT,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode in {0, 137}, done.stderr
-    return done.returncode
+    return processes.run(program, *args, crash=crash, TOCSIN_FAN_OUT_CHUNK=str(CHUNK))
 
 
 @pytest.fixture
