@@ -185,7 +185,7 @@ class DeliverySpec(_message.Message):
     def __init__(self, priority: _Optional[_Union[Priority, str]] = ..., channels: _Optional[_Iterable[_Union[ChannelPreference, _Mapping]]] = ...) -> None: ...
 
 class EventAck(_message.Message):
-    __slots__ = ["at", "code", "counts", "delivered_via", "duplicate", "error_message", "event_id", "evidence", "final", "outcomes", "seq", "status", "superseded_by"]
+    __slots__ = ["at", "code", "counts", "delivered_via", "detail", "duplicate", "error_message", "event_id", "evidence", "field", "final", "outcomes", "seq", "state", "status", "superseded_by"]
     class CountsEntry(_message.Message):
         __slots__ = ["key", "value"]
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -197,29 +197,35 @@ class EventAck(_message.Message):
     CODE_FIELD_NUMBER: _ClassVar[int]
     COUNTS_FIELD_NUMBER: _ClassVar[int]
     DELIVERED_VIA_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
     DUPLICATE_FIELD_NUMBER: _ClassVar[int]
     ERROR_MESSAGE_FIELD_NUMBER: _ClassVar[int]
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     EVIDENCE_FIELD_NUMBER: _ClassVar[int]
+    FIELD_FIELD_NUMBER: _ClassVar[int]
     FINAL_FIELD_NUMBER: _ClassVar[int]
     OUTCOMES_FIELD_NUMBER: _ClassVar[int]
     SEQ_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     SUPERSEDED_BY_FIELD_NUMBER: _ClassVar[int]
     at: int
     code: str
     counts: _containers.ScalarMap[str, int]
     delivered_via: ChannelType
+    detail: str
     duplicate: bool
     error_message: str
     event_id: str
     evidence: Evidence
+    field: str
     final: bool
     outcomes: _containers.RepeatedCompositeFieldContainer[ChannelOutcome]
     seq: int
+    state: str
     status: AckStatus
     superseded_by: str
-    def __init__(self, event_id: _Optional[str] = ..., status: _Optional[_Union[AckStatus, str]] = ..., error_message: _Optional[str] = ..., delivered_via: _Optional[_Union[ChannelType, str]] = ..., evidence: _Optional[_Union[Evidence, str]] = ..., final: bool = ..., duplicate: bool = ..., seq: _Optional[int] = ..., at: _Optional[int] = ..., outcomes: _Optional[_Iterable[_Union[ChannelOutcome, _Mapping]]] = ..., code: _Optional[str] = ..., counts: _Optional[_Mapping[str, int]] = ..., superseded_by: _Optional[str] = ...) -> None: ...
+    def __init__(self, event_id: _Optional[str] = ..., status: _Optional[_Union[AckStatus, str]] = ..., error_message: _Optional[str] = ..., delivered_via: _Optional[_Union[ChannelType, str]] = ..., evidence: _Optional[_Union[Evidence, str]] = ..., final: bool = ..., duplicate: bool = ..., seq: _Optional[int] = ..., at: _Optional[int] = ..., outcomes: _Optional[_Iterable[_Union[ChannelOutcome, _Mapping]]] = ..., code: _Optional[str] = ..., counts: _Optional[_Mapping[str, int]] = ..., superseded_by: _Optional[str] = ..., state: _Optional[str] = ..., detail: _Optional[str] = ..., field: _Optional[str] = ...) -> None: ...
 
 class EventAckBatch(_message.Message):
     __slots__ = ["acks"]
