@@ -1,4 +1,4 @@
-"""Every error below `/api/` is a problem document, also one that Django or ninja answers by itself."""
+"""Every error where programs call is a problem document, also one that Django or ninja answers by itself."""
 
 from collections.abc import Awaitable, Callable
 
@@ -16,12 +16,13 @@ _CODES = {
     405: ("method_not_allowed", "The header Allow lists the methods of this path."),
     500: ("internal", "Our fault, and logged. Try again later."),
 }
+_FOR_PROGRAMS = ("/api/", "/hooks/", "/healthz", "/readyz", "/metrics")
 _Answer = Callable[[HttpRequest], HttpResponseBase] | Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
 
 @sync_and_async_middleware
 def problem_documents(answer: _Answer) -> _Answer:
-    """Middleware: replace error pages of the API."""
+    """Middleware: replace error pages where programs call."""
     if iscoroutinefunction(answer):
 
         async def answered(request: HttpRequest) -> HttpResponseBase:
@@ -34,7 +35,7 @@ def problem_documents(answer: _Answer) -> _Answer:
 def _as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     code, detail = _CODES.get(response.status_code, ("", ""))
     is_page = "json" not in response.get("Content-Type", "")
-    if not code or not is_page or not request.path_info.startswith("/api/"):
+    if not code or not is_page or not request.path_info.startswith(_FOR_PROGRAMS):
         return response
     headers = {"Allow": response["Allow"]} if response.has_header("Allow") else {}
     replaced: HttpResponse = problem(code, detail, status=response.status_code, headers=headers)
