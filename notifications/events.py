@@ -48,6 +48,7 @@ class SourceGrant:
     events_per_day: int = 0  # 0: no limit
     open_events: int = 0  # at the same time; 0: no limit
     callback: bool = False  # final acks go to a callback of it
+    test: bool = False  # its events are simulated
 
 
 class EventName(NamedTuple):
@@ -271,6 +272,7 @@ class Ack:
     delivered_via: Channel | None = None
     evidence: Evidence = Evidence.NONE
     outcomes: tuple[ChannelOutcome, ...] = ()
+    simulated: bool = False  # of a test key: nothing was sent
     superseded_by: str = ""  # the id of the newer event that has taken its place
     state: EventState | None = None
     event_pk: int = 0

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from notifications import dispatch, store
+from notifications import dispatch, simulation, store
 from notifications.acks import skipped, stored_acks
 from notifications.effects import Effects
 from notifications.events import Ack, ChannelOutcome, Envelope, rejected_ack
@@ -35,6 +35,9 @@ def ingest(batch: Sequence[Envelope], *, now: datetime) -> list[Ack]:
     INFORMATIONAL events are sent to live sessions at most once and never stored. Raises: database
     errors; part of the batch may be stored, and all of it can be sent again under the same ids.
     """
+    tests = [index for index, one in enumerate(batch) if one.source.test]
+    if tests:
+        return _apart(batch, frozenset(tests), now)
     above_quota = quotas.take(batch, now=now)
     try:
         acks = _ingest(batch, above_quota, now)
@@ -43,6 +46,29 @@ def ingest(batch: Sequence[Envelope], *, now: datetime) -> list[Ack]:
         raise
     quotas.settle(batch, acks, above_quota, now=now)
     return acks
+
+
+def _apart(batch: Sequence[Envelope], tests: frozenset[int], now: datetime) -> list[Ack]:
+    """Accept a batch that has events of test keys, which are simulated."""
+    live = [one for index, one in enumerate(batch) if index not in tests]
+    acks = iter(ingest(live, now=now) if live else [])
+    simulated = iter(_simulate([one for index, one in enumerate(batch) if index in tests], now))
+    return [next(simulated if index in tests else acks) for index in range(len(batch))]
+
+
+def _simulate(batch: Sequence[Envelope], now: datetime) -> list[Ack]:
+    """Decide everything as for live events, and send and store nothing beside them."""
+    acks = _rejected(batch, now)
+    plans = plan_for(batch, now=now, counted=False)
+    published.refresh()
+    for index, (envelope, planned) in enumerate(zip(batch, plans, strict=True)):
+        rejected = _reject_unknown(envelope, planned is not None, set(), now)
+        if index not in acks and rejected is not None:
+            acks[index] = rejected
+    rest = [index for index in range(len(batch)) if index not in acks]
+    given = [simulation.Simulated(batch[index], plans[index]) for index in rest]
+    acks.update(zip(rest, simulation.simulate(given, now=now), strict=True))
+    return [acks[index] for index in range(len(batch))]
 
 
 def _ingest(batch: Sequence[Envelope], above_quota: Mapping[int, Ack], now: datetime) -> list[Ack]:

@@ -20,6 +20,7 @@ from users.people.values import PeopleRule
 log = logging.getLogger(__name__)
 
 _FORM = re.compile(r"tsn_([a-z0-9]{10})_([A-Za-z0-9_-]{43})")
+_TEST = "test"
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 _USED_WITHIN = timedelta(minutes=5)  # a key in use is written this seldom
@@ -34,7 +35,7 @@ UPDATE users_apikey SET last_used_at = %b WHERE id IN (
 _LIVE = """
 SELECT k.prefix, k.secret_digest, k.scopes, s.id, s.name, s.event_types, s.max_priority, s.topic_prefixes,
   s.may_create_people, s.may_vouch, s.people_prefixes, s.people_groups,
-  s.link_hosts, k.last_used_at, k.rate_per_s, k.burst, s.events_per_day, s.open_events,
+  s.link_hosts, k.last_used_at, k.test, k.rate_per_s, k.burst, s.events_per_day, s.open_events,
   EXISTS (SELECT FROM users_callback c WHERE c.source_id = s.id AND c.disabled_at IS NULL)
 FROM users_apikey k JOIN users_source s ON s.id = k.source_id
 WHERE k.prefix = ANY(%b::text[]) AND s.enabled AND k.revoked_at IS NULL
@@ -60,6 +61,7 @@ class LiveKey:
     people_groups: Sequence[str] = ()
     link_hosts: Sequence[str] = ()  # empty: no links
     last_used_at: datetime | None = None
+    test: bool = False  # its events are simulated
     rate_per_s: int | None = None  # None: the default; 0: no limit
     burst: int | None = None
     events_per_day: int = 0  # of the source; 0: no limit
@@ -74,9 +76,16 @@ class LiveKey:
         return secrets.compare_digest(bytes(self.digest), sha256(secret.encode()).digest())
 
 
-def issue(source: Source, scopes: list[str], *, note: str = "", expires_at: datetime | None = None) -> str:
+def issue(
+    source: Source,
+    scopes: list[str],
+    *,
+    note: str = "",
+    expires_at: datetime | None = None,
+    test: bool = False,
+) -> str:
     """Create a key and return it. Its secret is not stored and cannot be read later."""
-    prefix = "".join(secrets.choice(_ALPHABET) for _ in range(10))
+    prefix = _new_prefix(test=test)
     secret = secrets.token_urlsafe(32)
     ApiKey.objects.create(
         source=source,
@@ -85,8 +94,19 @@ def issue(source: Source, scopes: list[str], *, note: str = "", expires_at: date
         scopes=scopes,
         note=note,
         expires_at=expires_at,
+        test=test,
     )
     return f"tsn_{prefix}_{secret}"
+
+
+def _new_prefix(*, test: bool) -> str:
+    """Return ten characters, which begin with `test` if it is the key of a test, and only then."""
+    while True:
+        drawn = "".join(secrets.choice(_ALPHABET) for _ in range(10))
+        if test:
+            return _TEST + drawn[len(_TEST) :]
+        if not drawn.startswith(_TEST):
+            return drawn
 
 
 class NotLive(Exception):
@@ -104,7 +124,7 @@ def rotate(prefix: str, *, overlap: timedelta = OVERLAP, now: datetime) -> str:
             raise NotLive
         lifetime = None if old.expires_at is None else old.expires_at - old.created_at
         expires_at = None if lifetime is None else now + lifetime
-        made = issue(old.source, old.scopes, note=old.note, expires_at=expires_at)
+        made = issue(old.source, old.scopes, note=old.note, expires_at=expires_at, test=old.test)
         ApiKey.objects.filter(prefix=made.split("_")[1]).update(rate_per_s=old.rate_per_s, burst=old.burst)
         old.expires_at = min(old.expires_at or now + overlap, now + overlap)
         old.save(update_fields=["expires_at"])

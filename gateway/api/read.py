@@ -7,10 +7,10 @@ from typing_extensions import TypedDict
 
 from gateway.api.shown import Milliseconds, ms_or_none
 from gateway.codec.acks import EventAck, ack_to_json
-from notifications import store
+from notifications import simulation, store
 from notifications.acks import event_ack
 from notifications.live.frames import to_ms
-from notifications.models import Broadcast, Delivery, Event
+from notifications.models import Broadcast, Delivery, Event, SimulatedEvent
 from notifications.operations.timeline import TimelineStep, timeline
 from notifications.states import Channel, Priority
 from notifications.topics.acks import broadcast_ack
@@ -118,6 +118,33 @@ class TopicEventStory(_AnyStory):
     expires_at: Milliseconds
     everybody_told: bool
     counts: dict[str, int]
+
+
+class SimulatedStory(TypedDict):
+    """An event of a test key: what would have become of it."""
+
+    event_id: str
+    event_type: str
+    accepted_at: Milliseconds
+    ack: EventAck
+    plan: list[PlanStep]
+    trace: list[TraceLine]
+
+
+def simulated_story(source_id: int, event_id: str) -> SimulatedStory | None:
+    """Return the event of a test key, or None."""
+    known = SimulatedEvent.objects.filter(source=source_id, event_id=event_id)
+    row = None if "\0" in event_id else known.first()
+    if row is None:
+        return None
+    return {
+        "event_id": row.event_id,
+        "event_type": row.event_type,
+        "accepted_at": to_ms(row.accepted_at),
+        "ack": ack_to_json(simulation.ack_of(row)),
+        "plan": [cast(PlanStep, _named(step)) for step in row.plan],
+        "trace": [cast(TraceLine, _named(line)) for line in row.trace],
+    }
 
 
 def stored_pk(source_id: int, event_id: str) -> int | str | None:

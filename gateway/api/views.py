@@ -109,7 +109,7 @@ async def get_event_named_replay(request: HttpRequest, wait: float = Query(0, ge
     return await _event(request, "replay", wait)
 
 
-_STORY = read.EventStory | read.TopicEventStory
+_STORY = read.EventStory | read.TopicEventStory | read.SimulatedStory
 
 
 @api.get("/event", auth=SourceKey("read"), response=_STORY, summary="One event, by an id of any form")
@@ -135,12 +135,20 @@ async def get_event(request: HttpRequest, event_id: str, wait: float = Query(0, 
 
 async def _event(request: HttpRequest, event_id: str, wait: float) -> HttpResponse:
     source_id = request.auth.source_id  # type: ignore[attr-defined]
+    if request.auth.test:  # type: ignore[attr-defined]
+        simulated = await sync_to_async(read.simulated_story)(source_id, event_id)
+        return JsonResponse(simulated) if simulated else _no_event(event_id)
     found = await sync_to_async(read.stored_pk)(source_id, event_id)
     if found is None:
-        return problem("not_found", "This source has no event with this id.", event_id=event_id)
+        return _no_event(event_id)
     if wait:
         await until_final(found, wait)
     return JsonResponse(await sync_to_async(read.story)(found))
+
+
+def _no_event(event_id: str) -> HttpResponse:
+    answer: HttpResponse = problem("not_found", "This source has no event with this id.", event_id=event_id)
+    return answer
 
 
 _LAST_SEQ = 2**63 - 1

@@ -1,5 +1,6 @@
 """Authentication: a source by its API key, a person by a browser session or a JWT."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,8 @@ from users.models import Source, User
 from users.people.values import PeopleRule
 
 TOKEN_LIFE_MAX_S = 900
+# What a test key may call beside publishing: one event, which is a simulated one.
+_OF_TESTS = re.compile(r"/api/v1/event(s/(?!stats$|replay$).+)?", re.DOTALL)
 _LEEWAY_S = 5  # an issuer's clock may be ahead of ours by this
 _SECOND = timedelta(microseconds=999_999)
 
@@ -64,6 +67,7 @@ def grant_of_key(key: LiveKey) -> SourceGrant:
         events_per_day=key.events_per_day,
         open_events=key.open_events,
         callback=key.callback,
+        test=key.test,
     )
 
 
@@ -89,6 +93,8 @@ class SourceKey(HttpBearer):
 def key_of_call(request: HttpRequest, token: str, *scopes: str) -> LiveKey:
     """Return the key of a call, which counts against its rate. Raises: `AuthFailed`, `RateLimited`."""
     key = require_scope(keys.authenticate(token, now=clock.now()), *scopes)
+    if key.test and not _OF_TESTS.fullmatch(request.path_info):
+        raise AuthFailed("test_key", "A test key publishes and reads test events alone: use a live key.")
     key_rates.count_call(request, key)
     return key
 

@@ -31,6 +31,7 @@ class EventAck(TypedDict):
     detail: Annotated[str, Field(description="Why, for people.")]
     field: Annotated[str, Field(description="The field that is at fault.")]
     error_message: Annotated[str, Field(description="`field` and `detail`, as one text.")]
+    simulated: Annotated[bool, Field(description="Of a test key: nothing was sent.")]
     duplicate: Annotated[bool, Field(description="Known already: this is the stored truth.")]
     seq: Annotated[int, Field(description="Place in the person's sequence, from 1; 0: none.")]
     counts: Annotated[dict[str, int], Field(description="Of an event to a topic: persons by state.")]
@@ -58,6 +59,7 @@ def ack_to_json(ack: Ack) -> EventAck:
         "detail": ack.detail,
         "field": ack.field,
         "error_message": _error_message(ack),
+        "simulated": ack.simulated,
         "duplicate": ack.duplicate,
         "seq": ack.seq,
         "counts": dict(ack.counts),
@@ -111,6 +113,7 @@ def _ack_message(ack: Ack) -> wire.EventAck:
         state=ack.state.value if ack.state else "",
         detail=ack.detail,
         field=ack.field,
+        simulated=ack.simulated,
     )
 
 

@@ -33,6 +33,7 @@ _STATUS = {
     "missing_key": 401,
     "invalid_key": 401,
     "missing_scope": 403,
+    "test_key": 403,
     "csrf_failed": 403,
     "origin_not_allowed": 403,
     "not_found": 404,

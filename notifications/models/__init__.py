@@ -8,6 +8,7 @@ from notifications.models.event import DeadLetter, Event, InboxCursor
 from notifications.models.message_template import MessageTemplate, TemplateChange, TemplateVersion
 from notifications.models.quarantine import Quarantine
 from notifications.models.replay import Replay
+from notifications.models.simulated import SimulatedEvent
 
 __all__ = [
     "Attempt",
@@ -22,6 +23,7 @@ __all__ = [
     "MessageTemplate",
     "Quarantine",
     "Replay",
+    "SimulatedEvent",
     "TemplateChange",
     "TemplateVersion",
 ]

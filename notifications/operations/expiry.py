@@ -3,12 +3,13 @@
 import logging
 from datetime import datetime, timedelta
 
-from notifications.models import BotUpdate
+from notifications.models import BotUpdate, SimulatedEvent
 from notifications.operations import callbacks
 from users import linking, verification
 
 log = logging.getLogger(__name__)
 
+SIMULATED_KEPT = timedelta(days=7)
 _REPEATED_WITHIN = timedelta(days=2)  # Telegram keeps an update for a day
 
 
@@ -18,6 +19,7 @@ def forget_expired(*, now: datetime) -> None:
     links = linking.forget_expired(now=now)
     codes = verification.forget_expired(now=now)
     acks = callbacks.forget_old(now=now)
+    SimulatedEvent.objects.filter(accepted_at__lt=now - SIMULATED_KEPT).delete()
     if updates or links or codes or acks:
         log.info(
             "expired_forgotten",

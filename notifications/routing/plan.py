@@ -35,9 +35,10 @@ class Routable(Protocol):
 R = TypeVar("R", bound=Routable)
 
 
-def plan_for(batch: Sequence[R], *, now: datetime) -> list[Planned[R] | None]:
+def plan_for(batch: Sequence[R], *, now: datetime, counted: bool = True) -> list[Planned[R] | None]:
     """Return the plan of each item, in order; None where nobody who is active has its `user_id`.
 
+    Without `counted` a throttle neither counts it nor holds it back.
     Two statements and a round trip to Redis for all; another round trip for each event with a throttle.
     Raises: database errors.
     """
@@ -65,7 +66,14 @@ def plan_for(batch: Sequence[R], *, now: datetime) -> list[Planned[R] | None]:
             now=now,
             expires_at=_moment(item.deadline_ms),
         )
-        planned.append(Planned(item, recipient, is_online, _throttled(item, recipient, plan_of, now)))
+        planned.append(
+            Planned(
+                item,
+                recipient,
+                is_online,
+                _throttled(item, recipient, plan_of, now) if counted else plan_of(),
+            )
+        )
     return planned
 
 

@@ -105,6 +105,7 @@ KEPT = {
         *{"event_type", "stem", "locale", "draft_title", "draft_body"}  # wordings for everybody
     },
     "notifications.Quarantine": {"ingress", "entry_id", "source_name", "code"},
+    "notifications.SimulatedEvent": {"event_id", "event_type", "digest", "plan", "trace", "ack"},  # nobody's
     "notifications.TemplateChange": {"note"},
     "notifications.TemplateVersion": {"title", "body"},
     "users.ApiKey": {"prefix", "secret_digest", "scopes"},

@@ -208,6 +208,7 @@ ADDED_FIELDS: Fields = {
         "state": (14, "string"),
         "detail": (15, "string"),
         "field": (16, "string"),
+        "simulated": (17, "bool"),
     },
     "ChannelOutcome": {
         "channel": (1, "ChannelType"),

@@ -110,6 +110,13 @@ class ApiKey(models.Model):
     last_used_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="To within five minutes. Empty: never."
     )
+    test = models.BooleanField(
+        "test key",
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text="Its events are routed and rendered, and nothing is sent.",
+    )
     rate_per_s = models.PositiveIntegerField(
         "rate per second",
         null=True,

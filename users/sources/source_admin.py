@@ -20,7 +20,7 @@ class SourceAdmin(ModelAdmin):  # type: ignore[misc]
     list_filter = ("enabled", "max_priority", "allow_stream", "may_create_people", "may_vouch")
     search_fields = ("name",)
     readonly_fields = ("created_at",)
-    actions = ("issue_publish_key", "issue_people_key")
+    actions = ("issue_publish_key", "issue_people_key", "issue_test_key")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Source]:
         sources: QuerySet[Source] = super().get_queryset(request)
@@ -38,9 +38,15 @@ class SourceAdmin(ModelAdmin):  # type: ignore[misc]
     def issue_people_key(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
         self._issue(request, queryset, ["publish", "read", "people"])
 
-    def _issue(self, request: HttpRequest, queryset: QuerySet[Source], scopes: list[str]) -> None:
+    @admin.action(description="Issue a test key: its events are simulated, nothing is sent")
+    def issue_test_key(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
+        self._issue(request, queryset, ["publish", "read"], test=True)
+
+    def _issue(
+        self, request: HttpRequest, queryset: QuerySet[Source], scopes: list[str], *, test: bool = False
+    ) -> None:
         for source in queryset:
-            key = keys.issue(source, scopes, note=f"issued by {request.user}")
+            key = keys.issue(source, scopes, note=f"issued by {request.user}", test=test)
             messages.success(request, f"Key of {source.name}, shown only now: {key}")
 
 
@@ -50,15 +56,16 @@ class ApiKeyAdmin(ModelAdmin):  # type: ignore[misc]
         "__str__",
         "source",
         "note",
+        "test",
         "scopes",
         "created_at",
         "last_used_at",
         "expires_at",
         "revoked_at",
     )
-    list_filter = ("source", ("revoked_at", admin.EmptyFieldListFilter))
+    list_filter = ("source", "test", ("revoked_at", admin.EmptyFieldListFilter))
     search_fields = ("prefix", "source__name", "note")
-    readonly_fields = ("source", "prefix", "created_at", "last_used_at")
+    readonly_fields = ("source", "prefix", "test", "created_at", "last_used_at")
     list_select_related = ("source",)
     actions = ("rotate", "revoke")
 

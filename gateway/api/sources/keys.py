@@ -15,7 +15,7 @@ from gateway.api.openapi.bodies import body
 from gateway.api.shown import Milliseconds, ms_or_none
 from gateway.auth.bearer import AuthFailed, SourceKey
 from gateway.codec.limits import InvalidEvent, check_time
-from gateway.codec.people import checked_object
+from gateway.codec.people import check_boolean, checked_object
 from gateway.codec.problems import problem
 from gateway.codec.schema import Field, Kind, integer, text
 from notifications.live.frames import to_ms
@@ -37,6 +37,7 @@ class KeyAnswer(TypedDict):
     prefix: str
     name: str
     scopes: list[str]
+    test: bool
     created_at: Milliseconds
     last_used_at: Milliseconds | None
     expires_at: Milliseconds | None
@@ -72,6 +73,7 @@ _SCOPES = {"type": "array", "minItems": 1, "items": {"type": "string", "enum": l
 _ISSUE = (
     Field("name", text(100), "where the key is used"),
     Field("scopes", Kind(_check_scopes, _SCOPES, list), "what it may do", required=True),
+    Field("test", Kind(check_boolean, {"type": "boolean"}, bool), "a key whose events are simulated"),
     Field(
         "expires_at",
         Kind(_check_moment, {"type": "integer", "minimum": 0}, lambda: None),
@@ -120,7 +122,8 @@ def _issued(request: HttpRequest, caller: LiveKey) -> HttpResponse:
     if expires_at is not None and expires_at <= clock.now():
         raise InvalidEvent("out_of_range", "Give a time in the future.", "expires_at")
     source = Source.objects.get(pk=caller.source_id)
-    return _once(_with_key(keys.issue(source, asked["scopes"], note=asked["name"], expires_at=expires_at)))
+    made = keys.issue(source, asked["scopes"], note=asked["name"], expires_at=expires_at, test=asked["test"])
+    return _once(_with_key(made))
 
 
 def _may_give(caller: LiveKey, scopes: list[str]) -> None:
@@ -193,6 +196,7 @@ def _shown(key: ApiKey) -> KeyAnswer:
         "prefix": key.prefix,
         "name": key.note,
         "scopes": key.scopes,
+        "test": key.test,
         "created_at": to_ms(key.created_at),
         "last_used_at": ms_or_none(key.last_used_at),
         "expires_at": ms_or_none(key.expires_at),

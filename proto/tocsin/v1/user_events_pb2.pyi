@@ -273,7 +273,7 @@ class ChannelPreference(_message.Message):
     def __init__(self, channel: _Optional[_Union[ChannelType, str]] = ..., only_if_active: _Optional[bool] = ...) -> None: ...
 
 class EventAck(_message.Message):
-    __slots__ = ("event_id", "status", "error_message", "delivered_via", "evidence", "final", "duplicate", "seq", "at", "outcomes", "code", "counts", "superseded_by", "state", "detail", "field")
+    __slots__ = ("event_id", "status", "error_message", "delivered_via", "evidence", "final", "duplicate", "seq", "at", "outcomes", "code", "counts", "superseded_by", "state", "detail", "field", "simulated")
     class CountsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -297,6 +297,7 @@ class EventAck(_message.Message):
     STATE_FIELD_NUMBER: _ClassVar[int]
     DETAIL_FIELD_NUMBER: _ClassVar[int]
     FIELD_FIELD_NUMBER: _ClassVar[int]
+    SIMULATED_FIELD_NUMBER: _ClassVar[int]
     event_id: str
     status: AckStatus
     error_message: str
@@ -313,7 +314,8 @@ class EventAck(_message.Message):
     state: str
     detail: str
     field: str
-    def __init__(self, event_id: _Optional[str] = ..., status: _Optional[_Union[AckStatus, str]] = ..., error_message: _Optional[str] = ..., delivered_via: _Optional[_Union[ChannelType, str]] = ..., evidence: _Optional[_Union[Evidence, str]] = ..., final: _Optional[bool] = ..., duplicate: _Optional[bool] = ..., seq: _Optional[int] = ..., at: _Optional[int] = ..., outcomes: _Optional[_Iterable[_Union[ChannelOutcome, _Mapping]]] = ..., code: _Optional[str] = ..., counts: _Optional[_Mapping[str, int]] = ..., superseded_by: _Optional[str] = ..., state: _Optional[str] = ..., detail: _Optional[str] = ..., field: _Optional[str] = ...) -> None: ...
+    simulated: bool
+    def __init__(self, event_id: _Optional[str] = ..., status: _Optional[_Union[AckStatus, str]] = ..., error_message: _Optional[str] = ..., delivered_via: _Optional[_Union[ChannelType, str]] = ..., evidence: _Optional[_Union[Evidence, str]] = ..., final: _Optional[bool] = ..., duplicate: _Optional[bool] = ..., seq: _Optional[int] = ..., at: _Optional[int] = ..., outcomes: _Optional[_Iterable[_Union[ChannelOutcome, _Mapping]]] = ..., code: _Optional[str] = ..., counts: _Optional[_Mapping[str, int]] = ..., superseded_by: _Optional[str] = ..., state: _Optional[str] = ..., detail: _Optional[str] = ..., field: _Optional[str] = ..., simulated: _Optional[bool] = ...) -> None: ...
 
 class ChannelOutcome(_message.Message):
     __slots__ = ("channel", "state", "reason")

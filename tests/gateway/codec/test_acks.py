@@ -44,6 +44,7 @@ def test_every_field_of_an_ack_stands_in_its_json() -> None:
         "detail": "",
         "field": "",
         "error_message": "",
+        "simulated": False,
         "duplicate": True,
         "seq": 7,
         "counts": {"delivered": 2},

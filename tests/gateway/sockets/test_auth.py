@@ -35,7 +35,6 @@ def test_somebody_new_has_an_empty_sequence(open_page, bob) -> None:
 @pytest.mark.parametrize(
     "origin",
     [
-        None,
         "https://evil.test",
         "null",
         "http://127.0.0.1.evil.test",
@@ -48,6 +47,16 @@ def test_somebody_new_has_an_empty_sequence(open_page, bob) -> None:
 def test_a_foreign_page_does_not_get_in(open_page, ann, origin: str | None) -> None:
     page = open_page(ann, origin=origin, ready=False)
     assert page.closed_with() == 4003
+
+
+def test_a_service_without_an_origin_signs_in_with_a_token_and_never_by_cookie(open_page, ann) -> None:
+    service = open_page(ann, origin=None, ready=False)
+    service.send(type="ping")
+    assert service.receive()["code"] == "auth_required"
+    service = open_page(origin=None, ready=False)
+    service.send(type="auth", token=token_for("ann"))
+    assert service.receive()["type"] == "ready"
+    service.barrier()
 
 
 def test_a_page_that_may_use_tokens_signs_in_with_one_and_never_by_cookie(open_page, ann) -> None:

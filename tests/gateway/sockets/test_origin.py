@@ -47,7 +47,6 @@ def test_pages_of_this_server_and_trusted_ones_get_in(origin, host, scheme) -> N
 @pytest.mark.parametrize(
     "origin",
     [
-        None,
         "",
         "null",
         "http://tocsin.example",
@@ -72,6 +71,11 @@ def test_pages_of_this_server_and_trusted_ones_get_in(origin, host, scheme) -> N
 )
 def test_another_scheme_host_or_port_does_not_get_in(origin) -> None:
     assert not allowed(origin)
+
+
+def test_a_client_without_an_origin_is_no_page_and_may_not_use_a_cookie() -> None:
+    assert allowed(None)
+    assert not session_allowed(scope_of({"host": "tocsin.example"}))
 
 
 def test_a_host_that_is_not_ours_vouches_for_nobody() -> None:
