@@ -185,7 +185,7 @@ class DeliverySpec(_message.Message):
     def __init__(self, priority: _Optional[_Union[Priority, str]] = ..., channels: _Optional[_Iterable[_Union[ChannelPreference, _Mapping]]] = ...) -> None: ...
 
 class EventAck(_message.Message):
-    __slots__ = ["at", "code", "counts", "delivered_via", "detail", "duplicate", "error_message", "event_id", "evidence", "field", "final", "outcomes", "seq", "state", "status", "superseded_by"]
+    __slots__ = ["at", "code", "counts", "delivered_via", "detail", "duplicate", "error_message", "event_id", "evidence", "field", "final", "outcomes", "seq", "simulated", "state", "status", "superseded_by"]
     class CountsEntry(_message.Message):
         __slots__ = ["key", "value"]
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -206,6 +206,7 @@ class EventAck(_message.Message):
     FINAL_FIELD_NUMBER: _ClassVar[int]
     OUTCOMES_FIELD_NUMBER: _ClassVar[int]
     SEQ_FIELD_NUMBER: _ClassVar[int]
+    SIMULATED_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     SUPERSEDED_BY_FIELD_NUMBER: _ClassVar[int]
@@ -222,10 +223,11 @@ class EventAck(_message.Message):
     final: bool
     outcomes: _containers.RepeatedCompositeFieldContainer[ChannelOutcome]
     seq: int
+    simulated: bool
     state: str
     status: AckStatus
     superseded_by: str
-    def __init__(self, event_id: _Optional[str] = ..., status: _Optional[_Union[AckStatus, str]] = ..., error_message: _Optional[str] = ..., delivered_via: _Optional[_Union[ChannelType, str]] = ..., evidence: _Optional[_Union[Evidence, str]] = ..., final: bool = ..., duplicate: bool = ..., seq: _Optional[int] = ..., at: _Optional[int] = ..., outcomes: _Optional[_Iterable[_Union[ChannelOutcome, _Mapping]]] = ..., code: _Optional[str] = ..., counts: _Optional[_Mapping[str, int]] = ..., superseded_by: _Optional[str] = ..., state: _Optional[str] = ..., detail: _Optional[str] = ..., field: _Optional[str] = ...) -> None: ...
+    def __init__(self, event_id: _Optional[str] = ..., status: _Optional[_Union[AckStatus, str]] = ..., error_message: _Optional[str] = ..., delivered_via: _Optional[_Union[ChannelType, str]] = ..., evidence: _Optional[_Union[Evidence, str]] = ..., final: bool = ..., duplicate: bool = ..., seq: _Optional[int] = ..., at: _Optional[int] = ..., outcomes: _Optional[_Iterable[_Union[ChannelOutcome, _Mapping]]] = ..., code: _Optional[str] = ..., counts: _Optional[_Mapping[str, int]] = ..., superseded_by: _Optional[str] = ..., state: _Optional[str] = ..., detail: _Optional[str] = ..., field: _Optional[str] = ..., simulated: bool = ...) -> None: ...
 
 class EventAckBatch(_message.Message):
     __slots__ = ["acks"]
