@@ -124,7 +124,10 @@ class HoursForm(forms.Form):
 
 class DigestForm(ScopeForm):
     channel = forms.TypedChoiceField(
-        label="Channel", choices=channel_choices.destination_kinds, coerce=int, widget=UnfoldAdminSelectWidget
+        label="Channel",
+        choices=lambda: [("", "—"), *channel_choices.destination_kinds()],
+        coerce=int,
+        widget=UnfoldAdminSelectWidget,
     )
     mode = forms.ChoiceField(
         label="Goes together", choices=DigestMode.choices, widget=UnfoldAdminSelectWidget
@@ -150,8 +153,6 @@ class DigestForm(ScopeForm):
     def clean(self) -> None:
         super().clean()
         values = self.cleaned_data
-        if not values.get("scope"):
-            self.add_error("scope", "Say what it is for.")
         if "mode" in values and not {"period_s", "times"} & self.errors.keys():
             Digest(mode=values["mode"], period_s=values["period_s"], times=values["times"]).clean()
 

@@ -215,6 +215,12 @@ def test_mutes_hours_throttles_and_opt_outs_are_set(client, ada, prices) -> None
     assert ada.hours.exists()
 
 
+def test_an_empty_row_chooses_nothing_by_itself(client, ada) -> None:
+    for *_, formset in client.get(url("preferences", ada)).context["sections"]:
+        selects = [field for field in formset.forms[-1] if field.widget_type == "select"]
+        assert [next(iter(field.field.choices))[0] for field in selects] == [""] * len(selects)
+
+
 def test_digests_are_set_for_a_group_and_a_type(client, ada, prices) -> None:
     form = form_of(client, ada) | {
         "digests-0-scope": "prices",
@@ -252,7 +258,7 @@ DIGEST = {"digests-0-scope": "every", "digests-0-channel": "2"}
     [
         (DIGEST | {"digests-0-mode": "schedule"}, "Name a time of day."),
         (DIGEST | {"digests-0-mode": "interval"}, "Give a period."),
-        (DIGEST | {"digests-0-scope": "", "digests-0-mode": "off"}, "Say what it is for."),
+        (DIGEST | {"digests-0-scope": "", "digests-0-mode": "off"}, "This field is required."),
         ({"mutes-0-scope": "type"}, "name the type, or neither"),
         ({"mutes-0-scope": "every", "mutes-0-until": "2020-01-01T00:00"}, "Name a time to come."),
         ({"mutes-0-scope": "prices"}, "is mandatory"),
