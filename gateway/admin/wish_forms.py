@@ -130,7 +130,7 @@ class DigestForm(ScopeForm):
         widget=UnfoldAdminSelectWidget,
     )
     mode = forms.ChoiceField(
-        label="Goes together", choices=DigestMode.choices, widget=UnfoldAdminSelectWidget
+        label="Goes together", choices=[("", "—"), *DigestMode.choices], widget=UnfoldAdminSelectWidget
     )
     period_s = forms.IntegerField(
         label="Period in seconds",
