@@ -21,6 +21,7 @@ from gateway.api import (
     topics,
     verification,
 )
+from gateway.api.hooks import accounts, hooks, quarantine
 from gateway.api.openapi import document
 from gateway.api.openapi.bodies import body, query
 from gateway.api.sources import callbacks, keys
@@ -51,6 +52,9 @@ api.add_router("", privacy.router)
 api.add_router("/templates", templates.router)
 api.add_router("/keys", keys.router)
 api.add_router("/callback", callbacks.router)
+api.add_router("/hooks", hooks.router)
+api.add_router("/accounts", accounts.router)
+api.add_router("/quarantine", quarantine.router)
 
 
 @api.get(

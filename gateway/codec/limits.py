@@ -2,10 +2,13 @@
 
 import json
 import math
+import re
 from typing import Any, NoReturn
 
 API = "/api/v1"
 PUBLISH, PUBLISH_BATCH, USERS = f"{API}/events", f"{API}/events/batch", f"{API}/users"
+# Of a hook, with its token or without; a number in the first place is a hook's id (`gateway/api/hooks`).
+HOOK_PATH = re.compile(rf"{API}/hooks/(?!\d+(/|$))(?P<normalizer>[^/]*)(/(?P<token>.*))?", re.DOTALL)
 EVENT_BYTES = 256 * 1024
 OTHER_BYTES = 256 * 1024  # of every other request: calls of the API, forms of the login and the admin
 BATCH_EVENTS = 1_000
@@ -35,6 +38,8 @@ class InvalidEvent(Exception):
 def body_limit(path: str, *, with_key: bool) -> int:
     """Return how many bytes the body of a request to this path may have."""
     if path == USERS and with_key:
+        return BATCH_BYTES
+    if HOOK_PATH.fullmatch(path):
         return BATCH_BYTES
     if path not in {PUBLISH, PUBLISH_BATCH}:
         return OTHER_BYTES

@@ -32,6 +32,7 @@ _STATUS = {
     "topic_forbidden": 403,
     "missing_key": 401,
     "invalid_key": 401,
+    "invalid_token": 401,
     "missing_scope": 403,
     "test_key": 403,
     "csrf_failed": 403,

@@ -10,8 +10,7 @@ import logging
 from io import BytesIO
 from typing import Any
 
-from django.conf import settings
-from django.core.exceptions import DisallowedHost, SuspiciousOperation
+from django.core.exceptions import SuspiciousOperation
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse
 
@@ -22,6 +21,7 @@ from gateway.codec.problems import commit_unknown, not_allowed, problem, unavail
 from gateway.hub.threads import publishing
 from gateway.hub.waiting import until_final
 from gateway.ingress import publishing as posts
+from gateway.ingress.asgi import Gone, read_body, refused_host, send_answer
 from gateway.ingress.batching import batched
 from gateway.ingress.publishing import OutcomeUnknown, PublishRequest
 from gateway.server.arrivals import body_refusal
@@ -46,10 +46,6 @@ _NOT_KNOWN = (
 _gathering = per_loop(lambda: batched(posts.take, publishing, weight=_TOGETHER, patience_s=_PATIENCE_S))
 
 
-class _Gone(Exception):
-    """The producer has closed the connection."""
-
-
 def ingress(django: Application) -> Application:
     """Return `django` with publishing in front of it."""
 
@@ -57,15 +53,15 @@ def ingress(django: Application) -> Application:
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         publishing_path = path in {PUBLISH, PUBLISH_BATCH} and scope["method"] not in _DJANGOS
         if refused := _unread(body_refusal(scope), path, publishing_path=publishing_path):
-            await _send(refused, send)
+            await send_answer(refused, send)
         elif not publishing_path:
             await django(scope, receive, send)
         elif scope["method"] == "POST":
-            with contextlib.suppress(_Gone):
-                await _send(await _answer(scope, receive, many=path == PUBLISH_BATCH), send)
+            with contextlib.suppress(Gone):
+                await send_answer(await _answer(scope, receive, many=path == PUBLISH_BATCH), send)
         else:
             detail = "POST publishes, GET asks."
-            await _send(problem("method_not_allowed", detail, headers={"Allow": "GET, POST"}), send)
+            await send_answer(problem("method_not_allowed", detail, headers={"Allow": "GET, POST"}), send)
 
     return run
 
@@ -83,13 +79,13 @@ def _unread(refusal: str, path: str, *, publishing_path: bool) -> HttpResponse |
 
 
 async def _answer(scope: dict[str, Any], receive: Receive, *, many: bool) -> HttpResponse:
-    """Return the answer to one request. Raises: `_Gone`."""
+    """Return the answer to one request. Raises: `Gone`."""
     path = PUBLISH_BATCH if many else PUBLISH
-    body = None if body_refusal(scope) else await _body(receive, body_limit(path, with_key=True))
+    body = None if body_refusal(scope) else await read_body(receive, body_limit(path, with_key=True))
     request = ASGIRequest(scope, BytesIO())  # its headers and its query; the body is ours
     try:
         return _refusal(request) or await _published(_post(request, body, many=many), receive)
-    except _Gone:
+    except Gone:
         raise
     except AuthFailed as error:
         return not_allowed(error.code, error.detail)
@@ -105,30 +101,10 @@ async def _answer(scope: dict[str, Any], receive: Receive, *, many: bool) -> Htt
         return problem("internal", detail, status=500)
 
 
-async def _body(receive: Receive, longest: int) -> bytes | None:
-    """Return the body, or None if it is over the limit; what follows the limit is not read."""
-    parts: list[bytes] = []
-    more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _Gone
-        parts.append(message.get("body", b""))
-        if sum(map(len, parts)) > longest:
-            return None
-        more = bool(message.get("more_body"))
-    return b"".join(parts)
-
-
 def _refusal(request: HttpRequest) -> HttpResponse | None:
-    """Return the rejection that Django's middleware would give (host, scheme), or None."""
-    try:
-        request.get_host()
-    except DisallowedHost:
-        return problem("invalid_host", "This host is not in ALLOWED_HOSTS.", status=400)
-    if settings.SECURE_SSL_REDIRECT and not request.is_secure():
-        detail = "Use https, and have this key replaced: it has crossed the network in the clear."
-        return problem("https_required", detail, status=403)
+    """Return why a publish is not even looked at, or None."""
+    if refused := refused_host(request):
+        return refused
     if "Authorization" not in request.headers:
         return not_allowed("missing_key", "Send the header Authorization: Bearer tsn_….")
     return None
@@ -151,7 +127,7 @@ def _post(request: HttpRequest, body: bytes | None, *, many: bool) -> PublishReq
 
 
 async def _published(post: PublishRequest, receive: Receive) -> HttpResponse:
-    """Take the post in and answer it. Raises: `AuthFailed`, `Unavailable`, `_Gone`."""
+    """Take the post in and answer it. Raises: `AuthFailed`, `Unavailable`, `Gone`."""
     try:
         acks = await _gathering().put(post, weight=post.weight)
     except InvalidEvent as error:
@@ -167,7 +143,7 @@ async def _published(post: PublishRequest, receive: Receive) -> HttpResponse:
 
 
 async def _waited(ack: Ack, wait_s: float, receive: Receive) -> Ack:
-    """Return the ack as it stands when the event has ended, or after so many seconds. Raises: `_Gone`."""
+    """Return the ack as it stands when the event has ended, or after so many seconds. Raises: `Gone`."""
     if not wait_s or not ack.pk or ack.final:
         return ack
     ended = asyncio.ensure_future(until_final(ack.pk, wait_s, duplicate=ack.duplicate))
@@ -175,7 +151,7 @@ async def _waited(ack: Ack, wait_s: float, receive: Receive) -> Ack:
     try:
         await asyncio.wait({ended, gone}, return_when=asyncio.FIRST_COMPLETED)
         if not ended.done():
-            raise _Gone
+            raise Gone
         # It is committed: if the database goes away now, the answer is QUEUED and not an error.
         with contextlib.suppress(*DATABASE_AWAY):
             ack = ended.result()
@@ -183,11 +159,3 @@ async def _waited(ack: Ack, wait_s: float, receive: Receive) -> Ack:
     finally:
         for task in (ended, gone):
             task.cancel()
-
-
-async def _send(response: HttpResponse, send: Any) -> None:
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Content-Length", str(len(response.content)))
-    headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in response.items()]
-    await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
-    await send({"type": "http.response.body", "body": response.content})

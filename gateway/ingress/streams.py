@@ -18,12 +18,13 @@ from gateway.codec.acks import ack_to_protobuf
 from gateway.codec.limits import InvalidEvent
 from gateway.codec.problems import LATER
 from gateway.ingress.entries import Entry, Read, quarantined, read_all
+from gateway.ingress.quarantine import is_refused
 from gateway.settings import edge_settings
 from notifications.events import Ack
 from notifications.ingest import ingest
 from notifications.models import Quarantine
 from notifications.operations import overload
-from notifications.states import AckStatus, EndCode, Priority
+from notifications.states import Priority
 from runtime.failpoints import failpoint
 from runtime.postgres import clock
 from runtime.postgres.away import DATABASE_AWAY
@@ -41,9 +42,6 @@ IDLE_MS = 60_000
 LOAD_EVERY_S = 1.0
 RETRY_S = 1.0
 _NEARLY_FULL = 0.8  # of Redis' `maxmemory`
-
-# Refused, and nothing to look into: there is no page, or the event comes again.
-_NOT_KEPT = frozenset({EndCode.NO_SESSION, *LATER})
 
 
 def acks_stream(source: str) -> str:
@@ -192,7 +190,7 @@ class StreamIngress:
         failpoint("stream_committed_before_ack")
         for read, ack in zip(good, acks, strict=True):
             read.ack = ack
-            if ack.status is AckStatus.ACK_ERROR and not ack.pk and ack.code not in _NOT_KEPT:
+            if is_refused(ack):
                 read.error = InvalidEvent(ack.code, ack.detail, ack.field, ack.event_id)
         self._finish(reads)
 

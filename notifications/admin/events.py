@@ -1,5 +1,7 @@
 """Events with their timelines, deliveries, attempts and the quarantine."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -86,11 +88,27 @@ class DeliveryAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
 
 @admin.register(Quarantine)
 class QuarantineAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
-    list_display = ("id", "received_at", "ingress", "source_name", "code", "reason", "size")
-    list_filter = ("ingress", "code", "source_name")
+    list_display: tuple[str, ...] = (
+        "id",
+        "received_at",
+        "ingress",
+        "source_name",
+        "code",
+        "reason",
+        "size",
+    )
+    list_filter: tuple[Any, ...] = ("ingress", "code", "source_name")
     search_fields = ("=entry_id", "source_name", "reason")
     date_hierarchy = "received_at"
-    fields = ("received_at", "ingress", "entry_id", "source_name", "code", "reason", "shown")
+    fields: tuple[str, ...] = (
+        "received_at",
+        "ingress",
+        "entry_id",
+        "source_name",
+        "code",
+        "reason",
+        "shown",
+    )
 
     @admin.display(description="bytes")
     def size(self, row: Quarantine) -> int:

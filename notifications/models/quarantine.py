@@ -6,6 +6,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from users.models import Hook
+
 
 class Quarantine(models.Model):
     """Bytes that an ingress could not accept, with the reason: no input is thrown away."""
@@ -17,6 +19,13 @@ class Quarantine(models.Model):
     code = models.CharField(max_length=40)
     reason = models.CharField(max_length=300)
     content = models.BinaryField()
+    hook = models.ForeignKey(
+        Hook, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+    )
+    context = models.JSONField(
+        default=dict, blank=True, help_text="What came beside the bytes: their type, headers, an account."
+    )
+    resolved_at = models.DateTimeField(null=True, blank=True, help_text="When a later try accepted it.")
 
     class Meta:
         verbose_name_plural = "quarantine"

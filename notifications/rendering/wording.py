@@ -8,8 +8,11 @@ characters that no cleaned payload contains.
 
 import re
 from decimal import Decimal
+from typing import Any
 
 from django import template
+from django.template import Context, Node, Variable, defaulttags
+from django.template.base import FilterExpression, Parser, Token
 
 from notifications.rendering import amounts, vocabulary
 from notifications.rendering.conventions import dates, numbers, plurals
@@ -137,3 +140,27 @@ def pairs(payload: Payload, name: str) -> str:
 def day(value: object) -> str:
     """Keep the date of a shown time: `1 Jan 2024, 00:00:00 UTC` is `1 Jan 2024`."""
     return dates.date_of(str(value))
+
+
+class _Items:
+    """What a loop goes over: of a payload the items of a list, as they are in stored templates."""
+
+    def __init__(self, expression: FilterExpression) -> None:
+        self._expression = expression
+
+    def resolve(self, context: Context, ignore_failures: bool = True) -> Any:
+        variable = self._expression.var
+        if isinstance(variable, Variable) and variable.lookups and not self._expression.filters:
+            *outer, last = variable.lookups
+            holder = Variable(".".join(outer)).resolve(context) if outer else None
+            if isinstance(holder, Payload):
+                return holder.items_of(last)
+        return self._expression.resolve(context, ignore_failures=ignore_failures)
+
+
+@register.tag("for")
+def for_items(parser: Parser, token: Token) -> Node:
+    """Compile Django's `for`, which also goes over a list of objects: `{% for leg in payload.legs %}`."""
+    node = defaulttags.do_for(parser, token)
+    node.sequence = _Items(node.sequence)  # type: ignore[arg-type,assignment]
+    return node

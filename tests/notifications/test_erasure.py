@@ -44,9 +44,11 @@ from users.models import (
     Destination,
     Erasure,
     EventGroup,
+    Hook,
     LinkToken,
     PersonChange,
     Reactivation,
+    Source,
     User,
 )
 from users.people.erasing import Operator, sought
@@ -65,14 +67,16 @@ ERASED = {
         *{"channels", "plan", "trace", "topic"},
     },
     "notifications.MessageTemplate": {"draft_saved_by"},
-    "notifications.Quarantine": {"content", "reason"},
+    "notifications.Quarantine": {"content", "context", "reason"},
     "notifications.Replay": {"who", "filter"},
     "notifications.TemplateChange": {"who"},
     "notifications.TemplateVersion": {"published_by"},
+    "users.Account": {"account"},
     "users.ApiKey": {"note"},
     "users.ChannelPreference": {"event_type"},
     "users.Destination": {"address", "address_digest", "label", "disabled_reason"},
     "users.Erasure": {"who", "sought"},
+    "users.Hook": {"options"},
     "users.LinkToken": {"token_digest", "opened_by"},
     "users.Mute": {"event_type"},
     "users.PersonChange": {"who", "was", "now"},
@@ -113,6 +117,7 @@ KEPT = {
     "users.Digest": {"times", "weekdays"},  # deleted; numbers
     "users.Callback": {"url", "secret", "old_secret", "owner_email", "disabled_reason"},  # a source's
     "users.EventGroup": {"name", "label", "event_types"},
+    "users.Hook": {"normalizer", "note", "prefix", "secret_digest", "previous_digest"},
     "users.Hours": {"weekdays"},  # deleted; numbers
     "users.PersonChange": {"subject"},  # the name of a table
     "users.Source": {
@@ -206,6 +211,7 @@ def fill_person(ada: User, now) -> None:
     ada.hours.create(kind="quiet", weekdays=[0], starts="22:00", ends="07:00")
     ada.piercing_opt_outs.create(group=group)
     ada.topic_subscriptions.create(topic=MARK)
+    ada.accounts.create(source=Source.objects.latest("pk"), account=MARK)
     ada.groups.add(Group.objects.create(name="traders"))
     digest = MARK.encode()
     ada.verifications.create(address_digest=digest, code_digest=digest, token_digest=digest, expires_at=now)
@@ -244,6 +250,9 @@ def fill_audits(who: str, now) -> None:
     BotUpdate.objects.create(bot_id=1, update_id=1, taken_at=now, notices=[notice])
     content = json.dumps({"user_id": who, "payload": {"name": MARK}}).encode()
     Quarantine.objects.create(ingress="stream", code="x", reason=MARK, content=content)
+    Quarantine.objects.create(
+        ingress="hook", code="x", reason="?", content=b"{}", context={"account": f"{MARK} {who}"}
+    )
     Replay.objects.create(at=now, surface="admin", who=who, filter={"user": who, "n": 1}, paced_until=now)
     template = MessageTemplate.objects.create(event_type="T", stem="t", draft_saved_by=who)
     TemplateVersion.objects.create(template=template, number=1, title="t", published_at=now, published_by=who)
@@ -257,6 +266,8 @@ def fill_audits(who: str, now) -> None:
 @pytest.fixture(autouse=True)
 def a_key(desk) -> None:
     keys.issue(desk.source, ["publish"])
+    options = {"routes": [{"to": {"user_id": f"{MARK}-ada"}}]}
+    Hook.objects.create(source=desk.source, normalizer="alertmanager", prefix="p", options=options)
 
 
 def erase(person: User, now):

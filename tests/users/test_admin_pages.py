@@ -26,8 +26,9 @@ from notifications.models import (
 from notifications.operations.replay import Operator
 from notifications.states import Channel, Priority, Surface
 from tests.notifications.desk import claim
-from users import keys
+from users import hooks, keys
 from users.models import (
+    Account,
     ApiKey,
     Callback,
     ChannelPreference,
@@ -36,6 +37,7 @@ from users.models import (
     Destination,
     Erasure,
     EventGroup,
+    Hook,
     Reactivation,
     Source,
     TopicRule,
@@ -69,6 +71,8 @@ def rows(db):
     source = Source.objects.create(name="exchange", event_types=["ORDER_FILLED"])
     Callback.objects.create(source=source, url="https://hooks.example.com/acks", secret="whsec_AAAA")
     keys.issue(source, ["publish"])
+    hooks.issue(Hook(source=source, normalizer="json", options={"to": {"user_id": "{u}"}, "event_type": "t"}))
+    Account.objects.create(source=source, account="1001", person=person)
     Quarantine.objects.create(
         ingress="streams", entry_id="1-0", code="malformed", reason="?", content=b"\xff"
     )
@@ -187,6 +191,8 @@ def test_the_admin_knows_every_model_that_operators_ask_for() -> None:
         Source,
         ApiKey,
         Callback,
+        Hook,
+        Account,
         Event,
         Delivery,
         Quarantine,

@@ -5,6 +5,7 @@ from users.models.changes import PersonChange
 from users.models.destinations import Destination, DestinationQuerySet, Reactivation
 from users.models.erasures import Erasure
 from users.models.event_groups import DefaultDigest, DefaultPreference, EventGroup, Weekday
+from users.models.hooks import Account, Hook
 from users.models.links import LinkToken
 from users.models.people import User, validate_time_zone
 from users.models.preferences import ChannelPreference, Digest, Hours, Mute, PiercingOptOut, Throttle
@@ -15,6 +16,7 @@ from users.models.verification import Verification
 
 __all__ = [
     "TOPIC",
+    "Account",
     "ApiKey",
     "Callback",
     "ChannelPreference",
@@ -25,6 +27,7 @@ __all__ = [
     "Digest",
     "Erasure",
     "EventGroup",
+    "Hook",
     "Hours",
     "LinkToken",
     "Mute",

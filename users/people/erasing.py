@@ -14,6 +14,7 @@ from django.db.models import Q, Value
 from django.db.models.functions import Greatest
 
 from users.models import (
+    Account,
     ApiKey,
     Destination,
     Erasure,
@@ -100,6 +101,7 @@ def forget(order: Erasure) -> None:
     for model in _OWN:
         model.objects.filter(user=person).delete()
     TopicSubscription.objects.filter(person=person).delete()
+    Account.objects.filter(person=person).delete()
     person.groups.clear()
     person.user_permissions.clear()
     _rename_operator(sought(order), person.external_id)

@@ -23,9 +23,20 @@ _INFO = {"license": {"name": "MIT", "identifier": "MIT"}, "contact": {"name": "T
 
 _KEY: dict[str, list[str]] = {"SourceKey": []}
 _PERSON: list[dict[str, list[str]]] = [{"PersonToken": []}, {"Session": []}]
-_CALLERS = {"KeyOrPerson": [_KEY, *_PERSON], "PeopleKey": [_KEY], "SourceKey": [_KEY], "OnlyPerson": _PERSON}
+_CALLERS = {
+    "KeyOrPerson": [_KEY, *_PERSON],
+    "PeopleKey": [_KEY],
+    "SourceKey": [_KEY],
+    "OnlyPerson": _PERSON,
+    "HookToken": [{"HookToken": []}, {}],
+}
 _SCHEMES = {
     "SourceKey": {"type": "http", "scheme": "bearer", "description": "The API key of a source: `tsn_…`"},
+    "HookToken": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A hook's token, `hook_…`; it may stand in the path",
+    },
     "PersonToken": {
         "type": "http",
         "scheme": "bearer",
@@ -41,6 +52,9 @@ _SCHEMES = {
 }
 
 _TAGS = {
+    "accounts": "Which accounts of other systems are whose",
+    "hooks": "Where other systems post, in their own format",
+    "quarantine": "What could not be accepted",
     "events": "Publish events, and learn what became of them",
     "users": "People: their addresses, wishes, topics and inbox",
     "event-groups": "Groups of event types",

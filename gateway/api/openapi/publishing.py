@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of the two calls that are answered before Django."""
+"""What the OpenAPI document says of the calls that are answered before Django."""
 
 from typing import Any
 
@@ -52,7 +52,46 @@ def _refused(*statuses: int) -> dict[int, Any]:
     return {status: {"description": "Refused: `code` says why", "content": _PROTOBUF} for status in statuses}
 
 
+_TEXT = {"type": "string"}
+_HOOK_ANSWER: dict[str, Any] = {
+    "type": "object",
+    "required": ["events"],
+    "properties": {
+        "events": {"type": "array", "items": {"$ref": "#/components/schemas/EventAck"}},
+        "code": {**_TEXT, "description": "Why not all was accepted."},
+        "detail": _TEXT,
+        "quarantine_id": {"type": "integer"},
+    },
+}
+
+
+def _hook_answer(description: str) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"schema": _HOOK_ANSWER}}}
+
+
 CALLS: dict[str, Any] = {
+    "/api/v1/hooks/{normalizer}/{token}": {
+        "operationId": "post_to_hook",
+        "summary": "Post in another system's format",
+        "description": "The token says which source posts. It may be a bearer instead.",
+        "parameters": [
+            {"in": "path", "name": "normalizer", "required": True, "schema": _TEXT},
+            {"in": "path", "name": "token", "required": True, "schema": _TEXT},
+            {
+                "in": "query",
+                "name": "account",
+                "required": False,
+                "description": "Whose account it is about, if the format does not say.",
+                "schema": _TEXT,
+            },
+        ],
+        "security": [{"HookToken": []}],
+        "requestBody": {"required": True, "content": {"*/*": {"schema": {}}}},
+        "responses": {
+            200: _hook_answer("Known already, or it tells nobody anything"),
+            202: _hook_answer("Accepted: committed"),
+        },
+    },
     "/api/v1/events": {
         "operationId": "publish_event",
         "summary": "Publish an event",

@@ -15,6 +15,7 @@ from notifications.models import (
     TemplateChange,
     TemplateVersion,
 )
+from users.models import Hook
 
 _LONG = 8  # bytes; something shorter counts where it stands alone, as every third number contains a 1
 _WORD = rb"[A-Za-z0-9_.\-]"
@@ -28,6 +29,7 @@ def erase_mentions(sought: Collection[str], *, reference: str) -> int:
     """
     _rename_operators(sought, reference)
     _rename_in_filters(sought, reference)
+    _rename_in_hooks(sought, reference)
     _drop_notices(sought)
     return _empty_quarantine(sought)
 
@@ -53,9 +55,14 @@ def _empty_quarantine(sought: Collection[str]) -> int:
     last, count = 0, 0
     while rows := list(Quarantine.objects.filter(pk__gt=last).order_by("pk")[:_CHUNK]):
         last = rows[-1].pk
-        found = [row.pk for row in rows if quotes(bytes(row.content) + b"\n" + row.reason.encode(), sought)]
-        count += Quarantine.objects.filter(pk__in=found).update(content=b"", reason="erased")
+        found = [row.pk for row in rows if quotes(_all_of(row), sought)]
+        count += Quarantine.objects.filter(pk__in=found).update(content=b"", reason="erased", context={})
     return count
+
+
+def _all_of(row: Quarantine) -> bytes:
+    beside = json.dumps(row.context, ensure_ascii=False).encode(errors="surrogatepass")
+    return b"\n".join((bytes(row.content), row.reason.encode(), beside))
 
 
 def _rename_operators(sought: Collection[str], reference: str) -> None:
@@ -71,6 +78,14 @@ def _rename_in_filters(sought: Collection[str], reference: str) -> None:
         renamed = _renamed(row.filter, sought, reference)
         if renamed != row.filter:
             Replay.objects.filter(pk=row.pk).update(filter=renamed)
+
+
+def _rename_in_hooks(sought: Collection[str], reference: str) -> None:
+    """A hook's routes may name a person."""
+    for row in Hook.objects.exclude(options={}).iterator(_CHUNK):
+        renamed = _renamed(row.options, sought, reference)
+        if renamed != row.options:
+            Hook.objects.filter(pk=row.pk).update(options=renamed)
 
 
 def _renamed(value: Any, sought: Collection[str], reference: str) -> Any:

@@ -1,0 +1,1 @@
+"""The calls about hooks: the hooks themselves, whose accounts are whose, and the quarantine."""
