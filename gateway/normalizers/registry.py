@@ -3,11 +3,17 @@
 from gateway.codec.limits import InvalidEvent
 from gateway.normalizers.alertmanager import ALERTMANAGER
 from gateway.normalizers.base import Normalizer
+from gateway.normalizers.binance import BINANCE
+from gateway.normalizers.bybit import BYBIT
 from gateway.normalizers.cloudevents import CLOUDEVENTS
+from gateway.normalizers.event_system import EVENT_SYSTEM
 from gateway.normalizers.grafana import GRAFANA
 from gateway.normalizers.json_mapping import JSON
+from gateway.normalizers.settlement import SETTLEMENT
+from gateway.normalizers.trading_bus import TRADING_BUS
 
-NORMALIZERS: dict[str, Normalizer] = {one.name: one for one in (ALERTMANAGER, GRAFANA, CLOUDEVENTS, JSON)}
+_ALL = (ALERTMANAGER, GRAFANA, CLOUDEVENTS, JSON, SETTLEMENT, EVENT_SYSTEM, TRADING_BUS, BINANCE, BYBIT)
+NORMALIZERS: dict[str, Normalizer] = {one.name: one for one in _ALL}
 
 
 def normalizer(name: str) -> Normalizer:
