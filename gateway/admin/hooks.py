@@ -7,7 +7,6 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.forms import ChoiceField, ModelForm
 from django.http import HttpRequest
-from django.utils import timezone
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminSelectWidget
 
@@ -17,6 +16,7 @@ from gateway.ingress.retries import try_again
 from gateway.normalizers.registry import NORMALIZERS, normalizer
 from notifications.admin.events import QuarantineAdmin
 from notifications.models import Quarantine
+from runtime.postgres import clock
 from users import hooks
 from users.models import Account, Hook
 
@@ -69,7 +69,7 @@ class HookAdmin(ModelAdmin):  # type: ignore[misc]
     @admin.action(description="Rotate the token (the old one is good for a day)")
     def rotate(self, request: HttpRequest, queryset: QuerySet[Hook]) -> None:
         for hook in queryset:
-            _show(request, hook, hooks.rotate(hook, now=timezone.now()))
+            _show(request, hook, hooks.rotate(hook, now=clock.now()))
 
 
 def _show(request: HttpRequest, hook: Hook, token: str) -> None:
@@ -98,7 +98,7 @@ class RetryingQuarantineAdmin(QuarantineAdmin):
     @admin.action(description="Try again", permissions=["view"])
     def try_again(self, request: HttpRequest, queryset: QuerySet[Quarantine]) -> None:
         rows = queryset.filter(resolved_at=None).select_related("hook__source").order_by("pk")[:_AT_ONCE]
-        found = try_again(rows, now=timezone.now())
+        found = try_again(rows, now=clock.now())
         refused = {pk: error for pk, error in found.items() if error is not None}
         messages.success(request, f"{len(found) - len(refused)} accepted.")
         for pk, error in list(refused.items())[:10]:

@@ -64,12 +64,12 @@ def bodies(draw, sample: object) -> bytes:
     for _ in range(draw(st.integers(0, 3))):
         path = draw(st.sampled_from(list(places(changed))))
         if not path:
-            changed = draw(ODD)
+            changed = deepcopy(draw(ODD))
             continue
         holder = changed
         for step in path[:-1]:
             holder = holder[step]
-        holder[path[-1]] = draw(ODD)
+        holder[path[-1]] = deepcopy(draw(ODD))
     whole = json.dumps(changed).encode()
     return draw(
         st.sampled_from([whole, whole, whole, whole[: len(whole) // 2], draw(st.binary(max_size=20))])
@@ -119,7 +119,8 @@ def test_it_is_accepted_or_known_or_kept_and_never_an_error_of_ours(source: Sour
     assert http_answer(answer).status_code < 500
     assert answer.acks or name == "binance"
     for ack in answer.acks:
-        stored = Event.objects.filter(event_id=ack.event_id, source=source).exists()
+        is_id = "\0" not in ack.event_id and ack.event_id.isprintable()
+        stored = is_id and Event.objects.filter(event_id=ack.event_id, source=source).exists()
         assert stored or Quarantine.objects.get(pk=answer.quarantine_id).content == body, ack
     if answer.error is not None:
         assert answer.error.code != "normalizer_failed"
