@@ -109,7 +109,7 @@ class Group:
         event = {
             "type_name": f"monitoring.{FIRING if firing else RESOLVED}",
             "timestamp": changed_ms,
-            "delivery": {"priority": _priority(firing, routing).name},
+            "delivery": {"priority": _priority(alerts, routing).name},
             "payload": _payload(alerts, self.omitted),
             "content": self._links(alerts),
             "collapse_key": key,
@@ -138,9 +138,9 @@ def _reminders(after_s: int, changed_ms: int, now_ms: int) -> int:
     return max(0, now_ms - changed_ms) // (after_s * 1000) if after_s else 0
 
 
-def _priority(firing: Sequence[Alert], routing: Routing) -> Priority:
-    """Return the highest of those that fire; that all is well again wakes nobody."""
-    return max((routing.priority(alert.labels) for alert in firing), default=Priority.NORMAL)
+def _priority(alerts: Sequence[Alert], routing: Routing) -> Priority:
+    """Return the highest, resolved ones included: a NORMAL event does not supersede a CRITICAL one."""
+    return max(routing.priority(alert.labels) for alert in alerts)
 
 
 def _is_url(url: str) -> bool:

@@ -80,7 +80,8 @@ def as_event(fields: Mapping[str, Any]) -> JsonObject:
     event = dict(fields)
     kind = event.pop("event_type", None)
     if kind is not None:
-        event["event_type" if kind in TYPES else "type_name"] = kind
+        is_ours = isinstance(kind, str) and kind in TYPES
+        event["event_type" if is_ours else "type_name"] = kind
     if "priority" in event:
         event["delivery"] = {"priority": event.pop("priority")}
     return event

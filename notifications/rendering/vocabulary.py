@@ -50,7 +50,7 @@ LABELS = _words(
     |Stop loss|Stop price|Strategy ID|Strategy name|Symbol|Take profit|Target price|Threshold|Time|Timeframe
     |Timestamp|Title|To|Topic|Total|Total PnL|Total trades|Total value|Trade ID|Traded at|Trigger price
     |Triggered price|Type|Unrealized PnL|Updated at|Upper|User ID|Value|Volume|Win rate|Winning trades
-    |Workspace ID"""
+    |Workspace ID|Common|Firing|Name|Omitted|Resolved|Several"""
 )
 
 # Event types of docs/wire.md that have no wording of their own: their names are shown.

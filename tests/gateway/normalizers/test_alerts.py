@@ -95,7 +95,7 @@ def test_one_alert_names_its_labels_and_all_resolved_says_from_when_to_when() ->
     [draft] = read(group(resolved(LATENCY)))
     assert (draft.event["type_name"], draft.event["delivery"]["priority"]) == (
         "monitoring.resolved",
-        "NORMAL",
+        "CRITICAL",
     )
     said = words(draft)
     assert "HighLatency is resolved" in said
