@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('notifications', '0081_callback_messages'),
+        ('notifications', '0081_simulated_events'),
         ('users', '0027_hooks'),
     ]
 

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('users', '0026_callbacks'),
+        ('users', '0026_test_keys'),
     ]
 
     operations = [
