@@ -41,12 +41,16 @@ _NOT_KNOWN = (
 _gathering = per_loop(lambda: batched(take, publishing, weight=_TOGETHER, patience_s=_PATIENCE_S))
 
 
+_OURS = {"POST", "OPTIONS"}
+
+
 def hooks(django: Application) -> Application:
     """Return `django` with the hooks in front of it."""
 
     async def run(scope: dict[str, Any], receive: Receive, send: Any) -> None:
         path = HOOK_PATH.fullmatch(scope["path"].removeprefix(scope.get("root_path", "")))
-        if path is None:
+        asks_of_a_hook = path is not None and not path["token"] and scope["method"] not in _OURS
+        if path is None or asks_of_a_hook:  # such as `DELETE /hooks/{id}`
             await django(scope, receive, send)
             return
         with contextlib.suppress(Gone):

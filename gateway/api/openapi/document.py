@@ -60,6 +60,7 @@ _TAGS = {
     "event-groups": "Groups of event types",
     "erasures": "Erasing people",
     "keys": "A source's own API keys",
+    "callback": "Where a source has the final acks of its events posted to",
     "tickets": "Signing in on the WebSocket",
     "templates": "Stored wordings of messages",
 }

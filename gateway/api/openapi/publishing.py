@@ -86,7 +86,7 @@ CALLS: dict[str, Any] = {
             },
         ],
         "security": [{"HookToken": []}],
-        "requestBody": {"required": True, "content": {"*/*": {"schema": {}}}},
+        "requestBody": {"required": True, "content": {"application/json": {"schema": {}}}},
         "responses": {
             200: _hook_answer("Known already, or it tells nobody anything"),
             202: _hook_answer("Accepted: committed"),
