@@ -104,7 +104,9 @@ def require_scope(key: LiveKey | None, *scopes: str) -> LiveKey:
     if key is None:
         raise AuthFailed("invalid_key", "Unknown, expired or revoked key; the admin issues keys.")
     if not set(scopes) & set(key.scopes):
-        raise AuthFailed("missing_scope", f"This key lacks the scope {' or '.join(scopes)}.")
+        wanted = " or ".join(scopes)
+        detail = f"This key lacks the scope {wanted}. An operator issues one with it: admin, Sources."
+        raise AuthFailed("missing_scope", detail)
     return key
 
 

@@ -128,7 +128,8 @@ def _error(ack: Ack) -> InvalidEvent:
 # --- understanding --------------------------------------------------------------------------------------
 def _read(request: HookRequest, hook: Hook | None, now: datetime) -> _Reading | Exception:
     if hook is None:
-        return AuthFailed("invalid_token", "No hook has this token, or it is disabled; the admin has hooks.")
+        detail = "No hook has this token, or it is disabled. An operator finds it in the admin under Hooks."
+        return AuthFailed("invalid_token", detail)
     if hook.normalizer != request.normalizer:
         detail = f"This is a hook for {hook.normalizer}: post to /api/v1/hooks/{hook.normalizer}/…"
         return InvalidEvent("not_found", detail)

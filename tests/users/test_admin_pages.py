@@ -278,7 +278,11 @@ def run_action(client, model, name, row):
 
 @pytest.mark.parametrize(
     ("action", "scopes"),
-    [("issue_publish_key", ["publish", "read"]), ("issue_people_key", ["publish", "read", "people"])],
+    [
+        ("issue_publish_key", ["publish", "read"]),
+        ("issue_people_key", ["publish", "read", "people"]),
+        ("issue_admin_key", ["publish", "read", "people", "admin"]),
+    ],
 )
 def test_the_issue_action_shows_a_key_that_works_and_shows_it_once(client, rows, action, scopes) -> None:
     answer = run_action(client, Source, action, Source.objects.get())

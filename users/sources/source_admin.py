@@ -20,7 +20,7 @@ class SourceAdmin(ModelAdmin):  # type: ignore[misc]
     list_filter = ("enabled", "max_priority", "allow_stream", "may_create_people", "may_vouch")
     search_fields = ("name",)
     readonly_fields = ("created_at",)
-    actions = ("issue_publish_key", "issue_people_key", "issue_test_key")
+    actions = ("issue_publish_key", "issue_people_key", "issue_admin_key", "issue_test_key")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Source]:
         sources: QuerySet[Source] = super().get_queryset(request)
@@ -37,6 +37,10 @@ class SourceAdmin(ModelAdmin):  # type: ignore[misc]
     @admin.action(description="Issue a key (publish, read, people)")
     def issue_people_key(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
         self._issue(request, queryset, ["publish", "read", "people"])
+
+    @admin.action(description="Issue a key (publish, read, people, admin)")
+    def issue_admin_key(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
+        self._issue(request, queryset, ["publish", "read", "people", "admin"])
 
     @admin.action(description="Issue a test key: its events are simulated, nothing is sent")
     def issue_test_key(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
