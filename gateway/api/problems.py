@@ -1,12 +1,9 @@
 """Every error where programs call is a problem document, also one that Django or ninja answers by itself."""
 
-from collections.abc import Awaitable, Callable
-
-from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.utils.decorators import sync_and_async_middleware
 
+from gateway.codec.middleware import changing_answers
 from gateway.codec.problems import problem
 
 _CODES = {
@@ -17,19 +14,6 @@ _CODES = {
     500: ("internal", "Our fault, and logged. Try again later."),
 }
 _FOR_PROGRAMS = ("/api/", "/hooks/", "/healthz", "/readyz", "/metrics")
-_Answer = Callable[[HttpRequest], HttpResponseBase] | Callable[[HttpRequest], Awaitable[HttpResponseBase]]
-
-
-@sync_and_async_middleware
-def problem_documents(answer: _Answer) -> _Answer:
-    """Middleware: replace error pages where programs call."""
-    if iscoroutinefunction(answer):
-
-        async def answered(request: HttpRequest) -> HttpResponseBase:
-            return _as_problem(request, await answer(request))  # type: ignore[misc]
-
-        return answered
-    return lambda request: _as_problem(request, answer(request))  # type: ignore[arg-type]
 
 
 def _as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
@@ -40,3 +24,7 @@ def _as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpRespons
     headers = {"Allow": response["Allow"]} if response.has_header("Allow") else {}
     replaced: HttpResponse = problem(code, detail, status=response.status_code, headers=headers)
     return replaced
+
+
+# Middleware: replaces error pages where programs call.
+problem_documents = changing_answers(_as_problem)

@@ -5,15 +5,13 @@ it has, and for nobody else. API keys belong on servers: the paths that need one
 """
 
 import re
-from collections.abc import Awaitable, Callable
 
-from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
-from django.utils.decorators import sync_and_async_middleware
 
 from gateway.auth.origins import tokens_allowed
+from gateway.codec.middleware import changing_answers
 from gateway.codec.problems import problem
 
 _OF_PERSONS = re.compile(r"/api/v1/(users/me/.+|tickets|event-groups)")
@@ -23,19 +21,6 @@ _ALLOWED = {
     "Access-Control-Max-Age": "3600",
 }
 _EXPOSED = "Retry-After, Allow"
-_Answer = Callable[[HttpRequest], HttpResponseBase] | Callable[[HttpRequest], Awaitable[HttpResponseBase]]
-
-
-@sync_and_async_middleware
-def cors(answer: _Answer) -> _Answer:
-    """Middleware: answer preflights, and let allowed pages read answers."""
-    if iscoroutinefunction(answer):
-
-        async def answered(request: HttpRequest) -> HttpResponseBase:
-            return _shared(request, _preflight(request) or await answer(request))  # type: ignore[misc]
-
-        return answered
-    return lambda request: _shared(request, _preflight(request) or answer(request))  # type: ignore[arg-type]
 
 
 def _preflight(request: HttpRequest) -> HttpResponse | None:
@@ -61,3 +46,7 @@ def _shared(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBas
 
 def _origin(request: HttpRequest) -> str:
     return request.headers.get("Origin", "")
+
+
+# Middleware: answers preflights, and lets allowed pages read answers.
+cors = changing_answers(_shared, instead=_preflight)

@@ -6,16 +6,15 @@ of a batch of requests take one round trip. While Redis is away nothing is limit
 
 import logging
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import redis
-from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.utils.decorators import sync_and_async_middleware
 
+from gateway.codec.middleware import changing_answers
 from gateway.codec.problems import problem
 from gateway.settings import edge_settings
 from runtime.redis.client import client
@@ -105,23 +104,12 @@ def count_call(request: HttpRequest, key: LiveKey) -> None:
         raise RateLimited(standing)
 
 
-_Answer = Callable[[HttpRequest], HttpResponseBase] | Callable[[HttpRequest], Awaitable[HttpResponseBase]]
-
-
-@sync_and_async_middleware
-def rate_headers(answer: _Answer) -> _Answer:
-    """Middleware: add the `RateLimit` headers to the answers to keys that have a rate."""
-    if iscoroutinefunction(answer):
-
-        async def answered(request: HttpRequest) -> HttpResponseBase:
-            return _with_headers(request, await answer(request))  # type: ignore[misc]
-
-        return answered
-    return lambda request: _with_headers(request, answer(request))  # type: ignore[arg-type]
-
-
 def _with_headers(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     standing: Standing | None = getattr(request, "key_standing", None)
     for name, value in (standing.headers() if standing is not None else {}).items():
         response[name] = value
     return response
+
+
+# Middleware: adds the `RateLimit` headers to the answers to keys that have a rate.
+rate_headers = changing_answers(_with_headers)
