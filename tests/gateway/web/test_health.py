@@ -3,6 +3,7 @@
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 import httpx
@@ -17,11 +18,15 @@ from tests.kit.eventually import eventually
 
 KEY = "Bearer tsn_aaaaaaaaaa_" + "a" * 43
 
+pytestmark = pytest.mark.django_db  # so that its database is made, also when this file runs alone
+
 
 def test_a_process_that_answers_is_healthy_and_ready(daphne: Server) -> None:
     assert httpx.get(f"{daphne.url}/healthz", trust_env=False).json() == {"status": "ok"}
     answer = httpx.get(f"{daphne.url}/readyz", trust_env=False)
-    assert answer.status_code == 200
+    assert answer.status_code == 200, answer.text
+    told = parsedate_to_datetime(answer.headers["Date"]).timestamp()  # a client compares its clock with it
+    assert abs(told - time.time()) < 3
     assert answer.json() == {
         "status": "ok",
         "checks": {"postgres": True, "redis": True, "broker": True},
