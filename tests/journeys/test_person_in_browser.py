@@ -100,13 +100,7 @@ def context(browser: Browser, system) -> Iterator[BrowserContext]:  # noqa: F811
     made.close()
 
 
-def test_a_person_sets_up_their_own_notifications(system, context, pia) -> None:
-    person = Person(context.new_page())
-    person.sign_in(pia)
-    assert system.publish(user_id=pia)["delivered_via"] == "WEB"
-    item = person.page.get_by_test_id("inbox-item")
-    expect(item).to_have_attribute("data-read", "false")
-
+def order_by_mail_first(person: Person, system, pia: str) -> None:
     # Another order of channels, in at most four clicks; the next event obeys.
     person.presses = 0
     person.go_to("Notifications")
@@ -121,8 +115,9 @@ def test_a_person_sets_up_their_own_notifications(system, context, pia) -> None:
     assert system.publish(user_id=pia)["delivered_via"] == "EMAIL"
     person.page.goto("/settings/")
 
+
+def read_in_one_of_two_tabs(person: Person, other: Page) -> None:
     # Read in one tab, seen in the other.
-    other = context.new_page()
     other.goto("/inbox/")
     newest = other.get_by_test_id("inbox-item").first
     expect(newest).to_have_attribute("data-read", "false")
@@ -133,6 +128,8 @@ def test_a_person_sets_up_their_own_notifications(system, context, pia) -> None:
     expect(person.page.get_by_test_id("outcome")).to_contain_text("Delivered: E-mail")
     expect(person.page.locator(".steps")).to_contain_text("EMAIL accepted it")
 
+
+def mute_and_search(person: Person, system, pia: str) -> None:
     # What is muted stays in the inbox, whose history has no end; a search finds what it says.
     person.go_to("Notifications")
     person.button("until I lift it")
@@ -150,10 +147,19 @@ def test_a_person_sets_up_their_own_notifications(system, context, pia) -> None:
     expect(items).to_have_count(1)
 
 
-def test_an_address_is_verified_tested_disabled_and_mended(system, context, pia) -> None:
+def test_a_person_sets_up_their_own_notifications(system, context, pia) -> None:
     person = Person(context.new_page())
     person.sign_in(pia)
-    person.go_to("Addresses")
+    assert system.publish(user_id=pia)["delivered_via"] == "WEB"
+    item = person.page.get_by_test_id("inbox-item")
+    expect(item).to_have_attribute("data-read", "false")
+
+    order_by_mail_first(person, system, pia)
+    read_in_one_of_two_tabs(person, context.new_page())
+    mute_and_search(person, system, pia)
+
+
+def add_and_verify_a_mailbox(person: Person, system, pia: str) -> None:
     mail = person.page.get_by_role("region", name="E-mail")
     person.type("New address", f"second.{pia}@example.org", mail)
     person.page.keyboard.press("Enter")
@@ -169,6 +175,9 @@ def test_an_address_is_verified_tested_disabled_and_mended(system, context, pia)
     person.button("Earlier", added)
     expect(mail.get_by_test_id("address").first).to_contain_text("second.")
 
+
+def lose_and_mend_the_chat(person: Person, system, pia: str) -> str:
+    """Return the id of the event that did not arrive."""
     chat = person.page.get_by_role("region", name="Telegram").get_by_test_id("address")
     person.button("Send a test", chat)
     person.is_told(re.compile("Telegram, .*: the test was accepted."))
@@ -188,26 +197,38 @@ def test_an_address_is_verified_tested_disabled_and_mended(system, context, pia)
     person.button("Enable", chat)
     person.button("Send a test", chat)
     person.is_told("the test was accepted.")
+    event_id: str = lost["event_id"]
+    return event_id
 
-    # Why did it not arrive? Two clicks from any page.
-    person.presses = 0
-    person.go_to("Inbox")
-    item = person.page.locator(f'[data-event-id="{lost["event_id"]}"]')
-    person.press(item.get_by_role("heading").get_by_role("link"))
-    expect(person.page.get_by_test_id("outcome")).to_contain_text("Not delivered. TELEGRAM:")
-    assert person.presses <= 4
 
-    operator = Person(context.new_page())
+def an_operator_finds(lost: str, operator: Person, system) -> None:
     operator.page.context.clear_cookies()
     operator.sign_in("demo", system.values["DEMO_PASSWORD"])
     operator.presses = 0
     operator.press(operator.page.get_by_role("link", name="Admin"))
     operator.press(operator.page.get_by_role("link", name="Dead letters").first)
-    letter = operator.page.get_by_role("row").filter(has_text=lost["event_id"])
+    letter = operator.page.get_by_role("row").filter(has_text=lost)
     expect(letter).to_contain_text("chat not found")
-    operator.press(letter.get_by_role("link", name=lost["event_id"]))
+    operator.press(letter.get_by_role("link", name=lost))
     expect(operator.page.get_by_text("TELEGRAM failed").first).to_be_visible()
     assert operator.presses <= 4
+
+
+def test_an_address_is_verified_tested_disabled_and_mended(system, context, pia) -> None:
+    person = Person(context.new_page())
+    person.sign_in(pia)
+    person.go_to("Addresses")
+    add_and_verify_a_mailbox(person, system, pia)
+    lost = lose_and_mend_the_chat(person, system, pia)
+
+    # Why did it not arrive? Two clicks from any page.
+    person.presses = 0
+    person.go_to("Inbox")
+    item = person.page.locator(f'[data-event-id="{lost}"]')
+    person.press(item.get_by_role("heading").get_by_role("link"))
+    expect(person.page.get_by_test_id("outcome")).to_contain_text("Not delivered. TELEGRAM:")
+    assert person.presses <= 4
+    an_operator_finds(lost, Person(context.new_page()), system)
 
 
 def test_what_a_critical_message_would_do(system, context, pia) -> None:
@@ -219,35 +240,13 @@ def test_what_a_critical_message_would_do(system, context, pia) -> None:
     person.is_told(re.compile(r"Telegram, .* accepted\.\s*E-mail, .* accepted\."))
 
 
-def test_devices_are_signed_out_and_the_password_is_changed(system, browser, context, pia) -> None:  # noqa: F811
-    person = Person(context.new_page())
-    person.sign_in(pia)
-    elsewhere = browser.new_context(base_url=system.url)
-    guest = Person(elsewhere.new_page())
-    guest.sign_in(pia)
-    person.go_to("Devices")
-    person.press(person.page.get_by_test_id("sign-in").get_by_role("button", name="Sign out"))
-    person.is_told("Signed out there.")
-    guest.page.wait_for_url("**/login/**")
-
-    person.press(person.page.get_by_role("link", name="Change the password"))
-    for label, text in (
-        ("Your password now", PASSWORD),
-        ("New password", "short"),
-        ("New password again", "short"),
-    ):
+def change_password(person: Person, to: str) -> None:
+    for label, text in (("Your password now", PASSWORD), ("New password", to), ("New password again", to)):
         person.type(label, text)
     person.page.keyboard.press("Enter")
-    expect(person.page.locator(".field-error")).to_contain_text("Use at least 10 characters.")
-    for label, text in (
-        ("Your password now", PASSWORD),
-        ("New password", PASSWORD[::-1]),
-        ("New password again", PASSWORD[::-1]),
-    ):
-        person.type(label, text)
-    person.page.keyboard.press("Enter")
-    person.is_told("The password was changed.")
 
+
+def reset_password(guest: Person, system, pia: str) -> None:
     guest.press(guest.page.get_by_role("link", name="Forgotten your password?"))
     guest.type("E-mail", f"{pia}@example.org")
     guest.page.keyboard.press("Enter")
@@ -262,6 +261,26 @@ def test_devices_are_signed_out_and_the_password_is_changed(system, browser, con
     guest.page.wait_for_url("**/login/")
     expect(guest.page.get_by_role("status")).to_contain_text("The password was set.")
     guest.sign_in(pia, PASSWORD * 2)
+
+
+def test_devices_are_signed_out_and_the_password_is_changed(system, browser, context, pia) -> None:  # noqa: F811
+    person = Person(context.new_page())
+    person.sign_in(pia)
+    elsewhere = browser.new_context(base_url=system.url)
+    guest = Person(elsewhere.new_page())
+    guest.sign_in(pia)
+    person.go_to("Devices")
+    person.press(person.page.get_by_test_id("sign-in").get_by_role("button", name="Sign out"))
+    person.is_told("Signed out there.")
+    guest.page.wait_for_url("**/login/**")
+
+    person.press(person.page.get_by_role("link", name="Change the password"))
+    change_password(person, "short")
+    expect(person.page.locator(".field-error")).to_contain_text("Use at least 10 characters.")
+    change_password(person, PASSWORD[::-1])
+    person.is_told("The password was changed.")
+
+    reset_password(guest, system, pia)
     elsewhere.close()
 
 

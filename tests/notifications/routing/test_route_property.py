@@ -3,10 +3,14 @@
 What is on, muted, quiet and collected is judged by code that shares nothing with the product's.
 """
 
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from notifications.events import Address, ChannelChoice, Recipient
+from notifications.events import Address, ChannelChoice, Plan, PlanStep, Recipient
 from notifications.routing.route import route
 from notifications.states import Channel, Priority
 from notifications.transports.registry import BUILT_IN
@@ -86,6 +90,91 @@ def applies(mute, event_type, now) -> bool:
     return of_this and (mute.until is None or mute.until > now)
 
 
+@dataclass(frozen=True)
+class Case:
+    """What was wished, and what the plan makes of it."""
+
+    plan: Plan
+    event_type: str
+    priority: Priority
+    now: datetime
+    expires_in: int | None
+    muted: bool
+    mutes: tuple[Mute, ...]
+    usable: frozenset[int]
+    clock: Sequence[tuple[datetime, datetime]]  # moment, and what the clock on the wall says
+    silent: Container[datetime]
+    open_: Container[datetime]
+    has_windows: bool
+    digests: tuple[RuleSet, RuleSet]
+
+    @property
+    def mandatory(self) -> bool:
+        return self.event_type == "SIGN_IN"
+
+    @property
+    def sent(self) -> set[int]:
+        return {step.destination_id for step in self.plan.steps if step.destination_id is not None}
+
+    @property
+    def collected(self) -> set[int | None]:
+        return {step.destination_id for step in self.plan.steps if step.hold_reason == "digest"}
+
+    @property
+    def alone(self) -> list[PlanStep]:
+        """Return the steps that no digest takes."""
+        return [step for step in self.plan.steps if step.destination_id not in self.collected]
+
+    @property
+    def lost(self) -> set[str]:
+        """Return why usable addresses are not in the plan."""
+        left_out = self.usable - self.sent
+        return {line.reason for line in self.plan.trace if line.destination_id in left_out}
+
+    def is_closed(self, moment: datetime) -> bool:
+        return moment in self.silent or (self.has_windows and moment not in self.open_)
+
+    def may_begin(self, moment: datetime) -> bool:
+        """Return whether a held step may begin then: later, at an open time, and before the event expires."""
+        is_open = moment > self.clock[-1][0] or not self.is_closed(moment)
+        lives = self.expires_in is None or moment < self.now + self.expires_in * QUARTER
+        return moment > self.now and is_open and lives
+
+
+def check_digests(case: Case) -> None:
+    assert not case.collected or case.priority is not Priority.CRITICAL, "a CRITICAL event waits for others"
+    for step in case.plan.steps:
+        digest = most_specific(case.digests, case.event_type, step.channel)
+        waits = digest is not None and digest.mode in {"interval", "schedule"}
+        if step.destination_id in case.collected:
+            assert waits, "nobody wishes it in a digest"
+            assert case.may_begin(step.hold_until)
+        elif (
+            step.destination_id
+            and waits
+            and case.priority is not Priority.CRITICAL
+            and case.expires_in is None
+        ):
+            never = all(case.is_closed(moment) for moment, _ in case.clock)
+            assert never, "it does not wait for the others of its digest"
+
+
+def check_nothing_is_held(case: Case) -> None:
+    assert case.mandatory or case.sent == case.usable, "an event lost a channel"
+    assert not any(step.hold_until for step in case.alone)
+
+
+def check_what_waits(case: Case) -> None:
+    """It is muted, or its time is not yet."""
+    assert case.plan.silent
+    waits = {step.hold_until for step in case.alone if step.destination_id is not None}
+    assert None not in waits and len(waits) <= 1
+    assert all(map(case.may_begin, waits))
+    assert case.lost <= {"muted", "never_open", "expires_while_held"} or case.mandatory
+    if case.priority is Priority.CRITICAL and "muted" in case.lost:
+        assert any(applies(mute, case.event_type, case.now) and mute.until is None for mute in case.mutes)
+
+
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.sampled_from(NIGHTS), st.integers(0, 64), TYPES, st.sampled_from(Priority), st.booleans(), REQUESTED,
@@ -120,58 +209,24 @@ def test_whatever_is_wished(
         a.id: a.channel for a in addresses if a.verified and not a.disabled_reason and a.channel in asked
     }
     on = {c for c in Channel if mandatory or not is_off((own, defaults), event_type, c, priority)}
-    usable = {
-        pk for pk, channel in working.items() if channel in on and priority is not Priority.INFORMATIONAL
-    }
-    sent = {step.destination_id for step in plan.steps if step.destination_id is not None}
-
-    assert sent <= usable, "sent on a channel that is off"
-    assert not any(step.channel is WEB and (WEB not in on or not online) for step in plan.steps)
-    reasons = {line.reason for line in plan.trace if line.destination_id in usable - sent}
-    assert sent or not (mandatory and usable) or reasons <= {"never_open", "expires_while_held"}
-
+    stored = priority is not Priority.INFORMATIONAL
+    usable = frozenset(pk for pk, channel in working.items() if channel in on and stored)
     muted = not mandatory and any(applies(mute, event_type, now) for mute in wished)
     clock = CLOCKS[night]
-    silent, open_ = quarters_of(quiet, clock), quarters_of(windows, clock)
+    case = Case(
+        plan, event_type, priority, now, expires_in, muted, wished, usable, clock,
+        quarters_of(quiet, clock), quarters_of(windows, clock), bool(windows), (own_digests, default_digests),
+    )  # fmt: skip
 
-    def is_closed(moment) -> bool:
-        return moment in silent or bool(windows and moment not in open_)
-
-    collected = {step.destination_id for step in plan.steps if step.hold_reason == "digest"}
-    assert not collected or priority is not Priority.CRITICAL, "a CRITICAL event waits for others"
-    for step in plan.steps:
-        digest = most_specific((own_digests, default_digests), event_type, step.channel)
-        waits = digest is not None and digest.mode in {"interval", "schedule"}
-        if step.destination_id in collected:
-            assert waits, "nobody wishes it in a digest"
-            assert step.hold_until > now
-            assert step.hold_until > clock[-1][0] or not is_closed(step.hold_until)
-            assert expires_in is None or step.hold_until < now + expires_in * QUARTER
-        elif step.destination_id and waits and priority is not Priority.CRITICAL and expires_in is None:
-            never = not any(not is_closed(moment) for moment, _ in clock)
-            assert never, "it does not wait for the others of its digest"
-
-    pierces = priority is Priority.CRITICAL and not (event_type == "PRICE" and 3 in opted_out)
-    if pierces:
-        assert mandatory or sent == usable, "a CRITICAL event lost a channel"
-        assert not any(step.hold_until for step in plan.steps if step.destination_id not in collected)
-        assert (plan.pierces is not None) == (muted or is_closed(now)), "it says so, and only then"
+    assert case.sent <= usable, "sent on a channel that is off"
+    assert not any(step.channel is WEB and (WEB not in on or not online) for step in plan.steps)
+    assert case.sent or not (mandatory and usable) or case.lost <= {"never_open", "expires_while_held"}
+    check_digests(case)
+    if priority is Priority.CRITICAL and not (event_type == "PRICE" and 3 in opted_out):
+        check_nothing_is_held(case)
+        assert (plan.pierces is not None) == (muted or case.is_closed(now)), "it says so, and only then"
         return
     assert plan.pierces is None
     if muted and priority is not Priority.CRITICAL:
-        assert not sent, "muted"
-    if muted or is_closed(now):
-        assert plan.silent
-        alone = [step for step in plan.steps if step.destination_id not in {None, *collected}]
-        waits = {step.hold_until for step in alone}
-        assert None not in waits and len(waits) <= 1
-        for until in waits:
-            assert until > now and (until > clock[-1][0] or not is_closed(until))
-            assert expires_in is None or until < now + expires_in * QUARTER
-        lost = {line.reason for line in plan.trace if line.destination_id in usable - sent}
-        assert lost <= {"muted", "never_open", "expires_while_held"} or mandatory
-        if priority is Priority.CRITICAL and "muted" in lost:
-            assert any(applies(mute, event_type, now) and mute.until is None for mute in wished)
-    else:
-        assert mandatory or sent == usable
-        assert not any(step.hold_until for step in plan.steps if step.destination_id not in collected)
+        assert not case.sent, "muted"
+    (check_what_waits if muted or case.is_closed(now) else check_nothing_is_held)(case)

@@ -59,7 +59,7 @@ def test_an_event_that_everybody_sends_is_accepted_once(desk, people, now, side_
 
 
 def test_seq_order_is_commit_order(desk, people, now, side_by_side) -> None:
-    """A reader that has seen n will never find a smaller one appear behind its back."""
+    """A reader that has seen n will never find a smaller one appear later."""
     [person, *_] = people
     writers = [
         partial(run_batches, [[desk.acceptance(person, f"{thread}-{n}")] for n in range(40)], now)
