@@ -15,7 +15,7 @@ from notifications.states import HoldReason
 from notifications.wishes import Span, Wishes
 
 _DAY = timedelta(days=1)
-_AHEAD_DAYS = 8  # the same weekday comes again within these
+_AHEAD_DAYS = 15  # the same weekday comes again within these, also if its hour is skipped once in spring
 _AHEAD = _AHEAD_DAYS * _DAY
 _Moments = tuple[datetime, datetime]
 Spans = tuple[Span, ...]
@@ -26,7 +26,7 @@ class Stretch(NamedTuple):
 
     starts: datetime
     closed: HoldReason | None
-    opens_at: datetime | None  # the end of what is closed, if there is one within a week
+    opens_at: datetime | None  # the end of what is closed, if there is one within two weeks
 
 
 _starts = itemgetter(0)
@@ -42,7 +42,7 @@ def stretch(wishes: Wishes, time_zone: str, now: datetime) -> Stretch:
 
 
 def opens_at(wishes: Wishes, time_zone: str, now: datetime) -> datetime | None:
-    """Return the first moment from `now` on at which something may be sent; None: there is none in a week."""
+    """Return the first moment from `now` on at which something may be sent; None: not in two weeks."""
     found = stretch(wishes, time_zone, now)
     return now if found.closed is None else found.opens_at
 
@@ -102,7 +102,7 @@ def next_time(times: tuple[time, ...], weekdays: frozenset[int], time_zone: str,
 def _times(
     times: tuple[time, ...], weekdays: frozenset[int], time_zone: str, day: int
 ) -> tuple[datetime, ...]:
-    """Return when the clock shows these times, from midnight UTC of a day on, until a week later."""
+    """Return when the clock shows these times, from midnight UTC of a day on, for two weeks."""
     zone, midnight = zone_of(time_zone), datetime.fromordinal(day).replace(tzinfo=UTC)
     dates = [midnight.date() + number * _DAY for number in range(-1, _AHEAD_DAYS + 2)]
     moments = (

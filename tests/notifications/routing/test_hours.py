@@ -72,6 +72,12 @@ def test_a_window_of_weekdays_opens_on_monday_after_a_friday_evening() -> None:
     assert opens_at(office, ZURICH, friday) == at(ZURICH, "2026-03-30 09:00")
 
 
+def test_a_weekly_window_in_the_hour_that_is_skipped_opens_a_week_later() -> None:
+    wishes = Wishes(windows=(span("02:15", "02:45", [6]),))  # there is no 02:15 on March 29
+    after = at(ZURICH, "2026-03-22 03:00")
+    assert opens_at(wishes, ZURICH, after) == at(ZURICH, "2026-04-05 02:15")
+
+
 def test_quiet_hours_inside_a_window_come_first() -> None:
     wishes = Wishes(quiet=(span("08:00", "10:00"),), windows=(span("09:00", "17:00"),))
     assert opens_at(wishes, ZURICH, at(ZURICH, "2026-06-01 07:00")) == at(ZURICH, "2026-06-01 10:00")
